@@ -1,0 +1,284 @@
+"""One registry of weights: a name, the sha256 its file must have, and where the file may come from.
+
+A name is looked for, in this order, in
+
+1. the folder that the environment variable ``INVARIANT_LPIPS_WEIGHTS`` names;
+2. the package: ``invariant_lpips/_data/weights`` of a wheel, ``weights/`` of a checkout;
+3. the cache: ``INVARIANT_LPIPS_CACHE``, else ``invariant-lpips`` in the user's cache folder;
+4. the Hub, then torchvision's published files (:mod:`invariant_lpips.hub`).
+
+Wherever it lies, a file is used only if its sha256 is the registered one, and the bytes that were hashed are
+the bytes that are read. Every file is safetensors: no weights file can run code.
+A path to a ``.safetensors`` file of your own is read as it is, and its hash reported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from invariant_lpips import hub
+from invariant_lpips.canonical import safetensors_bytes
+
+FOLDER_VARIABLE = "INVARIANT_LPIPS_WEIGHTS"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of one file of weights.
+
+    ``sha256`` is None only for a file we never saw; it is then taken from torchvision (which has its own hash
+    in the file's name) or from the user, never from the Hub. ``torchvision`` is the weights enum member whose
+    ``features.*`` tensors, written canonically, are the file.
+    """
+
+    file: str
+    sha256: str | None
+    licence: str
+    note: str
+    torchvision: str | None = None
+
+
+def _trunk(name: str, sha256: str | None, note: str, torchvision: str | None = None) -> tuple[str, Entry]:
+    return name, Entry(f"{name}.safetensors", sha256, "BSD-3-Clause (torchvision)", note, torchvision)
+
+
+def _lpips(name: str, sha256: str) -> tuple[str, Entry]:
+    return name, Entry(f"{name}.safetensors", sha256, "BSD-2-Clause (lpips)", "linear weights of lpips 0.1.4")
+
+
+def _learned(name: str, sha256: str, note: str) -> tuple[str, Entry]:
+    return name, Entry(f"{name}.safetensors", sha256, "Apache-2.0", note)
+
+
+# One line adds a file: put it into weights/ with a card, and its name and sha256 here.
+ENTRIES: dict[str, Entry] = dict(
+    [
+        _trunk(
+            "vgg16",
+            "a0606ae48e5838fd6444b0c3105007fa554a81714ed9c937f2e1ca122c57b345",
+            "VGG-16 convolutions, float16",
+        ),
+        _trunk(
+            "alexnet",
+            "1e79dbde62a13caeaf6d1d6491a66ee816a833dfa42fb3532b5a74ed1cda2da2",
+            "AlexNet convolutions, float16",
+        ),
+        _trunk(
+            "vgg16-float32",
+            "cabd922aeb0dd6d56f2bed33221aee74b7f1e760ddd105c0e0891606cbab6d0d",
+            "VGG-16 convolutions, float32",
+            torchvision="VGG16_Weights.IMAGENET1K_V1",
+        ),
+        _trunk(
+            "alexnet-float32",
+            "9f97fd313f4da83dbe6bbfbe6effca1241de9edfcd7c53386261ed9697286dd9",
+            "AlexNet convolutions, float32",
+            torchvision="AlexNet_Weights.IMAGENET1K_V1",
+        ),
+        _trunk(
+            "squeezenet1_1",
+            None,
+            "SqueezeNet 1.1 convolutions, float32",
+            torchvision="SqueezeNet1_1_Weights.IMAGENET1K_V1",
+        ),
+        _lpips("lpips-vgg-v0.0", "21d7a7ffc57943cd7abbcebbeb673223cc5a25bde12a8505d7354b3c2a6d7f87"),
+        _lpips("lpips-vgg-v0.1", "61f275f169341672e38949c908473e2079207da7c2e17a378734a4409fb5b090"),
+        _lpips("lpips-alex-v0.0", "7b946086d4bd8647d78064ab8db2f80abccaa499dc19e49e1eaae81b948f3347"),
+        _lpips("lpips-alex-v0.1", "b2eb412ca050d6762cf9e5c851f7a0a326eeffc4ff14d11c6b5a16a245e13bf7"),
+        _lpips("lpips-squeeze-v0.0", "f5600e8a58b26c9400a5d50b402315683381f52f70c10acdb80957f048acb5ee"),
+        _lpips("lpips-squeeze-v0.1", "59c0b28df105e8360b04a17da244c21b2a04296ceeedb026a50e393c55465963"),
+    ]
+)
+
+
+def weights_path(name: str, *, access: hub.Access | None = None) -> Path:
+    """The verified file of a registered name, fetched if it has to be.
+
+    ``access`` (:class:`invariant_lpips.hub.Access`) carries revision, cache folder, token and offline mode.
+
+    Raises ValueError for an unknown name or a file that is not the registered one, FileNotFoundError when the
+    file is nowhere and cannot be fetched.
+
+    >>> weights_path("lpips-vgg-v0.1").name
+    'lpips-vgg-v0.1.safetensors'
+    """
+    path, _ = _find(name, access or hub.Access())
+    return path
+
+
+def load_weights(
+    name_or_path: str | os.PathLike[str],
+    *,
+    dtype: torch.dtype | None = torch.float32,
+    access: hub.Access | None = None,
+) -> dict[str, Tensor]:
+    """The tensors of a registered name or a ``.safetensors`` path, on the CPU, in ``dtype`` (None: as stored).
+
+    Raises ValueError for an unknown name, a file that is not the registered one, or a file that is not
+    safetensors with finite floating-point tensors; FileNotFoundError when the file is nowhere and cannot be
+    fetched.
+
+    >>> weights = load_weights("vgg16")
+    >>> [round(value, 3) for value in weights["features.0.weight"][0, 0, 0].tolist()]
+    [-0.554, 0.143, 0.529]
+    """
+    if _is_path(name_or_path):
+        path = _own_file(name_or_path)
+        data = path.read_bytes()
+    else:
+        path, data = _find(str(name_or_path), access or hub.Access())
+    tensors = _parse(data, path)
+    return tensors if dtype is None else {name: tensor.to(dtype) for name, tensor in tensors.items()}
+
+
+def weights_hash(name_or_path: str | os.PathLike[str], *, access: hub.Access | None = None) -> str:
+    """The first 12 hex digits of the sha256 of a registered name's file, or of a file: what a paper can cite.
+
+    >>> weights_hash("vgg16")
+    'a0606ae48e58'
+    """
+    if _is_path(name_or_path):
+        return _sha256(_own_file(name_or_path).read_bytes())[:12]
+    name = str(name_or_path)
+    return (_entry(name).sha256 or _sha256(_find(name, access or hub.Access())[1]))[:12]
+
+
+def tensors_hash(tensors: Mapping[str, Tensor]) -> str:
+    """The hash that ``tensors`` would have as a canonical file: for weights that exist only in memory.
+
+    >>> tensors_hash(load_weights("vgg16", dtype=None)) == weights_hash("vgg16")
+    True
+    """
+    return _sha256(safetensors_bytes(tensors))[:12]
+
+
+def local_path(name: str, *, access: hub.Access | None = None) -> Path | None:
+    """Where a registered name lies on this machine, not verified; None if it would have to be fetched."""
+    entry = _entry(name)
+    folders = [*_environment_folder(), *_bundled_folders()]
+    if (
+        entry.sha256 is not None
+    ):  # what nothing can verify is made again from its source, not trusted in a cache
+        folders.append(hub.cache_folder(access))
+    return next((folder / entry.file for folder in folders if (folder / entry.file).is_file()), None)
+
+
+def _find(name: str, access: hub.Access) -> tuple[Path, bytes]:
+    """A registered file and its verified bytes."""
+    entry = _entry(name)
+    path = local_path(name, access=access)
+    bundled = path is not None and path.parent != hub.cache_folder(access)
+    if path is None or (access.force_download and not bundled):
+        path = _fetch(name, entry, access)
+    data = path.read_bytes()
+    if entry.sha256 is not None and _sha256(data) != entry.sha256:
+        remedy = (
+            "reinstall invariant-lpips"
+            if bundled
+            else f"run `invariant-lpips weights download {name} --force`"
+        )
+        if path.parent in _environment_folder():
+            remedy = f"replace it, or take it out of the folder that {FOLDER_VARIABLE} names"
+        raise ValueError(
+            f"{path} is not the registered file of {name!r} (changed, truncated or swapped): expected sha256 "
+            f"{entry.sha256}, but found {_sha256(data)}; {remedy}."
+        )
+    return path, data
+
+
+def _fetch(name: str, entry: Entry, access: hub.Access) -> Path:
+    reasons = []
+    if entry.sha256 is not None:
+        try:
+            return hub.from_hub(entry.file, access)
+        except OSError as error:
+            reasons.append(str(error))
+    if entry.torchvision is not None:
+        try:
+            tensors = hub.from_torchvision(entry.torchvision, access)
+            return hub.keep(safetensors_bytes(tensors), entry.file, access)
+        except OSError as error:
+            reasons.append(str(error))
+    raise FileNotFoundError(
+        f"Weights {name!r} ({entry.note}) do not come with the package and could not be fetched "
+        f"({'; '.join(reasons)}): connect to the network, pass a path to {entry.file}, or put "
+        f"that file into a folder and name the folder in {FOLDER_VARIABLE}."
+    )
+
+
+def _entry(name: str) -> Entry:
+    if name not in ENTRIES:
+        raise ValueError(
+            f"Weights must be one of {', '.join(ENTRIES)}, or a path to a .safetensors file, "
+            f"but got {name!r}."
+        )
+    return ENTRIES[name]
+
+
+def _environment_folder() -> list[Path]:
+    named = os.environ.get(FOLDER_VARIABLE)
+    if not named:
+        return []
+    if not Path(named).is_dir():
+        raise FileNotFoundError(
+            f"{FOLDER_VARIABLE} must name a folder of .safetensors files, but {named} is not one."
+        )
+    return [Path(named)]
+
+
+def _bundled_folders() -> list[Path]:
+    package = Path(__file__).resolve().parent
+    folders = [package / "_data" / "weights"]
+    # Beside an installed package, a folder called "weights" would be somebody else's.
+    if (package.parent / "pyproject.toml").is_file():
+        folders.append(package.parent / "weights")
+    return folders
+
+
+def _is_path(name_or_path: str | os.PathLike[str]) -> bool:
+    if not isinstance(name_or_path, str):
+        return True
+    if name_or_path in ENTRIES:
+        return False
+    path = Path(name_or_path)
+    return len(path.parts) > 1 or path.suffix == ".safetensors" or path.is_file()
+
+
+def _own_file(path: str | os.PathLike[str]) -> Path:
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(
+            f"Weights must be a .safetensors file (others can run code when read), but got {path}."
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f"Weights {path} must be an existing .safetensors file, but there is none.")
+    return path
+
+
+def _parse(data: bytes, path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        tensors: dict[str, Tensor] = load(data)
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"{path} must be a whole safetensors file, but it cannot be read: {error}."
+        ) from error
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point() or not bool(torch.isfinite(tensor).all()):
+            raise ValueError(
+                f"{path} must hold finite floating-point tensors, but {name!r} ({tensor.dtype}) does not."
+            )
+    return tensors
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
