@@ -13,12 +13,13 @@ import hashlib
 import os
 import re
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from invariant_lpips.atomic_writing import replacing
 
 HUB_REPO: str | None = None
 HUB_REVISION: str | None = None
@@ -120,22 +121,16 @@ def from_torchvision(weights: str, access: Access) -> dict[str, Tensor]:
 
 def keep(data: bytes, file: str, access: Access) -> Path:
     """Store ``data`` as ``file`` in the cache, whole or not at all, and return its path."""
-    folder = cache_folder(access)
+    path = cache_folder(access) / file
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f"{file}.", suffix=".part", dir=folder)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-            Path(temporary).replace(folder / file)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
     except OSError as error:
         raise OSError(
-            f"{file} could not be kept in {folder} ({error}); name another in {CACHE_VARIABLE}"
+            f"{path} could not be written ({error}); name another folder in {CACHE_VARIABLE}"
         ) from error
-    return folder / file
+    return path
 
 
 def _torchvision_url(weights: str) -> str:

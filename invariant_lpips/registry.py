@@ -119,7 +119,7 @@ def load_weights(
     dtype: torch.dtype | None = torch.float32,
     access: hub.Access | None = None,
 ) -> dict[str, Tensor]:
-    """The tensors of a registered name or a ``.safetensors`` path, on the CPU, in ``dtype`` (None: as stored).
+    """The tensors of a registered name or a ``.safetensors`` path, on the CPU, in ``dtype`` (None: as is).
 
     Raises ValueError for an unknown name, a file that is not the registered one, or a file that is not
     safetensors with finite floating-point tensors; FileNotFoundError when the file is nowhere and cannot be
@@ -163,9 +163,8 @@ def local_path(name: str, *, access: hub.Access | None = None) -> Path | None:
     """Where a registered name lies on this machine, not verified; None if it would have to be fetched."""
     entry = _entry(name)
     folders = [*_environment_folder(), *_bundled_folders()]
-    if (
-        entry.sha256 is not None
-    ):  # what nothing can verify is made again from its source, not trusted in a cache
+    # What nothing can verify is made again from its source, not trusted in a cache.
+    if entry.sha256 is not None:
         folders.append(hub.cache_folder(access))
     return next((folder / entry.file for folder in folders if (folder / entry.file).is_file()), None)
 
@@ -174,23 +173,24 @@ def _find(name: str, access: hub.Access) -> tuple[Path, bytes]:
     """A registered file and its verified bytes."""
     entry = _entry(name)
     path = local_path(name, access=access)
-    bundled = path is not None and path.parent != hub.cache_folder(access)
-    if path is None or (access.force_download and not bundled):
+    replaceable = path is None or path.parent == hub.cache_folder(access)
+    if path is None or (access.force_download and replaceable):
         path = _fetch(name, entry, access)
     data = path.read_bytes()
     if entry.sha256 is not None and _sha256(data) != entry.sha256:
-        remedy = (
-            "reinstall invariant-lpips"
-            if bundled
-            else f"run `invariant-lpips weights download {name} --force`"
-        )
-        if path.parent in _environment_folder():
-            remedy = f"replace it, or take it out of the folder that {FOLDER_VARIABLE} names"
         raise ValueError(
             f"{path} is not the registered file of {name!r} (changed, truncated or swapped): expected sha256 "
-            f"{entry.sha256}, but found {_sha256(data)}; {remedy}."
+            f"{entry.sha256}, but found {_sha256(data)}; {_remedy(name, path)}."
         )
     return path, data
+
+
+def _remedy(name: str, path: Path) -> str:
+    if path.parent in _environment_folder():
+        return f"replace it, or take it out of the folder that {FOLDER_VARIABLE} names"
+    if path.parent in _bundled_folders():
+        return "reinstall invariant-lpips"
+    return f"fetch it anew with `invariant-lpips weights download {name} --force`"
 
 
 def _fetch(name: str, entry: Entry, access: hub.Access) -> Path:
@@ -273,7 +273,7 @@ def _parse(data: bytes, path: Path) -> dict[str, Tensor]:
             f"{path} must be a whole safetensors file, but it cannot be read: {error}."
         ) from error
     for name, tensor in tensors.items():
-        if not tensor.is_floating_point() or not bool(torch.isfinite(tensor).all()):
+        if not tensor.is_floating_point() or not bool(torch.isfinite(tensor.float()).all()):
             raise ValueError(
                 f"{path} must hold finite floating-point tensors, but {name!r} ({tensor.dtype}) does not."
             )
