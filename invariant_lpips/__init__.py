@@ -1,0 +1,65 @@
+"""invariant-lpips: a perceptual image metric called like lpips that keeps agreeing with people when an image moves.
+
+    import invariant_lpips as il
+
+    metric = il.InvariantLPIPS()                        # frozen, eval mode; .to("cuda") as any module
+    d = metric(il.read_image("a.png"), il.read_image("b.png"))     # (1, 1, 1, 1)
+    stock = il.LPIPS(net="alex")                        # lpips 0.1.4's own metric and numbers
+
+Public names are imported when they are first used: `import invariant_lpips` loads nothing beside torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from invariant_lpips._version import __version__
+
+# name -> module it lives in
+_PUBLIC = {
+    "InvariantLPIPS": "invariant_lpips.metric",
+    "Reference": "invariant_lpips.metric",
+    "LPIPS": "invariant_lpips.stock",
+    "NetLinLayer": "invariant_lpips.stock",
+    "ScalingLayer": "invariant_lpips.preprocess",
+    "Trunk": "invariant_lpips.trunks",
+    "normalize_tensor": "invariant_lpips.functional",
+    "spatial_average": "invariant_lpips.functional",
+    "upsample": "invariant_lpips.functional",
+    "read_image": "invariant_lpips.images",
+}
+
+if TYPE_CHECKING:
+    from invariant_lpips.functional import normalize_tensor, spatial_average, upsample
+    from invariant_lpips.images import read_image
+    from invariant_lpips.metric import InvariantLPIPS, Reference
+    from invariant_lpips.preprocess import ScalingLayer
+    from invariant_lpips.stock import LPIPS, NetLinLayer
+    from invariant_lpips.trunks import Trunk
+
+__all__ = [
+    "LPIPS",
+    "InvariantLPIPS",
+    "NetLinLayer",
+    "Reference",
+    "ScalingLayer",
+    "Trunk",
+    "__version__",
+    "normalize_tensor",
+    "read_image",
+    "spatial_average",
+    "upsample",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'invariant_lpips' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

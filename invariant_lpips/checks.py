@@ -1,0 +1,141 @@
+"""What an input must be, and the one sentence it gets when it is not.
+
+Shape, rank, dtype and device are always checked. Checks that read values (NaN, infinity, range) run on CPU
+tensors; on other devices they would force a synchronisation, so they run there only with
+``checks="always"`` and an unchecked NaN gives NaN, never a number. While compiling, exporting or tracing,
+checks of values are skipped. ``checks="never"`` switches all of it off.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import Tensor
+
+CHECKS = ("auto", "always", "never")
+
+#: Values this far outside the range (as a share of its width) are rounding and pass silently.
+RANGE_ROUNDING = 1e-3
+#: Values this far outside the range (as a share of its width) warn once; beyond it they are refused.
+RANGE_TOLERANCE = 0.25
+
+_already_warned: set[str] = set()
+
+
+def warn_once(key: str, message: str) -> None:
+    """Warn the first time `key` comes up in this process."""
+    if key not in _already_warned:
+        _already_warned.add(key)
+        warnings.warn(message, UserWarning, stacklevel=5)
+
+
+def reading_values_allowed() -> bool:
+    """False while a graph is being captured, where a look at values would break or freeze it."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return False
+    return not (torch.cuda.is_available() and torch.cuda.is_current_stream_capturing())
+
+
+def check_image(x: object, name: str, *, grey: bool = False) -> Tensor:
+    """Check one batch's type, rank, channels and dtype, and return it.
+
+    Raises:
+        TypeError: not a tensor, or not a floating-point one.
+        ValueError: not (N, 3, H, W), or empty.
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f"Argument `{name}` must be a float tensor of shape (N, 3, H, W), but got {type(x).__name__}; "
+            "read files with invariant_lpips.read_image and arrays with invariant_lpips.im2tensor."
+        )
+    if x.dim() != 4:
+        hint = "; add the batch dimension with x.unsqueeze(0)" if x.dim() == 3 else ""
+        raise ValueError(f"Argument `{name}` must have shape (N, 3, H, W), but got {tuple(x.shape)}{hint}.")
+    if x.dtype not in (torch.float32, torch.float16, torch.bfloat16, torch.float64):
+        raise TypeError(
+            f"Argument `{name}` must be float32, float16, bfloat16 or float64 in [-1, 1], but got {x.dtype}; "
+            "for uint8 pictures use x.float() / 127.5 - 1."
+        )
+    if x.shape[1] != 3 and not (grey and x.shape[1] == 1):
+        hint = (
+            "; grey pictures are repeated over three channels with repeat_grey=True" if x.shape[1] == 1 else ""
+        )
+        raise ValueError(f"Argument `{name}` must have 3 channels, but got shape {tuple(x.shape)}{hint}.")
+    if x.shape[0] == 0:
+        raise ValueError(f"Argument `{name}` must hold at least one image, but got shape {tuple(x.shape)}.")
+    return x
+
+
+def check_side(x: Tensor, name: str, minimum: int) -> None:
+    """Raise ValueError when height or width is under `minimum` pixels."""
+    if min(x.shape[-2:]) < minimum:
+        raise ValueError(
+            f"Argument `{name}` must be at least {minimum} pixels high and wide for this network and head, "
+            f"but got {x.shape[-2]}x{x.shape[-1]}; enlarge the image or choose another head."
+        )
+
+
+def check_same_size(x: tuple[int, int], y: tuple[int, int]) -> None:
+    """Raise ValueError when two images differ in height or width."""
+    if x != y:
+        raise ValueError(
+            f"Both images must have the same height and width, but got {x[0]}x{x[1]} and {y[0]}x{y[1]}; "
+            "resize or crop one of them (embeddings of head='gap' can be compared across sizes)."
+        )
+
+
+def check_batches(x: int, y: int) -> None:
+    """Raise ValueError unless the batch sizes are equal or one of them is 1."""
+    if x != y and x != 1 and y != 1:
+        raise ValueError(
+            f"Both batches must hold the same number of images, or one of them a single image, but got {x} and {y}."
+        )
+
+
+def check_device(x: Tensor, name: str, device: torch.device) -> None:
+    """Raise ValueError when an image isn't where the metric is."""
+    if x.device != device:
+        raise ValueError(
+            f"Argument `{name}` is on {x.device}, but the metric is on {device}; "
+            f"move one of them, for example metric.to({str(x.device)!r})."
+        )
+
+
+def check_values(x: Tensor, name: str, *, normalize: bool) -> None:
+    """Check that values are finite and in range: [-1, 1], or [0, 1] with normalize=True.
+
+    Raises:
+        ValueError: NaN or infinity, or values further outside than RANGE_TOLERANCE of the range's width.
+    """
+    low, high = (value.item() for value in torch.aminmax(x.detach()))
+    expected = "[0, 1] (normalize=True)" if normalize else "[-1, 1] (normalize=False)"
+    if not (abs(low) < float("inf") and abs(high) < float("inf")):
+        raise ValueError(f"Argument `{name}` must hold finite values in {expected}, but got NaN or infinity.")
+    bottom = 0.0 if normalize else -1.0
+    outside = max(bottom - low, high - 1.0) / (1.0 - bottom)
+    if outside > RANGE_TOLERANCE:
+        raise ValueError(
+            f"Argument `{name}` must hold values in {expected}, but got {low:.4g} to {high:.4g}; "
+            f"{_range_remedy(low, high, normalize)}."
+        )
+    if outside > RANGE_ROUNDING:
+        warn_once(
+            f"outside {normalize}",
+            f"`{name}` has values from {low:.4g} to {high:.4g}, outside {expected}: clamp it, or the distance is "
+            "measured on colours no screen shows (this is said once).",
+        )
+    if not normalize and low >= 0.0 and high > 0.0:
+        warn_once(
+            "range",
+            f"`{name}` holds values from {low:.4g} to {high:.4g} and none below 0: if your images are in [0, 1], "
+            "pass normalize=True, since [-1, 1] is expected (this is said once).",
+        )
+
+
+def _range_remedy(low: float, high: float, normalize: bool) -> str:
+    if high > 3.0:
+        return "divide 8-bit values by 127.5 and subtract 1" if not normalize else "divide 8-bit values by 255"
+    if normalize and low < 0:
+        return "for images in [-1, 1] leave normalize=False"
+    return "clamp the images to the range"

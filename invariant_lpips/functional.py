@@ -1,0 +1,178 @@
+"""The mathematics of the metrics as pure functions on tensors.
+
+Everything here is an island of full precision: float16 and bfloat16 arguments are raised to float32
+(512 float16 channels of value 20 already overflow a float16 sum of squares), float32 and float64 stay
+as they are. Every root is safe: at 0 its value is 0 and its gradient is 0, never NaN.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+#: Below this value the slope of :func:`safe_sqrt` stops growing: its gradient is at most 1 / (2 * ROOT_FLOOR).
+ROOT_FLOOR = 1e-8
+
+
+def full_precision(x: Tensor) -> Tensor:
+    """Raise float16 and bfloat16 to float32; leave float32 and float64 alone.
+
+    Example:
+        >>> full_precision(torch.zeros(1, dtype=torch.float16)).dtype
+        torch.float32
+    """
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def safe_sqrt(x: Tensor, floor: float = ROOT_FLOOR) -> Tensor:
+    """Square root whose gradient is finite everywhere and 0 at 0.
+
+    The value is exactly ``sqrt(x)``. The gradient is ``1 / (2 * max(sqrt(x), floor))`` for x > 0 and 0 at
+    x = 0, so that identical images give a zero gradient where the textbook root gives NaN.
+
+    Args:
+        x: any shape, float, >= 0.
+        floor: the root below which the slope is held constant.
+
+    Returns:
+        A tensor of x's shape and dtype (float16 and bfloat16 come back as float32).
+
+    Example:
+        >>> x = torch.tensor([0.0, 4.0], requires_grad=True)
+        >>> safe_sqrt(x).sum().backward()
+        >>> x.grad
+        tensor([0.0000, 0.2500])
+    """
+    x = full_precision(x)
+    if not torch.is_grad_enabled():
+        return x.sqrt()
+    steep = x < floor * floor
+    ordinary = torch.where(steep, torch.ones_like(x), x).sqrt()
+    # x - x.detach() is exactly 0: it carries the gradient and leaves the value alone.
+    held = x.detach().sqrt() + (x - x.detach()) * (x.detach() > 0) / (2 * floor)
+    return torch.where(steep, held, ordinary)
+
+
+def unit_normalize(features: Tensor, eps: float = 1e-10) -> Tensor:
+    """Divide every position's channel vector by its length plus eps (Zhang et al. 2018, section 3).
+
+    Args:
+        features: (N, C, H, W), float.
+        eps: added to the length, so that a dead position stays 0.
+
+    Returns:
+        (N, C, H, W), at least float32, each position of length 1 or (where all channels are 0) 0.
+
+    Example:
+        >>> unit_normalize(torch.tensor([3.0, 4.0]).view(1, 2, 1, 1)).flatten()
+        tensor([0.6000, 0.8000])
+    """
+    features = full_precision(features)
+    length = safe_sqrt(features.square().sum(dim=1, keepdim=True), floor=1e-12)
+    return features / (length + eps)
+
+
+def normalize_tensor(in_feat: Tensor, eps: float = 1e-10) -> Tensor:
+    """`lpips.normalize_tensor`: :func:`unit_normalize` under the name lpips users know."""
+    return unit_normalize(in_feat, eps)
+
+
+def spatial_average(in_tens: Tensor, keepdim: bool = True) -> Tensor:
+    """`lpips.spatial_average`: mean over height and width of (N, C, H, W).
+
+    Example:
+        >>> spatial_average(torch.arange(4.0).view(1, 1, 2, 2)).shape
+        torch.Size([1, 1, 1, 1])
+    """
+    return in_tens.mean([2, 3], keepdim=keepdim)
+
+
+def upsample(in_tens: Tensor, out_HW: tuple[int, int] = (64, 64)) -> Tensor:  # noqa: N803 - lpips' name
+    """`lpips.upsample`: bilinear resize of (N, C, H, W) to out_HW, corners not aligned.
+
+    Example:
+        >>> upsample(torch.zeros(1, 1, 4, 4), (8, 6)).shape
+        torch.Size([1, 1, 8, 6])
+    """
+    return torch.nn.functional.interpolate(in_tens, size=tuple(out_HW), mode="bilinear", align_corners=False)
+
+
+def overlap_matrix(cells: int, pixels: int, like: Tensor) -> Tensor:
+    """Weights that spread `cells` equal intervals over `pixels` equal intervals of the same line.
+
+    Entry (p, i) is the part of pixel p that cell i covers, so every row sums to 1 and every column to
+    pixels / cells: each source cell receives the same total weight and the mean of a map is preserved
+    exactly (``interpolate(mode="area")`` shifts it by 1-2 % at ratios that are not whole).
+
+    Returns:
+        (pixels, cells), dtype and device of `like`.
+
+    Example:
+        >>> overlap_matrix(2, 3, torch.zeros(1))
+        tensor([[1.0000, 0.0000],
+                [0.5000, 0.5000],
+                [0.0000, 1.0000]])
+    """
+    pixel = torch.arange(pixels, device=like.device, dtype=torch.float64).unsqueeze(1) / pixels
+    cell = torch.arange(cells, device=like.device, dtype=torch.float64).unsqueeze(0) / cells
+    overlap = torch.minimum(pixel + 1 / pixels, cell + 1 / cells) - torch.maximum(pixel, cell)
+    return (overlap.clamp_min(0) * pixels).to(like.dtype)
+
+
+def resize_area(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize (N, C, h, w) to (N, C, H, W) with exact fractional overlaps; the mean of each map is kept.
+
+    Example:
+        >>> m = torch.rand(1, 1, 3, 5, dtype=torch.float64)
+        >>> bool((resize_area(m, (97, 131)).mean() - m.mean()).abs() < 1e-12)
+        True
+    """
+    maps = full_precision(maps)
+    rows = overlap_matrix(maps.shape[-2], size[0], maps)
+    columns = overlap_matrix(maps.shape[-1], size[1], maps)
+    return rows @ maps @ columns.mT
+
+
+def squared_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Sum of squared differences over all dimensions but the first: (N, ...) x (N, ...) -> (N,)."""
+    return (full_precision(a) - full_precision(b)).square().flatten(1).sum(1)
+
+
+def gap_distance(gx: Tensor, gy: Tensor, weight: Tensor) -> Tensor:
+    """The GAP distance of arXiv:2604.27870: root mean square of weighted differences of channel means.
+
+    d = sqrt(mean_c (w_c (g_c(x) - g_c(y)))^2)
+
+    Args:
+        gx, gy: (N, C) global averages of the trunk's channels.
+        weight: (C,) linear weights w.
+
+    Returns:
+        (N,) distances, at least float32.
+
+    Example:
+        >>> gap_distance(torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 0.0]]), torch.ones(2))
+        tensor([1.4142])
+    """
+    difference = (full_precision(gx) - full_precision(gy)) * full_precision(weight)
+    return safe_sqrt(difference.square().mean(dim=1))
+
+
+def lpips_layer(fx: Tensor, fy: Tensor, weight: Tensor, eps: float = 1e-10) -> Tensor:
+    """One layer of LPIPS before its spatial mean (Zhang et al. 2018, equation 1).
+
+    Args:
+        fx, fy: (N, C, H, W) activations of the two images.
+        weight: (C,) linear weights, already applied to the square (w_c of the 1x1 convolution).
+        eps: see :func:`unit_normalize`.
+
+    Returns:
+        (N, 1, H, W): sum over channels of w_c (fx_c/|fx| - fy_c/|fy|)^2.
+
+    Example:
+        >>> a, b = torch.tensor([1.0, 0.0]).view(1, 2, 1, 1), torch.tensor([0.0, 1.0]).view(1, 2, 1, 1)
+        >>> lpips_layer(a, b, torch.ones(2)).item()
+        2.0
+    """
+    squared = (unit_normalize(fx, eps) - unit_normalize(fy, eps)).square()
+    return (squared * full_precision(weight).view(1, -1, 1, 1)).sum(dim=1, keepdim=True)

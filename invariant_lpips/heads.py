@@ -1,0 +1,216 @@
+"""Heads: what turns a trunk's activations into a distance.
+
+A head sees one tap at a time. It keeps a `summary` of each activation, and gives for two summaries their
+`components`: one non-negative number per learned weight. The rest is the same for every head:
+
+    r_l = sum_k strength_k components_k / count        (one number per tap: `retPerLayer`)
+    d   = sqrt(sum_l r_l)  for Euclidean heads, with strength = weight^2;   d = sum_l r_l  for `spatial`,
+                                                                             with strength = weight.
+
+So a head is linear in its strengths, which is why they can be fitted to people's scores in seconds, and a
+Euclidean head has an embedding with d = ||embed(x) - embed(y)||.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from invariant_lpips import functional as ILF
+from invariant_lpips.trunks import ARCHITECTURES
+
+POOL_TAPS = ("pool1", "pool2", "pool3", "pool4", "pool5")
+
+
+class Head(nn.Module):
+    """Base of all heads; see the module's docstring for the arithmetic they share."""
+
+    name: ClassVar[str]
+    #: d is a Euclidean distance between embeddings.
+    euclidean: ClassVar[bool] = True
+    #: The embedding's length doesn't depend on the image's size.
+    sizeless: ClassVar[bool] = False
+
+    def __init__(self, net: str, taps: Sequence[str]) -> None:
+        super().__init__()
+        known = ARCHITECTURES[net].taps
+        self.taps = tuple(taps)
+        self.channels = {tap: known[tap].channels for tap in self.taps}
+        sizes = [self.weights_per_channel(tap) * self.channels[tap] for tap in self.taps]
+        ends = torch.tensor(sizes).cumsum(0).tolist()
+        self._slices = {tap: slice(end - size, end) for tap, size, end in zip(self.taps, sizes, ends, strict=True)}
+        # Frozen: a metric that an optimiser may change is no metric (negative distances, drifting scores).
+        self.weight = nn.Parameter(torch.ones(sum(sizes)), requires_grad=False)
+
+    def weights_per_channel(self, tap: str) -> int:
+        """How many learned weights a channel of this tap has."""
+        return 1
+
+    def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Tensor:
+        """What is kept of one activation (N, C, h, w) of images of `size`; batch first."""
+        raise NotImplementedError
+
+    def components(self, tap: str, sx: Tensor, sy: Tensor) -> Tensor:
+        """(N, K_l) non-negative differences, one per weight of this tap, before weighting."""
+        raise NotImplementedError
+
+    def count(self, tap: str, summary: Tensor) -> int:
+        """How many squared differences this tap adds to the mean."""
+        raise NotImplementedError
+
+    def vector(self, tap: str, summary: Tensor) -> Tensor:
+        """(N, M) with ||vector(x) - vector(y)||^2 = sum_k weight_k^2 components_k; Euclidean heads only."""
+        raise NotImplementedError
+
+    def heat(self, tap: str, fx: Tensor, fy: Tensor, size: tuple[int, int]) -> Tensor:
+        """(N, 1, H, W) whose mean over the picture is this tap's strength-weighted sum of components."""
+        raise NotImplementedError
+
+    def tap_weight(self, tap: str) -> Tensor:
+        """The weights of one tap, at least float32."""
+        return ILF.full_precision(self.weight[self._slices[tap]])
+
+    def strength(self, tap: str) -> Tensor:
+        """What components are multiplied with: weight^2 for Euclidean heads, weight otherwise."""
+        weight = self.tap_weight(tap)
+        return weight.square() if self.euclidean else weight
+
+    def layer(self, tap: str, sx: Tensor, sy: Tensor) -> Tensor:
+        """(N,) strength-weighted sum of this tap's components."""
+        return (self.components(tap, sx, sy) * self.strength(tap)).sum(1)
+
+    def total(self, layers: Sequence[Tensor]) -> Tensor:
+        """The distance from the taps' r_l."""
+        total = torch.stack(list(layers)).sum(0)
+        return ILF.safe_sqrt(total) if self.euclidean else total
+
+    def extra_repr(self) -> str:
+        return f"taps={','.join(self.taps)}, weights={self.weight.numel()}"
+
+
+class GAP(Head):
+    """The paper's head: global averages of the pooled blocks (arXiv:2604.27870).
+
+    d = sqrt(mean_c (w_c (g_c(x) - g_c(y)))^2), g_c the mean of channel c over the whole map; 1472 channels.
+    """
+
+    name = "gap"
+    sizeless = True
+
+    def __init__(self, net: str = "vgg", taps: Sequence[str] | None = None) -> None:
+        super().__init__(net, taps or default_taps(net))
+
+    def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Tensor:
+        dtype = torch.float64 if features.dtype == torch.float64 else torch.float32
+        return features.mean((2, 3), dtype=dtype)
+
+    def components(self, tap: str, sx: Tensor, sy: Tensor) -> Tensor:
+        return (sx - sy).square()
+
+    def count(self, tap: str, summary: Tensor) -> int:
+        return self.channels[tap]
+
+    def vector(self, tap: str, summary: Tensor) -> Tensor:
+        return summary * self.tap_weight(tap)
+
+    def heat(self, tap: str, fx: Tensor, fy: Tensor, size: tuple[int, int]) -> Tensor:
+        # Exact: with D_c = g_c(x) - g_c(y), D_c^2 is the mean over positions of D_c (fx_c - fy_c).
+        difference = ILF.full_precision(fx) - ILF.full_precision(fy)
+        slope = difference.mean((2, 3), keepdim=True) * self.strength(tap).view(1, -1, 1, 1)
+        return ILF.resize_area((slope * difference).sum(1, keepdim=True), size)
+
+
+class Spatial(Head):
+    """Retrained LPIPS, the paper's baseline: unit-normalised activations compared position by position.
+
+    d = sum_l mean_p sum_c w_c (fx_cp/|fx_p| - fy_cp/|fy_p|)^2 at the pooled taps, eps 1e-6. Not a root, so not
+    Euclidean: no embedding.
+    """
+
+    name = "spatial"
+    euclidean = False
+    eps = 1e-6
+
+    def __init__(self, net: str = "vgg", taps: Sequence[str] | None = None) -> None:
+        super().__init__(net, taps or default_taps(net))
+
+    def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Tensor:
+        return ILF.unit_normalize(features, self.eps)
+
+    def components(self, tap: str, sx: Tensor, sy: Tensor) -> Tensor:
+        return (sx - sy).square().mean((2, 3))
+
+    def count(self, tap: str, summary: Tensor) -> int:
+        return 0
+
+    def heat(self, tap: str, fx: Tensor, fy: Tensor, size: tuple[int, int]) -> Tensor:
+        return ILF.resize_area(ILF.lpips_layer(fx, fy, self.strength(tap), self.eps), size)
+
+
+class GAPSpatial(Head):
+    """The paper's third variant: GAP and the maps themselves, both of maps divided by their spatial norm.
+
+    Every channel map is divided by its L2 norm over positions (+1e-6); d is the root mean square over
+    w * GAP of those maps together with v * the maps. The paper's source leaves its per-map weight layer open:
+    here one weight per channel for each of the two parts.
+    """
+
+    name = "gap-spatial"
+    eps = 1e-6
+
+    def __init__(self, net: str = "vgg", taps: Sequence[str] | None = None) -> None:
+        super().__init__(net, taps or default_taps(net))
+
+    def weights_per_channel(self, tap: str) -> int:
+        return 2
+
+    def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Tensor:
+        features = ILF.full_precision(features)
+        return features / (ILF.safe_sqrt(features.square().sum((2, 3), keepdim=True)) + self.eps)
+
+    def components(self, tap: str, sx: Tensor, sy: Tensor) -> Tensor:
+        difference = sx - sy
+        return torch.cat([difference.mean((2, 3)).square(), difference.square().sum((2, 3))], dim=1)
+
+    def count(self, tap: str, summary: Tensor) -> int:
+        return self.channels[tap] * (1 + summary.shape[-2] * summary.shape[-1])
+
+    def vector(self, tap: str, summary: Tensor) -> Tensor:
+        w, v = self.tap_weight(tap).chunk(2)
+        return torch.cat([summary.mean((2, 3)) * w, (summary * v.view(1, -1, 1, 1)).flatten(1)], dim=1)
+
+    def heat(self, tap: str, fx: Tensor, fy: Tensor, size: tuple[int, int]) -> Tensor:
+        difference = self.summary(tap, fx, size) - self.summary(tap, fy, size)
+        w, v = (part.view(1, -1, 1, 1) for part in self.strength(tap).chunk(2))
+        positions = difference.shape[-2] * difference.shape[-1]
+        means = difference.mean((2, 3), keepdim=True)
+        density = w * means * difference + v * difference.square() * positions
+        return ILF.resize_area(density.sum(1, keepdim=True), size)
+
+
+def default_taps(net: str) -> tuple[str, ...]:
+    """The paper's taps where the trunk has them (pool1 ... pool5 of VGG-16), lpips' otherwise."""
+    architecture = ARCHITECTURES[net]
+    return POOL_TAPS if POOL_TAPS[0] in architecture.taps else architecture.lpips_taps
+
+
+HEADS: dict[str, type[Head]] = {head.name: head for head in (GAP, Spatial, GAPSpatial)}  # type: ignore[type-abstract]
+
+#: The head of InvariantLPIPS(head="default").
+DEFAULT_HEAD = "gap"
+
+
+def make_head(head: str, net: str) -> Head:
+    """A head with unit weights by name.
+
+    Raises:
+        ValueError: the head is unknown.
+    """
+    name = DEFAULT_HEAD if head == "default" else head
+    if name not in HEADS:
+        known = ", ".join(repr(known) for known in ("default", *HEADS))
+        raise ValueError(f"Argument `head` must be one of {known}, but got {head!r}.")
+    return HEADS[name](net)  # type: ignore[call-arg]

@@ -1,0 +1,305 @@
+"""`InvariantLPIPS`: a perceptual distance that keeps agreeing with people when an image has moved.
+
+The method is arXiv:2604.27870 (Alabau-Bosque et al. 2026): a frozen VGG-16 is read through global averages,
+so that an image becomes one vector and the distance of two images is the root mean square difference of
+their weighted vectors. See :mod:`invariant_lpips.heads` for the arithmetic of each head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from invariant_lpips import checks as C
+from invariant_lpips import functional as ILF
+from invariant_lpips.heads import DEFAULT_HEAD, make_head
+from invariant_lpips.preprocess import ImageInput, ScalingLayer
+from invariant_lpips.trunks import ARCHITECTURES, Trunk, canonical_net
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One side of a comparison, read once: what :meth:`InvariantLPIPS.reference` returns."""
+
+    summaries: tuple[Tensor, ...]
+    size: tuple[int, int]
+
+
+class InvariantLPIPS(nn.Module):
+    """Perceptual distance of two images, called as lpips is called.
+
+    Args:
+        net: trunk: `vgg` (the one with learned weights), `alex` or `squeeze`.
+        head: `default`, `gap`, `gap-spatial` or `spatial`; see :mod:`invariant_lpips.heads`.
+        pooling: the trunk's downsampler: `max`, `blur` or `polyphase`; see :mod:`invariant_lpips.pooling`.
+        padding: of the convolutions: `zeros` or `circular`; None is circular for polyphase, zeros otherwise.
+        weights: None for the learned weights of this (net, head), `unit` for none (all 1), or a path to a
+            .safetensors file with a tensor `weight`.
+        spatial: return a map (N, 1, H, W) whose mean is d^2 (`spatial` head: d). It may be negative where a
+            region draws the two images together.
+        normalize: images are in [0, 1] instead of [-1, 1].
+        checks: `auto`, `always` or `never`; see :mod:`invariant_lpips.checks`.
+        repeat_grey: accept (N, 1, H, W) and repeat it over three channels.
+
+    Shape:
+        in0, in1: (N, 3, H, W), any float dtype; one of them may hold a single image.
+        returns: (N, 1, 1, 1), at least float32, >= 0 and 0 for equal images; (N, 1, H, W) with spatial=True.
+
+    Raises:
+        ValueError, TypeError: one sentence saying what was expected, what came and how to mend it.
+
+    Example:
+        >>> import torch
+        >>> from invariant_lpips import InvariantLPIPS
+        >>> metric = InvariantLPIPS(head="gap", weights="unit")
+        >>> x = torch.linspace(-1, 1, 3 * 64 * 64).view(1, 3, 64, 64)
+        >>> metric(x, x).item()
+        0.0
+        >>> metric(x, x.flip(-1)).shape
+        torch.Size([1, 1, 1, 1])
+        >>> metric.embed(x).shape
+        torch.Size([1, 1472])
+    """
+
+    def __init__(
+        self,
+        net: str = "vgg",
+        head: str = "default",
+        pooling: str = "max",
+        padding: str | None = None,
+        weights: str | Path | None = None,
+        spatial: bool = False,
+        normalize: bool = False,
+        *,
+        checks: str = "auto",
+        repeat_grey: bool = False,
+    ) -> None:
+        super().__init__()
+        from invariant_lpips.registry import load_weights
+
+        self.net_name = canonical_net(net)
+        architecture = ARCHITECTURES[self.net_name]
+        self.spatial = spatial
+        self.normalize = normalize
+        self.scaling_layer = ScalingLayer()
+        self.net = Trunk(self.net_name, pooling, padding or ("circular" if pooling == "polyphase" else "zeros"))
+        self.net.load_features(load_weights(architecture.name))
+        self.head = make_head(head, self.net_name)
+        self.weights = self._load_head(weights)
+        self.images = ImageInput(self.net.minimum_side(self.head.taps), checks=checks, repeat_grey=repeat_grey)
+        self.requires_grad_(False)
+        self.eval()
+
+    def forward(
+        self,
+        in0: Tensor | Reference,
+        in1: Tensor | Reference,
+        retPerLayer: bool = False,  # noqa: N803 - lpips' name
+        normalize: bool | None = None,
+    ) -> Tensor | tuple[Tensor, list[Tensor]]:
+        """Distance of two batches.
+
+        Args:
+            in0, in1: (N, 3, H, W); either may be what :meth:`reference` returned.
+            retPerLayer: also return the list of r_l, each (N, 1, 1, 1); they sum to d^2 (`spatial` head: d).
+            normalize: images are in [0, 1]; None follows the constructor.
+
+        Returns:
+            (N, 1, 1, 1), or (N, 1, H, W) with spatial=True; with retPerLayer a tuple of it and the list.
+        """
+        normalize = self.normalize if normalize is None else normalize
+        if isinstance(in0, Reference) or isinstance(in1, Reference):
+            layers = self._against_reference(in0, in1, normalize)
+            size = (0, 0)
+        else:
+            x, y = self.images.pair(in0, in1, self.scaling_layer.shift, normalize=normalize)
+            size = (in0.shape[-2], in0.shape[-1])
+            layers = self._maps(x, y, size) if self.spatial else self._layers(x, y, size)
+        if self.spatial:
+            total = torch.stack(layers).sum(0)
+            return (total, layers) if retPerLayer else total
+        distance = self.head.total(layers).view(-1, 1, 1, 1)
+        return (distance, [layer.view(-1, 1, 1, 1) for layer in layers]) if retPerLayer else distance
+
+    def reference(self, x: Tensor, normalize: bool | None = None) -> Reference:
+        """Read one side once, without a graph: `metric(prediction, metric.reference(target))`.
+
+        Args:
+            x: (N, 3, H, W) as for :meth:`forward`.
+
+        Returns:
+            A :class:`Reference` to hand to :meth:`forward` in place of an image, as often as needed.
+        """
+        with torch.no_grad():
+            return Reference(tuple(self._summaries(x, normalize)), (x.shape[-2], x.shape[-1]))
+
+    def embed(self, x: Tensor | Sequence[Tensor], normalize: bool | None = None) -> Tensor:
+        """Embedding whose Euclidean distance is the metric: ||embed(x) - embed(y)|| = metric(x, y).
+
+        Args:
+            x: (N, 3, H, W), or a list of (3, H, W) or (1, 3, H, W) images, which may differ in size for the
+                heads whose embedding has no size (`gap`).
+
+        Returns:
+            (N, C), at least float32; 1472 columns for `gap` on vgg.
+
+        Raises:
+            ValueError: the head has no Euclidean form, or sizes differ and the head's embedding depends on them.
+        """
+        self._require_euclidean("embed")
+        if not isinstance(x, Tensor):
+            images = [image if image.dim() == 4 else image.unsqueeze(0) for image in x]
+            if not images:
+                raise ValueError("Argument `x` must hold at least one image, but got an empty list.")
+            if not self.head.sizeless and len({image.shape[-2:] for image in images}) > 1:
+                raise ValueError(
+                    f"Images embedded with head={self.head.name!r} must have one size, since its embedding grows "
+                    "with the image; resize them, or use head='gap', whose embedding has none."
+                )
+            return torch.cat([self.embed(image, normalize) for image in images])
+        summaries = self._summaries(x, normalize)
+        return self._vector(summaries)
+
+    def pairwise(
+        self, x: Tensor | Sequence[Tensor], y: Tensor | Sequence[Tensor] | None = None, normalize: bool | None = None
+    ) -> Tensor:
+        """All distances between two batches for the price of one forward per image.
+
+        Args:
+            x, y: as for :meth:`embed`; y=None compares x with itself.
+
+        Returns:
+            (N, M), at least float32, exactly 0 on the diagonal for y=None. Differences are taken before they
+            are squared: the usual matrix product would lose near-duplicates entirely.
+        """
+        ex = self.embed(x, normalize)
+        ey = ex if y is None else self.embed(y, normalize)
+        if ex.shape[1] != ey.shape[1]:
+            raise ValueError(
+                f"Images compared with head={self.head.name!r} must have one size, since its embedding grows with "
+                "the image; resize them, or use head='gap', whose embedding has none."
+            )
+        return torch.cdist(ex, ey, compute_mode="donot_use_mm_for_euclid_dist")
+
+    def describe(self) -> str:
+        """What a paper should cite: network, head, pooling, weights and the hashes of what was used."""
+        from invariant_lpips._version import __version__
+        from invariant_lpips.registry import tensors_hash, weights_hash
+
+        name = self.net.architecture.name
+        learned = "unit" if self.weights == "unit" else f"{self.weights} [{weights_hash(self.weights)}]"
+        return (
+            f"InvariantLPIPS(net={name} [{weights_hash(name)}], head={self.head.name}, pooling={self.net.pooling}, "
+            f"padding={self.net.padding}, weights={learned}, invariant-lpips {__version__})"
+        )
+
+    def train(self, mode: bool = True) -> InvariantLPIPS:
+        """The metric is frozen: it stays in eval mode whatever its parent module does."""
+        return super().train(False)
+
+    def extra_repr(self) -> str:
+        return self.describe()
+
+    def _load_head(self, weights: str | Path | None) -> str:
+        from invariant_lpips.registry import ENTRIES, load_weights
+
+        if weights == "unit":
+            return "unit"
+        name = f"{self.net.architecture.name}-{self.head.name}" if weights is None else str(weights)
+        if weights is None and name not in ENTRIES:
+            raise ValueError(
+                f"No learned weights come with net={self.net_name!r} and head={self.head.name!r}; pass "
+                "weights='unit' to weigh all channels alike, or a path to weights of your own."
+            )
+        state = load_weights(name)
+        expected = tuple(self.head.weight.shape)
+        found = {key: tuple(value.shape) for key, value in state.items()}
+        if found != {"weight": expected}:
+            raise ValueError(
+                f"Weights {name} for net={self.net_name!r} and head={self.head.name!r} must hold one tensor "
+                f"`weight` of shape {expected}, but hold {found}."
+            )
+        if bool((state["weight"] < 0).any()):
+            raise ValueError(f"Weights {name} must be non-negative, but some are below 0: distances would be too.")
+        with torch.no_grad():
+            self.head.weight.copy_(state["weight"])
+        return name
+
+    def _layers(self, x: Tensor, y: Tensor, size: tuple[int, int]) -> list[Tensor]:
+        head = self.head
+        counts: list[int] = []
+
+        def contrast(tap: str, sx: Tensor, sy: Tensor) -> Tensor:
+            counts.append(head.count(tap, sx))
+            return head.layer(tap, sx, sy)
+
+        layers = self.net.reduce_pair(
+            self.scaling_layer(x), self.scaling_layer(y), head.taps, lambda tap, f: head.summary(tap, f, size), contrast
+        )
+        return [layer / self._denominator(counts) for layer in layers]
+
+    def _maps(self, x: Tensor, y: Tensor, size: tuple[int, int]) -> list[Tensor]:
+        head = self.head
+        counts: list[int] = []
+
+        def contrast(tap: str, fx: Tensor, fy: Tensor) -> Tensor:
+            counts.append(head.count(tap, head.summary(tap, fx[:1], size)))
+            return head.heat(tap, fx, fy, size)
+
+        scaled = self.scaling_layer(x), self.scaling_layer(y)
+        maps = self.net.reduce_pair(*scaled, head.taps, lambda tap, f: f, contrast)
+        return [layer / self._denominator(counts) for layer in maps]
+
+    def _summaries(self, x: Tensor, normalize: bool | None) -> list[Tensor]:
+        image = self.images(
+            x, self.scaling_layer.shift, normalize=self.normalize if normalize is None else normalize
+        )
+        size = (image.shape[-2], image.shape[-1])
+        device = image.device.type
+
+        def summary(tap: str, features: Tensor) -> Tensor:
+            with torch.autocast(device, enabled=False):
+                return self.head.summary(tap, features, size)
+
+        return self.net.reduce(self.scaling_layer(image), self.head.taps, summary)
+
+    def _vector(self, summaries: Sequence[Tensor]) -> Tensor:
+        head = self.head
+        pairs = list(zip(head.taps, summaries, strict=True))
+        vector = torch.cat([head.vector(tap, summary) for tap, summary in pairs], dim=1)
+        return vector / self._denominator([head.count(tap, summary) for tap, summary in pairs]) ** 0.5
+
+    def _denominator(self, counts: Sequence[int]) -> int:
+        return sum(counts) if self.head.euclidean else 1
+
+    def _against_reference(
+        self, in0: Tensor | Reference, in1: Tensor | Reference, normalize: bool
+    ) -> list[Tensor]:
+        if self.spatial:
+            raise ValueError(
+                "A map (spatial=True) needs both images, but one of them is a Reference, which keeps summaries only; "
+                "pass the image itself."
+            )
+        sides = []
+        for side in (in0, in1):
+            if not isinstance(side, Reference):
+                side = Reference(tuple(self._summaries(side, normalize)), (side.shape[-2], side.shape[-1]))
+            sides.append(side)
+        x, y = sides
+        if not self.head.sizeless:
+            C.check_same_size(x.size, y.size)
+        C.check_batches(x.summaries[0].shape[0], y.summaries[0].shape[0])
+        head = self.head
+        taps = list(zip(head.taps, x.summaries, y.summaries, strict=True))
+        count = self._denominator([head.count(tap, sx) for tap, sx, _ in taps])
+        return [head.layer(tap, sx, sy) / count for tap, sx, sy in taps]
+
+    def _require_euclidean(self, what: str) -> None:
+        if not self.head.euclidean:
+            raise ValueError(
+                f"Head {self.head.name!r} has no Euclidean form and so no `{what}`; use head='gap' or 'gap-spatial'."
+            )

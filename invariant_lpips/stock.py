@@ -1,0 +1,219 @@
+"""`LPIPS`: the metric of Zhang et al. 2018 (arXiv:1801.03924) with the numbers of the lpips package 0.1.4.
+
+Change `import lpips` to `import invariant_lpips as lpips` and carry on. Given the same trunk parameters,
+distances and gradients equal lpips'. Its known faults are left out: every parameter is frozen unless
+training is asked for, a frozen metric stays in eval mode under a parent's `.train()`, nothing is printed,
+no finite image gives NaN, and subclasses find their weights.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from invariant_lpips import functional as ILF
+from invariant_lpips.preprocess import ImageInput, ScalingLayer
+from invariant_lpips.trunks import ARCHITECTURES, Trunk, canonical_net
+
+logger = logging.getLogger(__name__)
+
+
+class NetLinLayer(nn.Module):
+    """lpips' linear layer: (dropout and) a 1x1 convolution without bias over (N, C, H, W).
+
+    The dropout keeps the name of the weight that lpips' files use, `model.1.weight`.
+    """
+
+    def __init__(self, chn_in: int, chn_out: int = 1, use_dropout: bool = False) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Dropout()] if use_dropout else []
+        self.model = nn.Sequential(*layers, nn.Conv2d(chn_in, chn_out, 1, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.model(x)
+        return result
+
+    @property
+    def weight(self) -> Tensor:
+        """(1, C, 1, 1), whether or not there is a dropout before it."""
+        convolution = self.model[-1]
+        assert isinstance(convolution, nn.Conv2d)
+        return convolution.weight
+
+
+class LPIPS(nn.Module):
+    """Learned Perceptual Image Patch Similarity, called and counted as in lpips 0.1.4.
+
+    Args:
+        pretrained: load the published linear weights (used when `lpips` is true).
+        net: trunk: `alex`, `vgg` (= `vgg16`) or `squeeze`.
+        version: `0.1`, or `0.0` (the first release, which forgot to scale its input).
+        lpips: weigh channels with the linear layers; False adds the squared differences as they are.
+        spatial: return a map (N, 1, H, W) instead of its mean.
+        pnet_rand: leave the trunk at random parameters.
+        pnet_tune: let gradients reach the trunk's parameters.
+        use_dropout: dropout before each linear layer while training.
+        model_path: linear weights of your own (.safetensors, or lpips' .pth).
+        eval_mode: True freezes everything, for good; False makes the linear layers trainable.
+        verbose: log what is loaded (through `logging`; nothing is printed).
+        checks: `auto`, `always` or `never`; see :mod:`invariant_lpips.checks`.
+        repeat_grey: accept (N, 1, H, W) and repeat it over three channels.
+
+    Shape:
+        in0, in1: (N, 3, H, W) in [-1, 1], or in [0, 1] with normalize=True; one of them may hold one image.
+        returns: (N, 1, 1, 1), or (N, 1, H, W) with spatial=True, float32 (float64 for a float64 metric), >= 0.
+
+    Example:
+        >>> import torch
+        >>> from invariant_lpips import LPIPS
+        >>> metric = LPIPS(net="alex")
+        >>> x = torch.linspace(-1, 1, 3 * 64 * 64).view(1, 3, 64, 64)
+        >>> metric(x, x).item()
+        0.0
+        >>> round(metric(x, x.flip(-1)).item(), 3)
+        0.03...
+    """
+
+    def __init__(
+        self,
+        pretrained: bool = True,
+        net: str = "alex",
+        version: str = "0.1",
+        lpips: bool = True,
+        spatial: bool = False,
+        pnet_rand: bool = False,
+        pnet_tune: bool = False,
+        use_dropout: bool = True,
+        model_path: str | Path | None = None,
+        eval_mode: bool = True,
+        verbose: bool = True,
+        *,
+        checks: str = "auto",
+        repeat_grey: bool = False,
+    ) -> None:
+        super().__init__()
+        name = canonical_net(net)
+        if version not in ("0.0", "0.1"):
+            raise ValueError(f"Argument `version` must be '0.0' or '0.1', but got {version!r}.")
+        self.pnet_type = net
+        self.pnet_tune = pnet_tune
+        self.pnet_rand = pnet_rand
+        self.spatial = spatial
+        self.lpips = lpips
+        self.version = version
+        self.eval_mode = eval_mode
+        self.scaling_layer = ScalingLayer()
+        architecture = ARCHITECTURES[name]
+        self.chns = [architecture.taps[tap].channels for tap in architecture.lpips_taps]
+        self.L = len(self.chns)
+        self.net = Trunk(name)
+        side = self.net.minimum_side(architecture.lpips_taps)
+        self.images = ImageInput(side, checks=checks, repeat_grey=repeat_grey)
+        if not pnet_rand:
+            from invariant_lpips.registry import load_weights
+
+            self.net.load_features(load_weights(architecture.name))
+        self.net.requires_grad_(pnet_tune)
+        if lpips:
+            for k, channels in enumerate(self.chns):
+                self.add_module(f"lin{k}", NetLinLayer(channels, use_dropout=use_dropout))
+            self.lins = nn.ModuleList(getattr(self, f"lin{k}") for k in range(self.L))
+            if pretrained:
+                self._load_linear(name, model_path)
+            self.lins.requires_grad_(not eval_mode)
+        self.register_load_state_dict_pre_hook(_complete_lin_aliases)
+        log = logger.info if verbose else logger.debug
+        log("%s", self.describe())
+        self.train(not eval_mode)
+
+    def forward(
+        self, in0: Tensor, in1: Tensor, retPerLayer: bool = False, normalize: bool = False  # noqa: N803
+    ) -> Tensor | tuple[Tensor, list[Tensor]]:
+        """Distance of two batches; with retPerLayer also the list of each layer's part, whose sum it is.
+
+        Raises:
+            TypeError, ValueError: one sentence saying what was expected and what came.
+        """
+        x, y = self.images.pair(in0, in1, self.scaling_layer.shift, normalize=normalize)
+        if self.version == "0.1":
+            x, y = self.scaling_layer(x), self.scaling_layer(y)
+        taps = self.net.architecture.lpips_taps
+        size = (in0.shape[-2], in0.shape[-1])
+        layers = self.net.reduce_pair(
+            x, y, taps, lambda tap, f: f, lambda tap, fx, fy: self._layer(taps.index(tap), fx, fy, size)
+        )
+        total = torch.stack(layers).sum(0)
+        return (total, layers) if retPerLayer else total
+
+    def _layer(self, k: int, fx: Tensor, fy: Tensor, size: tuple[int, int]) -> Tensor:
+        if not self.lpips:
+            layer = (ILF.unit_normalize(fx) - ILF.unit_normalize(fy)).square().sum(1, keepdim=True)
+        elif self.training:  # the dropout acts on single differences, so they have to exist
+            squared = (ILF.unit_normalize(fx) - ILF.unit_normalize(fy)).square()
+            layer = self.linear(k)(squared.to(self.linear(k).weight.dtype))
+        else:
+            layer = ILF.lpips_layer(fx, fy, self.linear(k).weight.flatten())
+        return ILF.upsample(layer, size) if self.spatial else ILF.spatial_average(layer, keepdim=True)
+
+    def linear(self, k: int) -> NetLinLayer:
+        """The linear layer of tap k."""
+        layer = self.lins[k]
+        assert isinstance(layer, NetLinLayer)
+        return layer
+
+    def train(self, mode: bool = True) -> LPIPS:
+        """A frozen metric (eval_mode=True) stays in eval mode whatever its parent module does."""
+        return super().train(mode and not self.eval_mode)
+
+    def describe(self) -> str:
+        """What a paper should cite: network, version and the hashes of the weights used."""
+        from invariant_lpips._version import __version__
+        from invariant_lpips.registry import weights_hash
+
+        architecture = ARCHITECTURES[canonical_net(self.pnet_type)]
+        trunk = "random" if self.pnet_rand else weights_hash(architecture.name)
+        kind = f"v{self.version}" if self.lpips else "unweighted"
+        return f"LPIPS(net={architecture.name} [{trunk}], {kind}, invariant-lpips {__version__})"
+
+    def _load_linear(self, net: str, model_path: str | Path | None) -> None:
+        from invariant_lpips.registry import load_weights
+
+        if model_path is None:
+            state = load_weights(f"lpips-{net}-v{self.version}")
+        elif Path(model_path).suffix == ".safetensors":
+            state = load_weights(str(model_path))
+        else:
+            state = torch.load(model_path, map_location="cpu", weights_only=True)
+        found = {key.split(".")[0]: value for key, value in state.items() if key.startswith("lin")}
+        for k in range(self.L):
+            weight = self.linear(k).weight
+            if f"lin{k}" not in found or found[f"lin{k}"].shape != weight.shape:
+                raise ValueError(
+                    f"Linear weights {model_path or net} must hold lin{k} of shape {tuple(weight.shape)} for "
+                    f"net={net!r}, but hold {sorted(found)}; check that the file was made for this network."
+                )
+            with torch.no_grad():
+                weight.copy_(found[f"lin{k}"])
+
+
+_LINEAR_NAME = re.compile(r"lins?\.?(\d+)\.model\.[01]\.weight")
+
+
+def _complete_lin_aliases(module: nn.Module, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+    # lpips registers each linear layer twice (lin0 and lins.0) and numbers its weight by whether a dropout
+    # stands before it. A file may hold any of these names: each fills both of ours.
+    assert isinstance(module, LPIPS)
+    if not module.lpips:
+        return
+    for key in [key for key in state if key.startswith(prefix)]:
+        match = _LINEAR_NAME.fullmatch(key.removeprefix(prefix))
+        if match and int(match[1]) < module.L:
+            weight = state.pop(key)
+            place = len(module.linear(int(match[1])).model) - 1
+            for owner in (f"lin{match[1]}", f"lins.{match[1]}"):
+                state[f"{prefix}{owner}.model.{place}.weight"] = weight
