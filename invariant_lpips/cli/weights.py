@@ -1,4 +1,4 @@
-"""`invariant-lpips weights list | path NAME | verify [NAME ...] | download NAME`: the registry at a prompt."""
+"""`invariant-lpips weights list | path NAME | verify [NAME ...] | download NAME`: the registry, by hand."""
 
 from __future__ import annotations
 
