@@ -1,0 +1,71 @@
+"""Blurs: Gaussian, lens (a disc) and motion (a line). Edges are continued by their last pixel."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import ndimage
+
+from invariant_lpips.distortions.arrays import Array, Image, accept, hand_back
+
+__all__ = ["gaussian_blur", "lens_blur", "motion_blur"]
+
+_SUPERSAMPLING = 8
+
+
+def gaussian_blur(image: Image, strength: float, *, seed: int = 0) -> Image:
+    """Gaussian blur; `strength` is sigma in pixels (TID 8, KADID 1). `seed` is taken and not used.
+
+    >>> step = np.zeros((32, 32, 3))
+    >>> step[:, 16:] = 1.0
+    >>> round(float(gaussian_blur(step, 2.0)[16, 16, 0]), 3)
+    0.6
+    """
+    x, sigma = accept(image, strength)
+    return hand_back(ndimage.gaussian_filter(x, sigma=(sigma, sigma, 0.0), mode="nearest"), image)
+
+
+def lens_blur(image: Image, strength: float, *, seed: int = 0) -> Image:
+    """Defocus: mean over a disc whose radius in pixels is `strength` (KADID 2). `seed` is not used."""
+    x, radius = accept(image, strength)
+    if radius == 0.0:
+        return hand_back(x, image)
+    return hand_back(_convolve(x, _coverage(_disc, radius, radius)), image)
+
+
+def motion_blur(image: Image, strength: float, *, seed: int = 0) -> Image:
+    """Linear motion over `strength` pixels at an angle drawn from the seed (KADID 3)."""
+    x, length = accept(image, strength)
+    if length == 0.0:
+        return hand_back(x, image)
+    angle = float(np.random.default_rng(seed).uniform(0.0, math.pi))
+
+    def line(u: Array, v: Array, size: float) -> Array:
+        along = u * math.cos(angle) + v * math.sin(angle)
+        across = -u * math.sin(angle) + v * math.cos(angle)
+        return ((np.abs(along) <= size / 2.0) & (np.abs(across) <= 0.5)).astype(np.float64)
+
+    # A line shorter than a pixel is the pixel itself: the kernel then has one cell.
+    return hand_back(_convolve(x, _coverage(line, max(length, 1.0), max(length, 1.0) / 2.0)), image)
+
+
+def _disc(u: Array, v: Array, radius: float) -> Array:
+    return (u * u + v * v <= radius * radius).astype(np.float64)
+
+
+def _coverage(inside: object, size: float, reach: float) -> Array:
+    """Kernel whose cells hold the share of their area that a shape covers, by 8x8 samples a cell."""
+    assert callable(inside)
+    half = max(math.ceil(reach - 0.5), 0) + 1
+    cells = 2 * half + 1
+    centres = (np.arange(cells * _SUPERSAMPLING) + 0.5) / _SUPERSAMPLING - half - 0.5
+    v, u = np.meshgrid(centres, centres, indexing="ij")
+    covered = inside(u, v, size).reshape(cells, _SUPERSAMPLING, cells, _SUPERSAMPLING).mean(axis=(1, 3))
+    kernel: Array = covered / covered.sum()
+    return kernel
+
+
+def _convolve(x: Array, kernel: Array) -> Array:
+    blurred: Array = ndimage.convolve(x, kernel[..., None], mode="nearest")
+    return blurred
