@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
-from invariant_lpips.datasets.verification import FolderIndex, Problems, check_pictures, find_entry
+from invariant_lpips.datasets.verification import FolderIndex, Problems, check_pictures, find_entry, is_number
 
 __all__ = ["DISTORTIONS", "Edition", "load_edition"]
 
@@ -110,11 +110,3 @@ def load_edition(edition: Edition, root: Path, *, verify: bool, allow_missing: b
     problems.raise_if_any()
     pairs.sort(key=lambda pair: (pair.reference_id, pair.distortion, pair.level))
     return RatedPairs(edition.name, tuple(pairs), higher_is_better=True)
-
-
-def is_number(text: str) -> bool:
-    """True if `text` reads as a finite number."""
-    try:
-        return abs(float(text)) < float("inf")
-    except ValueError:
-        return False

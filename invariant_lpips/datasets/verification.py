@@ -14,7 +14,15 @@ from pathlib import Path
 
 from invariant_lpips.datasets.pairs import RatedPair
 
-__all__ = ["DatasetError", "FolderIndex", "Problems", "check_pictures", "picture_problem"]
+__all__ = [
+    "DatasetError",
+    "FolderIndex",
+    "Problems",
+    "check_pictures",
+    "find_entry",
+    "is_number",
+    "picture_problem",
+]
 
 LISTED = 20  # problems printed before "and N more"; the error keeps all of them
 
@@ -121,6 +129,14 @@ def picture_problem(path: Path) -> str | None:
     elif kind == "JPEG":
         whole = b"\xff\xd9" in tail
     return None if whole else f"{path} is cut off: its end is missing ({size} bytes)"
+
+
+def is_number(text: str) -> bool:
+    """True if `text` reads as a finite number."""
+    try:
+        return abs(float(text)) < float("inf")
+    except ValueError:
+        return False
 
 
 def check_pictures(pairs: Iterable[RatedPair], problems: Problems) -> None:
