@@ -77,7 +77,7 @@ def plcc(predictions: ArrayLike, scores: ArrayLike, *, names: Sequence[str] | No
 
 
 def rmse(predictions: ArrayLike, scores: ArrayLike, *, names: Sequence[str] | None = None) -> float:
-    """Root mean square difference of the scores and the metric mapped by a fitted logistic, in units of score.
+    """Root mean square difference of the scores and the metric mapped by a logistic, in units of score.
 
     Arguments and errors as :func:`srcc`.
 
