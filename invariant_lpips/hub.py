@@ -4,14 +4,13 @@ No repository is built in. ``HUB_REPO`` stays None until an owner publishes the 
 mirrors, the environment variable ``INVARIANT_LPIPS_HUB_REPO`` ("owner/name" or "owner/name@revision") names
 one. Nothing here is trusted: :mod:`invariant_lpips.registry` compares the sha256 of whatever comes back.
 
-huggingface_hub and torchvision are imported when they are first needed, so the package imports without them.
+huggingface_hub is imported when it is first needed, so the package imports without it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,14 @@ HUB_REPO: str | None = None
 HUB_REVISION: str | None = None
 REPO_VARIABLE = "INVARIANT_LPIPS_HUB_REPO"
 CACHE_VARIABLE = "INVARIANT_LPIPS_CACHE"
+
+#: torchvision's published files (IMAGENET1K_V1) and their sha256, which torchvision's own names begin.
+TORCHVISION_FOLDER = "https://download.pytorch.org/models"
+TORCHVISION = {
+    "vgg16-397923af.pth": "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+    "alexnet-owt-7be5be79.pth": "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+    "squeezenet1_1-b8a52dc0.pth": "b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
+}
 
 
 @dataclass(frozen=True)
@@ -40,12 +47,8 @@ class Access:
     @property
     def offline(self) -> bool:
         """True when nothing may be downloaded: ``local_files_only`` or ``HF_HUB_OFFLINE``."""
-        return self.local_files_only or os.environ.get("HF_HUB_OFFLINE", "").upper() in {
-            "1",
-            "ON",
-            "YES",
-            "TRUE",
-        }
+        said = os.environ.get("HF_HUB_OFFLINE", "").upper()
+        return self.local_files_only or said in {"1", "ON", "YES", "TRUE"}
 
 
 def repository() -> tuple[str, str | None] | None:
@@ -94,28 +97,25 @@ def from_hub(file: str, access: Access) -> Path:
         raise OSError(f"the Hub repository {repo}: {_first_line(error)}") from error
 
 
-def from_torchvision(weights: str, access: Access) -> dict[str, Tensor]:
-    """The ``features.*`` tensors of a torchvision weights enum member such as "VGG16_Weights.IMAGENET1K_V1".
+def from_torchvision(file: str, access: Access) -> dict[str, Tensor]:
+    """The ``features.*`` tensors of one of torchvision's published files, a key of :data:`TORCHVISION`.
 
-    The published file is kept in torch's own hub cache. Its name ends in the start of its sha256, which is
-    compared at every use (torch compares it only when downloading); it is read with ``weights_only=True``.
+    The file lies where torchvision itself keeps it, in torch's hub cache. Its sha256 is compared at every use
+    (torch does so only when downloading) and it is read with ``weights_only=True``: it cannot run code.
     Raises OSError with the reason when it cannot be had.
     """
-    url = _torchvision_url(weights)
-    file = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
-    match = re.search(r"-([0-9a-f]{8,})\.", file.name)
-    if match is None:
-        raise OSError(f"torchvision's {file.name} carries no hash in its name")
-    prefix = match[1]
+    sha256 = TORCHVISION[file]
+    path = Path(torch.hub.get_dir()) / "checkpoints" / file
     try:
-        if access.force_download or not (file.is_file() and _sha256_of_file(file).startswith(prefix)):
+        if access.force_download or not (path.is_file() and _sha256_of_file(path) == sha256):
             if access.offline:
-                raise OSError(f"offline, and torchvision's {file} is not there")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(url, str(file), hash_prefix=prefix, progress=sys.stderr.isatty())
-        state = torch.load(file, map_location="cpu", weights_only=True)
+                raise OSError(f"offline, and {path} is not there or not torchvision's")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            url = f"{TORCHVISION_FOLDER}/{file}"
+            torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256, progress=sys.stderr.isatty())
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # urllib, torch and the unpickler each raise their own
-        raise OSError(f"torchvision's {file.name}: {_first_line(error)}") from error
+        raise OSError(f"torchvision's {file}: {_first_line(error)}") from error
     return {name: tensor.detach() for name, tensor in state.items() if name.startswith("features.")}
 
 
@@ -131,13 +131,6 @@ def keep(data: bytes, file: str, access: Access) -> Path:
             f"{path} could not be written ({error}); name another folder in {CACHE_VARIABLE}"
         ) from error
     return path
-
-
-def _torchvision_url(weights: str) -> str:
-    from torchvision import models
-
-    enum, member = weights.split(".")
-    return str(getattr(models, enum)[member].url)
 
 
 def _sha256_of_file(path: Path) -> str:

@@ -33,9 +33,10 @@ FOLDER_VARIABLE = "INVARIANT_LPIPS_WEIGHTS"
 class Entry:
     """What is known of one file of weights.
 
-    ``sha256`` is None only for a file we never saw; it is then taken from torchvision (which has its own hash
-    in the file's name) or from the user, never from the Hub. ``torchvision`` is the weights enum member whose
-    ``features.*`` tensors, written canonically, are the file.
+    ``torchvision`` is the published file (a key of :data:`invariant_lpips.hub.TORCHVISION`) whose
+    ``features.*`` tensors, written canonically, are this one. ``sha256`` is None where we never saw the
+    result; the file is then made from torchvision's, whose sha256 is known, or is the user's own, and never
+    comes from the Hub.
     """
 
     file: str
@@ -74,19 +75,19 @@ ENTRIES: dict[str, Entry] = dict(
             "vgg16-float32",
             "cabd922aeb0dd6d56f2bed33221aee74b7f1e760ddd105c0e0891606cbab6d0d",
             "VGG-16 convolutions, float32",
-            torchvision="VGG16_Weights.IMAGENET1K_V1",
+            torchvision="vgg16-397923af.pth",
         ),
         _trunk(
             "alexnet-float32",
             "9f97fd313f4da83dbe6bbfbe6effca1241de9edfcd7c53386261ed9697286dd9",
             "AlexNet convolutions, float32",
-            torchvision="AlexNet_Weights.IMAGENET1K_V1",
+            torchvision="alexnet-owt-7be5be79.pth",
         ),
         _trunk(
             "squeezenet1_1",
             None,
             "SqueezeNet 1.1 convolutions, float32",
-            torchvision="SqueezeNet1_1_Weights.IMAGENET1K_V1",
+            torchvision="squeezenet1_1-b8a52dc0.pth",
         ),
         _lpips("lpips-vgg-v0.0", "21d7a7ffc57943cd7abbcebbeb673223cc5a25bde12a8505d7354b3c2a6d7f87"),
         _lpips("lpips-vgg-v0.1", "61f275f169341672e38949c908473e2079207da7c2e17a378734a4409fb5b090"),
