@@ -1,0 +1,138 @@
+"""Metrics by name, for the benchmarks: ours, everybody else's, and any callable.
+
+=========================  ==============================================================================
+name                       metric
+=========================  ==============================================================================
+psnr                       peak signal-to-noise ratio over RGB
+ssim, ssim-rgb, ms-ssim    SSIM of luma at full resolution; over RGB, downsampled; multi-scale over RGB
+lpips-vgg, -alex, -squeeze stock LPIPS 0.1 (:class:`invariant_lpips.LPIPS`)
+lpips:vgg, lpips:alex      the same from the lpips package itself
+dists, dists-full          DISTS with the shorter side resized to 256 as in its paper; at full resolution
+st-lpips-alex, -vgg        shift-tolerant LPIPS (``st-lpips`` is -alex)
+default, gap, spatial ...  :class:`invariant_lpips.InvariantLPIPS` with that head; ``gap+polyphase``,
+                           ``gap+unit``, ``gap=my/weights.safetensors`` choose pooling and weights
+module:function            any callable of two (N, 3, H, W) tensors in [0, 1]; a distance unless the name
+                           ends in ``:higher``
+=========================  ==============================================================================
+
+To add a metric, add a line to :data:`METRICS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from invariant_lpips.evaluation import own_scorers, peer_scorers
+from invariant_lpips.evaluation.scorers import FunctionScorer, Scorer
+
+__all__ = ["METRICS", "resolve_metric"]
+
+Factory = Callable[[str, str], Scorer]
+
+
+def with_net(factory: Callable[[str, str, str], Scorer], net: str) -> Factory:
+    """A factory of (name, device) from one of (name, net, device)."""
+    return lambda name, device: factory(name, net, device)
+
+
+METRICS: dict[str, Factory] = {
+    "psnr": peer_scorers.psnr,
+    "ssim": peer_scorers.ssim,
+    "ssim-rgb": peer_scorers.ssim_rgb,
+    "ms-ssim": peer_scorers.ms_ssim,
+    "dists": peer_scorers.dists,
+    "dists-full": peer_scorers.dists,
+    "st-lpips": with_net(peer_scorers.st_lpips, "alex"),
+    "st-lpips-alex": with_net(peer_scorers.st_lpips, "alex"),
+    "st-lpips-vgg": with_net(peer_scorers.st_lpips, "vgg"),
+    "lpips-vgg": with_net(own_scorers.stock_scorer, "vgg"),
+    "lpips-alex": with_net(own_scorers.stock_scorer, "alex"),
+    "lpips-squeeze": with_net(own_scorers.stock_scorer, "squeeze"),
+    "lpips:vgg": with_net(peer_scorers.lpips_original, "vgg"),
+    "lpips:alex": with_net(peer_scorers.lpips_original, "alex"),
+    "lpips:squeeze": with_net(peer_scorers.lpips_original, "squeeze"),
+}
+"""Name -> a function of (name, device) that makes its scorer. Heads of InvariantLPIPS need no line here."""
+
+
+def resolve_metric(name: str, device: str = "cpu") -> Scorer:
+    """The metric called `name`, on `device`.
+
+    Args:
+        name: see the table above.
+        device: where deep metrics run, e.g. "cpu" or "cuda".
+
+    Raises:
+        ValueError: no metric has this name (the message lists those that exist).
+        ImportError: its package is not installed; the message says what to run.
+
+    Example:
+        >>> import torch
+        >>> metric = resolve_metric("psnr")
+        >>> metric(torch.zeros(1, 3, 8, 8), torch.full((2, 3, 8, 8), 0.1)).tolist(), metric.higher_is_better
+        ([20.0, 20.0], True)
+    """
+    if name in METRICS:
+        return METRICS[name](name, device)
+    head = name.partition("=")[0].split("+")[0]
+    if ":" in name and "=" not in name.partition(":")[0]:
+        return callable_scorer(name)
+    from invariant_lpips.heads import HEADS
+
+    if head == "default" or head in HEADS:
+        return own_scorers.invariant_scorer(name, device)
+    known = [*METRICS, "default", *HEADS]
+    raise ValueError(f"Metric must be one of {', '.join(known)} or module:function, but got {name!r}.")
+
+
+def callable_scorer(name: str) -> Scorer:
+    """A scorer of ``module:function`` or ``module:function:higher``.
+
+    The function gets two (N, 3, H, W) float32 tensors in [0, 1] and returns one number a pair. A function
+    that reduces its batch to one number is called pair by pair. Its source file is hashed into the
+    description, so cached scores go out of use when it is edited.
+    """
+    module_name, function_name, *rest = name.split(":")
+    if rest not in ([], ["higher"]):
+        raise ValueError(f"Metric {name!r} must read module:function or module:function:higher.")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ImportError(
+            f"Metric {name!r} needs the module {module_name}, which cannot be imported: {error}."
+        ) from error
+    function: Any = getattr(module, function_name, None)
+    if not callable(function):
+        raise ValueError(
+            f"Metric {name!r} needs a callable {function_name} in {module_name}, which has none."
+        )
+    probe = torch.linspace(0, 1, 2 * 3 * 192 * 192).view(2, 3, 192, 192)
+    with torch.no_grad():
+        one_by_one = torch.as_tensor(function(probe, probe.flip(-1))).numel() != 2
+    description = f"{module_name}:{function_name} [{source_hash(function, module)}]"
+    return FunctionScorer(name, description, function, higher_is_better=bool(rest), one_by_one=one_by_one)
+
+
+def source_hash(function: Any, module: Any) -> str:
+    """First 12 hex digits of the SHA-256 of the file that defines a function; "unknown" for built-in ones."""
+    for candidate in (function, module):
+        try:
+            path = inspect.getsourcefile(candidate)
+        except TypeError:
+            continue
+        if path is not None and Path(path).is_file():
+            return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
+    return "unknown"
+
+
+def to_unit_range(picture: Tensor) -> Tensor:
+    """A picture of [-1, 1] as :func:`invariant_lpips.images.read_image` gives it, in [0, 1]."""
+    return (picture + 1) / 2

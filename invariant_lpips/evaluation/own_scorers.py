@@ -1,0 +1,75 @@
+"""This package's metrics behind the benchmarks' call: stock LPIPS, and InvariantLPIPS with any head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from invariant_lpips.evaluation.scorers import EmbeddingScorer, Scorer
+
+__all__ = ["invariant_scorer", "stock_scorer"]
+
+POOLINGS = ("max", "blur", "polyphase")
+
+
+def stock_scorer(name: str, net: str, device: str) -> Scorer:
+    """Stock LPIPS 0.1 on one trunk; a reference's activations serve all its distorted pictures."""
+    from invariant_lpips import functional as ILF
+    from invariant_lpips.stock import LPIPS
+
+    metric = LPIPS(net=net, verbose=False).to(device)
+    taps = metric.net.architecture.lpips_taps
+
+    def embed(pictures: Tensor) -> list[Tensor]:
+        images = metric.images(pictures, metric.scaling_layer.shift, normalize=True)
+        return metric.net.reduce(metric.scaling_layer(images), taps, lambda tap, features: features)
+
+    def distance(reference: list[Tensor], distorted: list[Tensor]) -> Tensor:
+        layers = []
+        for k, (fx, fy) in enumerate(zip(reference, distorted, strict=True)):
+            layer = ILF.lpips_layer(fx, fy, metric.linear(k).weight.flatten())
+            layers.append(ILF.spatial_average(layer, keepdim=True))
+        return torch.stack(layers).sum(0)
+
+    return EmbeddingScorer(name, metric.describe(), embed, distance)
+
+
+def invariant_scorer(name: str, device: str) -> Scorer:
+    """InvariantLPIPS by a name ``HEAD[+POOLING][+unit][=WEIGHTS]``.
+
+    ``gap``, ``gap+polyphase``, ``gap+unit`` (unit weights), ``gap=my/weights.safetensors``.
+
+    Raises:
+        ValueError: a part of the name is unknown, or there are no weights for the combination.
+    """
+    from invariant_lpips.metric import InvariantLPIPS
+
+    specification, _, path = name.partition("=")
+    head, *options = specification.split("+")
+    pooling, weights = "max", path or None
+    for option in options:
+        if option in POOLINGS:
+            pooling = option
+        elif option == "unit":
+            weights = "unit"
+        else:
+            raise ValueError(
+                f"Metric {name!r} must read HEAD[+POOLING][+unit][=WEIGHTS] with a pooling of "
+                f"{', '.join(POOLINGS)}, but holds {option!r}."
+            )
+    if path and not Path(path).is_file():
+        raise ValueError(f"Metric {name!r} names weights that are not there: {path}.")
+    metric = InvariantLPIPS(head=head, pooling=pooling, weights=weights, normalize=True).to(device)
+
+    def embed(pictures: Tensor) -> Any:
+        return metric.reference(pictures)
+
+    def distance(reference: Any, distorted: Any) -> Tensor:
+        result = metric(reference, distorted)
+        assert isinstance(result, Tensor)
+        return result
+
+    return EmbeddingScorer(name, metric.describe(), embed, distance)
