@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips import functional as ILF
-from invariant_lpips.trunks import ARCHITECTURES
+from invariant_lpips.trunks import ARCHITECTURES, Summary
 
 POOL_TAPS = ("pool1", "pool2", "pool3", "pool4", "pool5")
 
@@ -49,19 +49,19 @@ class Head(nn.Module):
         """How many learned weights a channel of this tap has."""
         return 1
 
-    def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Tensor:
+    def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Summary:
         """What is kept of one activation (N, C, h, w) of images of `size`; batch first."""
         raise NotImplementedError
 
-    def components(self, tap: str, sx: Tensor, sy: Tensor) -> Tensor:
+    def components(self, tap: str, sx: Summary, sy: Summary) -> Tensor:
         """(N, K_l) non-negative differences, one per weight of this tap, before weighting."""
         raise NotImplementedError
 
-    def count(self, tap: str, summary: Tensor) -> int:
+    def count(self, tap: str, summary: Summary) -> int:
         """How many squared differences this tap adds to the mean."""
         raise NotImplementedError
 
-    def vector(self, tap: str, summary: Tensor) -> Tensor:
+    def vector(self, tap: str, summary: Summary) -> Tensor:
         """(N, M) with ||vector(x) - vector(y)||^2 = sum_k weight_k^2 components_k; Euclidean heads only."""
         raise NotImplementedError
 
@@ -78,7 +78,7 @@ class Head(nn.Module):
         weight = self.tap_weight(tap)
         return weight.square() if self.euclidean else weight
 
-    def layer(self, tap: str, sx: Tensor, sy: Tensor) -> Tensor:
+    def layer(self, tap: str, sx: Summary, sy: Summary) -> Tensor:
         """(N,) strength-weighted sum of this tap's components."""
         return (self.components(tap, sx, sy) * self.strength(tap)).sum(1)
 
@@ -103,18 +103,18 @@ class GAP(Head):
     def __init__(self, net: str = "vgg", taps: Sequence[str] | None = None) -> None:
         super().__init__(net, taps or default_taps(net))
 
-    def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Tensor:
+    def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Summary:
         dtype = torch.float64 if features.dtype == torch.float64 else torch.float32
-        return features.mean((2, 3), dtype=dtype)
+        return (features.mean((2, 3), dtype=dtype),)
 
-    def components(self, tap: str, sx: Tensor, sy: Tensor) -> Tensor:
-        return (sx - sy).square()
+    def components(self, tap: str, sx: Summary, sy: Summary) -> Tensor:
+        return (sx[0] - sy[0]).square()
 
-    def count(self, tap: str, summary: Tensor) -> int:
+    def count(self, tap: str, summary: Summary) -> int:
         return self.channels[tap]
 
-    def vector(self, tap: str, summary: Tensor) -> Tensor:
-        return summary * self.tap_weight(tap)
+    def vector(self, tap: str, summary: Summary) -> Tensor:
+        return summary[0] * self.tap_weight(tap)
 
     def heat(self, tap: str, fx: Tensor, fy: Tensor, size: tuple[int, int]) -> Tensor:
         # Exact: with D_c = g_c(x) - g_c(y), D_c^2 is the mean over positions of D_c (fx_c - fy_c).
@@ -137,13 +137,13 @@ class Spatial(Head):
     def __init__(self, net: str = "vgg", taps: Sequence[str] | None = None) -> None:
         super().__init__(net, taps or default_taps(net))
 
-    def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Tensor:
-        return ILF.unit_normalize(features, self.eps)
+    def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Summary:
+        return (ILF.unit_normalize(features, self.eps),)
 
-    def components(self, tap: str, sx: Tensor, sy: Tensor) -> Tensor:
-        return (sx - sy).square().mean((2, 3))
+    def components(self, tap: str, sx: Summary, sy: Summary) -> Tensor:
+        return (sx[0] - sy[0]).square().mean((2, 3))
 
-    def count(self, tap: str, summary: Tensor) -> int:
+    def count(self, tap: str, summary: Summary) -> int:
         return 0
 
     def heat(self, tap: str, fx: Tensor, fy: Tensor, size: tuple[int, int]) -> Tensor:
@@ -167,23 +167,23 @@ class GAPSpatial(Head):
     def weights_per_channel(self, tap: str) -> int:
         return 2
 
-    def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Tensor:
+    def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Summary:
         features = ILF.full_precision(features)
-        return features / (ILF.safe_sqrt(features.square().sum((2, 3), keepdim=True)) + self.eps)
+        return (features / (ILF.safe_sqrt(features.square().sum((2, 3), keepdim=True)) + self.eps),)
 
-    def components(self, tap: str, sx: Tensor, sy: Tensor) -> Tensor:
-        difference = sx - sy
+    def components(self, tap: str, sx: Summary, sy: Summary) -> Tensor:
+        difference = sx[0] - sy[0]
         return torch.cat([difference.mean((2, 3)).square(), difference.square().sum((2, 3))], dim=1)
 
-    def count(self, tap: str, summary: Tensor) -> int:
-        return self.channels[tap] * (1 + summary.shape[-2] * summary.shape[-1])
+    def count(self, tap: str, summary: Summary) -> int:
+        return self.channels[tap] * (1 + summary[0].shape[-2] * summary[0].shape[-1])
 
-    def vector(self, tap: str, summary: Tensor) -> Tensor:
+    def vector(self, tap: str, summary: Summary) -> Tensor:
         w, v = self.tap_weight(tap).chunk(2)
-        return torch.cat([summary.mean((2, 3)) * w, (summary * v.view(1, -1, 1, 1)).flatten(1)], dim=1)
+        return torch.cat([summary[0].mean((2, 3)) * w, (summary[0] * v.view(1, -1, 1, 1)).flatten(1)], dim=1)
 
     def heat(self, tap: str, fx: Tensor, fy: Tensor, size: tuple[int, int]) -> Tensor:
-        difference = self.summary(tap, fx, size) - self.summary(tap, fy, size)
+        difference = self.summary(tap, fx, size)[0] - self.summary(tap, fy, size)[0]
         w, v = (part.view(1, -1, 1, 1) for part in self.strength(tap).chunk(2))
         positions = difference.shape[-2] * difference.shape[-1]
         means = difference.mean((2, 3), keepdim=True)

@@ -18,14 +18,14 @@ from invariant_lpips import checks as C
 from invariant_lpips import functional as ILF
 from invariant_lpips.heads import DEFAULT_HEAD, make_head
 from invariant_lpips.preprocess import ImageInput, ScalingLayer
-from invariant_lpips.trunks import ARCHITECTURES, Trunk, canonical_net
+from invariant_lpips.trunks import ARCHITECTURES, Summary, Trunk, canonical_net
 
 
 @dataclass(frozen=True)
 class Reference:
     """One side of a comparison, read once: what :meth:`InvariantLPIPS.reference` returns."""
 
-    summaries: tuple[Tensor, ...]
+    summaries: tuple[Summary, ...]
     size: tuple[int, int]
 
 
@@ -233,7 +233,7 @@ class InvariantLPIPS(nn.Module):
         head = self.head
         counts: list[int] = []
 
-        def contrast(tap: str, sx: Tensor, sy: Tensor) -> Tensor:
+        def contrast(tap: str, sx: Summary, sy: Summary) -> Tensor:
             counts.append(head.count(tap, sx))
             return head.layer(tap, sx, sy)
 
@@ -246,28 +246,28 @@ class InvariantLPIPS(nn.Module):
         head = self.head
         counts: list[int] = []
 
-        def contrast(tap: str, fx: Tensor, fy: Tensor) -> Tensor:
-            counts.append(head.count(tap, head.summary(tap, fx[:1], size)))
-            return head.heat(tap, fx, fy, size)
+        def contrast(tap: str, fx: Summary, fy: Summary) -> Tensor:
+            counts.append(head.count(tap, head.summary(tap, fx[0][:1], size)))
+            return head.heat(tap, fx[0], fy[0], size)
 
         scaled = self.scaling_layer(x), self.scaling_layer(y)
-        maps = self.net.reduce_pair(*scaled, head.taps, lambda tap, f: f, contrast)
+        maps = self.net.reduce_pair(*scaled, head.taps, lambda tap, f: (f,), contrast)
         return [layer / self._denominator(counts) for layer in maps]
 
-    def _summaries(self, x: Tensor, normalize: bool | None) -> list[Tensor]:
+    def _summaries(self, x: Tensor, normalize: bool | None) -> list[Summary]:
         image = self.images(
             x, self.scaling_layer.shift, normalize=self.normalize if normalize is None else normalize
         )
         size = (image.shape[-2], image.shape[-1])
         device = image.device.type
 
-        def summary(tap: str, features: Tensor) -> Tensor:
+        def summary(tap: str, features: Tensor) -> Summary:
             with torch.autocast(device, enabled=False):
                 return self.head.summary(tap, features, size)
 
         return self.net.reduce(self.scaling_layer(image), self.head.taps, summary)
 
-    def _vector(self, summaries: Sequence[Tensor]) -> Tensor:
+    def _vector(self, summaries: Sequence[Summary]) -> Tensor:
         head = self.head
         pairs = list(zip(head.taps, summaries, strict=True))
         vector = torch.cat([head.vector(tap, summary) for tap, summary in pairs], dim=1)
@@ -292,7 +292,7 @@ class InvariantLPIPS(nn.Module):
         x, y = sides
         if not self.head.sizeless:
             C.check_same_size(x.size, y.size)
-        C.check_batches(x.summaries[0].shape[0], y.summaries[0].shape[0])
+        C.check_batches(x.summaries[0][0].shape[0], y.summaries[0][0].shape[0])
         head = self.head
         taps = list(zip(head.taps, x.summaries, y.summaries, strict=True))
         count = self._denominator([head.count(tap, sx) for tap, sx, _ in taps])

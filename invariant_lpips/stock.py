@@ -145,7 +145,7 @@ class LPIPS(nn.Module):
         taps = self.net.architecture.lpips_taps
         size = (in0.shape[-2], in0.shape[-1])
         layers = self.net.reduce_pair(
-            x, y, taps, lambda tap, f: f, lambda tap, fx, fy: self._layer(taps.index(tap), fx, fy, size)
+            x, y, taps, lambda tap, f: (f,), lambda tap, fx, fy: self._layer(taps.index(tap), fx[0], fy[0], size)
         )
         total = torch.stack(layers).sum(0)
         return (total, layers) if retPerLayer else total

@@ -18,6 +18,9 @@ from invariant_lpips.pooling import PADDINGS, make_pool
 
 T = TypeVar("T")
 
+#: What is kept of one activation: tensors whose first dimension is the batch.
+Summary = tuple[Tensor, ...]
+
 
 class Tap(NamedTuple):
     """A place to read: the layer it follows, its channels, and its stride in input pixels."""
@@ -239,8 +242,8 @@ class Trunk(nn.Module):
         x: Tensor,
         y: Tensor,
         taps: Sequence[str],
-        summary: Callable[[str, Tensor], Tensor],
-        contrast: Callable[[str, Tensor, Tensor], T],
+        summary: Callable[[str, Tensor], Summary],
+        contrast: Callable[[str, Summary, Summary], T],
     ) -> list[T]:
         """Run the stack on two batches and apply `contrast` to their summaries at each tap.
 
@@ -250,7 +253,7 @@ class Trunk(nn.Module):
         Args:
             x, y: (N, 3, H, W) and (M, 3, H, W), scaled; N = M, or one of them 1.
             taps: names in the order of the network.
-            summary: what to keep of (tap, activation).
+            summary: what to keep of (tap, activation): tensors whose first dimension is the batch.
             contrast: what to return for (tap, summary of x, summary of y).
 
         Returns:
@@ -258,11 +261,11 @@ class Trunk(nn.Module):
         """
         device = x.device.type
 
-        def summarise(tap: str, features: Tensor) -> Tensor:
+        def summarise(tap: str, features: Tensor) -> Summary:
             with torch.autocast(device, enabled=False):
                 return summary(tap, features)
 
-        def compare(tap: str, sx: Tensor, sy: Tensor) -> T:
+        def compare(tap: str, sx: Summary, sy: Summary) -> T:
             with torch.autocast(device, enabled=False):
                 return contrast(tap, sx, sy)
 
@@ -272,7 +275,7 @@ class Trunk(nn.Module):
 
             def split(tap: str, features: Tensor) -> T:
                 kept = summarise(tap, features)
-                return compare(tap, kept[:n], kept[n:])
+                return compare(tap, tuple(part[:n] for part in kept), tuple(part[n:] for part in kept))
 
             return self.reduce(torch.cat([x, y]), taps, split)
         moving, still = (x, y) if x.requires_grad else (y, x)
