@@ -248,8 +248,9 @@ def _rawmodes(image: ImageFile) -> set[str]:
 
 def _rename_rawmode(image: ImageFile, rawmode: str) -> None:
     tiles: list[Any] = []
+    tile: Any
     for tile in image.tile:
-        argument: Any = rawmode if isinstance(tile[3], str) else (rawmode, *tile[3][1:])
+        argument = rawmode if isinstance(tile[3], str) else (rawmode, *tile[3][1:])
         # A plain tuple in Pillow 10, a named one since 11.
         tiles.append(tile._replace(args=argument) if hasattr(tile, "_replace") else (*tile[:3], argument))
     image.tile = tiles
@@ -263,10 +264,9 @@ def _ppm_maximum(image: ImageFile) -> int:
 
 
 def _orientation(image: ImageFile) -> int:
-    """The EXIF orientation still to be applied, 1 (upright) where absent or unreadable.
-
-    Of a TIFF it is always 1 here: Pillow turns those itself while loading.
-    """
+    """The EXIF orientation still to be applied, 1 (upright) where absent or unreadable."""
+    if image.format == "TIFF":  # Pillow has turned it while loading, and not every version drops the tag then
+        return 1
     try:
         orientation = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # a damaged EXIF block is no reason to refuse sound pixels
