@@ -14,8 +14,13 @@ __all__ = ["gaussian_blur", "lens_blur", "motion_blur"]
 _SUPERSAMPLING = 8
 
 
-def gaussian_blur(image: Image, strength: float, *, seed: int = 0) -> Image:
+def gaussian_blur(
+    image: Image, strength: float, *, seed: int = 0, window: int | None = None, black_border: bool = False
+) -> Image:
     """Gaussian blur; `strength` is sigma in pixels (TID 8, KADID 1). `seed` is taken and not used.
+
+    `window` cuts the kernel to an odd number of pixels a side (by default 4 sigmas each way); `black_border` takes
+    the outside of the image as black, which darkens its edges, instead of continuing its last pixel.
 
     >>> step = np.zeros((32, 32, 3))
     >>> step[:, 16:] = 1.0
@@ -23,7 +28,13 @@ def gaussian_blur(image: Image, strength: float, *, seed: int = 0) -> Image:
     0.6
     """
     x, sigma = accept(image, strength)
-    return hand_back(ndimage.gaussian_filter(x, sigma=(sigma, sigma, 0.0), mode="nearest"), image)
+    if window is not None and (window < 1 or window % 2 == 0):
+        raise ValueError(f"Argument `window` must be an odd number of pixels, but got {window}.")
+    radius = math.ceil(4.0 * sigma) if window is None else window // 2
+    mode = "constant" if black_border else "nearest"
+    # At least a tenth of a pixel: the kernel is then a single 1, and a sigma of 0 needs no case of its own.
+    blurred = ndimage.gaussian_filter(x, max(sigma, 0.1), mode=mode, radius=max(radius, 1), axes=(0, 1))
+    return hand_back(blurred, image)
 
 
 def lens_blur(image: Image, strength: float, *, seed: int = 0) -> Image:

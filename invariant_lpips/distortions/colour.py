@@ -15,9 +15,9 @@ __all__ = ["chroma_scaling", "chromatic_aberration", "dithered_palette"]
 def chroma_scaling(image: Image, strength: float, *, seed: int = 0) -> Image:
     """Scale Cb and Cr by `1 - strength`; luma is untouched (TID 18). `seed` is not used.
 
-    At 1 the picture is grey; beyond, colours turn into their complements (2 at most).
+    At 1 the picture is grey; beyond, colours turn into their complements.
     """
-    x, loss = accept(image, strength, 0.0, 2.0)
+    x, loss = accept(image, strength)
     ycbcr = rgb_to_ycbcr(x)
     ycbcr[..., 1:] = 128.0 + (1.0 - loss) * (ycbcr[..., 1:] - 128.0)
     return hand_back(ycbcr_to_rgb(ycbcr), image)
@@ -39,12 +39,11 @@ def dithered_palette(image: Image, strength: float, *, seed: int = 0) -> Image:
 def chromatic_aberration(image: Image, strength: float, *, seed: int = 0) -> Image:
     """Red and blue planes moved apart by `strength` pixels along the diagonal, each way, and blurred (TID 23).
 
-    The blur is Gaussian, of sigma 0.3 times the displacement; green stays. `seed` is not used.
+    All three planes are blurred, by a Gaussian of sigma 0.3 times the displacement. `seed` is not used.
     """
     x, distance = accept(image, strength)
     result = x.copy()
     for channel, sign in ((0, 1.0), (2, -1.0)):
         offset = sign * distance / np.sqrt(2.0)
-        moved = ndimage.shift(x[..., channel], offset, order=1, mode="nearest")
-        result[..., channel] = ndimage.gaussian_filter(moved, 0.3 * distance, mode="nearest")
-    return hand_back(result, image)
+        result[..., channel] = ndimage.shift(x[..., channel], offset, order=1, mode="nearest")
+    return hand_back(ndimage.gaussian_filter(result, 0.3 * distance, mode="nearest", axes=(0, 1)), image)

@@ -27,11 +27,11 @@ def contrast_change(image: Image, strength: float, *, seed: int = 0) -> Image:
 
 
 def quantisation(image: Image, strength: float, *, seed: int = 0) -> Image:
-    """Uniform quantisation with step `strength` to the middle of each step, in R, G and B (TID 7).
+    """Uniform quantisation: R, G and B rounded to the nearest multiple of `strength` (TID 7).
 
     `seed` is not used; 0 returns the image.
     """
     x, step = accept(image, strength, 0.0, 1.0)
     if step == 0.0:
         return hand_back(x, image)
-    return hand_back(np.floor(x / step) * step + step / 2.0, image)
+    return hand_back(np.rint(x / step) * step, image)

@@ -1,0 +1,1 @@
+"""Making what the metric learns from, and learning it."""

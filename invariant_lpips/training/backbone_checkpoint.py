@@ -1,0 +1,99 @@
+"""Checkpoints of a training run: whole or absent, and enough to go on as if nothing had happened.
+
+A checkpoint is written beside its place, flushed to the disk and moved over the previous one, so a kill at
+any moment leaves the old one or the new one. It is read with `weights_only=True`: it can't run code.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from invariant_lpips.atomic_writing import replacing
+
+FILE = "checkpoint.pt"
+
+
+@dataclass
+class Checkpoint:
+    """Where a run stands.
+
+    Attributes:
+        fingerprint: of the configuration and data it belongs to.
+        epoch: the epoch being run, from 1; `step` batches of it are done, in the order `order`.
+        loss_sum, correct, seen: running sums of that epoch.
+        model: the parameters that training changes; best: those of the best epoch.
+        optimizer, scaler, rng: their states.
+        history: one row of the log per finished epoch.
+    """
+
+    fingerprint: str
+    epoch: int = 1
+    step: int = 0
+    order: list[int] = field(default_factory=list)
+    loss_sum: float = 0.0
+    correct: int = 0
+    seen: int = 0
+    model: dict[str, Tensor] = field(default_factory=dict)
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_epoch: int = 0
+    best_accuracy: float = -1.0
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
+    rng: dict[str, Any] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+    finished: bool = False
+
+
+def save(checkpoint: Checkpoint, folder: Path) -> None:
+    """Put `checkpoint` into `folder` in place of the one before."""
+    with replacing(folder / FILE) as temporary, temporary.open("wb") as stream:
+        torch.save({each.name: getattr(checkpoint, each.name) for each in fields(checkpoint)}, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def load(folder: Path, fingerprint: str) -> Checkpoint | None:
+    """The checkpoint in `folder`, or None if there is none.
+
+    Raises:
+        ValueError: it belongs to another configuration or other data, or is no checkpoint.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = Checkpoint(**content)
+    except Exception as error:  # torch raises many kinds for a foreign file
+        raise ValueError(
+            f"{path} must be a checkpoint of this program, but cannot be read: {error}."
+        ) from error
+    if checkpoint.fingerprint != fingerprint:
+        raise ValueError(
+            f"{path} belongs to a run with another configuration or other pictures; choose another output "
+            "folder, or remove this one to start anew."
+        )
+    return checkpoint
+
+
+def rng_state() -> dict[str, Any]:
+    """States of torch's random generators."""
+    state: dict[str, Any] = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state_all()
+    return state
+
+
+def restore_rng(state: dict[str, Any]) -> None:
+    """Put the states of :func:`rng_state` back; CUDA's only where the number of devices is the same."""
+    if not state:
+        return
+    torch.set_rng_state(state["cpu"])
+    if torch.cuda.is_available() and len(state.get("cuda", ())) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
