@@ -17,7 +17,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--database", choices=("tid2013", "tid2008"), default="tid2013")
     parser.add_argument("--types", type=_numbers, help="e.g. 1-11,14,16-24; all by default")
     parser.add_argument("--levels", type=_numbers, help="e.g. 1,3,5; all by default")
-    parser.add_argument("--references", type=lambda text: text.split(","), help="e.g. I01,I02; all by default")
+    parser.add_argument(
+        "--references", type=lambda text: text.split(","), help="e.g. I01,I02; all by default"
+    )
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
 
 

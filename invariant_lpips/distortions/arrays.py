@@ -1,8 +1,8 @@
 """The door of every distortion: what an image and a strength must be, and what comes back out.
 
-A distortion takes a numpy array (H, W, 3) of floats in [0, 1], RGB, and returns an array of the same shape and
-dtype in [0, 1]. Arrays rather than tensors, because the encoders and filters it is built on (Pillow, scipy.fft,
-scipy.ndimage) work on arrays; nothing here is differentiated.
+A distortion takes a numpy array (H, W, 3) of floats in [0, 1], RGB, and returns an array of the same shape
+and dtype in [0, 1]. Arrays rather than tensors, because the encoders and filters it is built on (Pillow,
+scipy.fft, scipy.ndimage) work on arrays; nothing here is differentiated.
 """
 
 from __future__ import annotations
@@ -49,9 +49,7 @@ def accept(
     try:
         number = float(strength)
     except (TypeError, ValueError):
-        raise TypeError(
-            f"Argument `strength` must be a number, but got {type(strength).__name__}."
-        ) from None
+        raise TypeError(f"Argument `strength` must be a number, but got {type(strength).__name__}.") from None
     if not low <= number <= high or math.isinf(number):
         raise ValueError(f"Argument `strength` must lie in [{low:g}, {high:g}], but got {number:g}.")
     if whole and number != round(number):
@@ -71,4 +69,5 @@ def to_uint8(image: Image) -> NDArray[np.uint8]:
     >>> to_uint8(np.array([[[0.0, 0.5, 1.0]]]))
     array([[[  0, 128, 255]]], dtype=uint8)
     """
-    return np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
+    rounded: NDArray[np.uint8] = np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return rounded

@@ -1,4 +1,6 @@
-"""Blurs: Gaussian, lens (a disc) and motion (a line). Edges are continued by their last pixel."""
+"""Blurs: Gaussian, lens (a disc) and motion (a line), and sharpening. Edges are continued by their last
+pixel.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,9 @@ import numpy as np
 from scipy import ndimage
 
 from invariant_lpips.distortions.arrays import Array, Image, accept, hand_back
+from invariant_lpips.distortions.lab import lab_to_rgb, rgb_to_lab
 
-__all__ = ["gaussian_blur", "lens_blur", "motion_blur"]
+__all__ = ["gaussian_blur", "high_sharpen", "lens_blur", "motion_blur"]
 
 _SUPERSAMPLING = 8
 
@@ -19,8 +22,8 @@ def gaussian_blur(
 ) -> Image:
     """Gaussian blur; `strength` is sigma in pixels (TID 8, KADID 1). `seed` is taken and not used.
 
-    `window` cuts the kernel to an odd number of pixels a side (by default 4 sigmas each way); `black_border` takes
-    the outside of the image as black, which darkens its edges, instead of continuing its last pixel.
+    `window` cuts the kernel to an odd number of pixels a side (by default 4 sigmas each way); `black_border`
+    takes the outside of the image as black, which darkens its edges, instead of continuing its last pixel.
 
     >>> step = np.zeros((32, 32, 3))
     >>> step[:, 16:] = 1.0
@@ -59,6 +62,21 @@ def motion_blur(image: Image, strength: float, *, seed: int = 0) -> Image:
 
     # A line shorter than a pixel is the pixel itself: the kernel then has one cell.
     return hand_back(_convolve(x, _coverage(line, max(length, 1.0), max(length, 1.0) / 2.0)), image)
+
+
+def high_sharpen(image: Image, strength: float, *, seed: int = 0) -> Image:
+    """Unsharp masking of lightness: L* plus `strength` times its difference to a Gaussian blur, sigma 3
+    (KADID 24).
+
+    `seed` is not used.
+    """
+    x, amount = accept(image, strength)
+    lab = rgb_to_lab(x)
+    lightness = lab[..., 0]
+    lab[..., 0] = np.clip(
+        lightness + amount * (lightness - ndimage.gaussian_filter(lightness, 3.0)), 0.0, 100.0
+    )
+    return hand_back(lab_to_rgb(lab), image)
 
 
 def _disc(u: Array, v: Array, radius: float) -> Array:

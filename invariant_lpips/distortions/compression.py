@@ -12,8 +12,8 @@ from invariant_lpips.distortions.arrays import Array, Image, accept, hand_back, 
 
 __all__ = ["jpeg", "jpeg2000", "jpeg_transmission"]
 
-# Of the stream whose errors are shown. The best there is, because in TID2013 pictures that an error hardly touched
-# reach 51 dB, the luma PSNR of that quality itself.
+# Of the stream whose errors are shown. The best there is, because in TID2013 pictures that an error hardly
+# touched reach 51 dB, the luma PSNR of that quality itself.
 _TRANSMITTED_QUALITY = 100
 _MCU = 16  # pixels a side of the unit that a JPEG with 4:2:0 chroma codes at a time
 
@@ -53,10 +53,11 @@ def jpeg2000(image: Image, strength: float, *, seed: int = 0) -> Image:
 def jpeg_transmission(image: Image, strength: float, *, seed: int = 0) -> Image:
     """Bit errors in the entropy-coded part of a JPEG stream (TID 12).
 
-    The picture is sent as JPEG of quality 100, 4:2:0. An error displaces and miscolours what follows it, until a
-    restart marker ends the damage: a run of 16x16 blocks in reading order, from a random place on (and on from the
-    top if it reaches the bottom). `strength` is the share of the blocks in that run; 0 gives the JPEG without
-    errors. The errors themselves depend on the seed only: one at the start of the stream and six more on average.
+    The picture is sent as JPEG of quality 100, 4:2:0. An error displaces and miscolours what follows it,
+    until a restart marker ends the damage: a run of 16x16 blocks in reading order, from a random place on
+    (and on from the top if it reaches the bottom). `strength` is the share of the blocks in that run; 0
+    gives the JPEG without errors. The errors themselves depend on the seed only: one at the start of the
+    stream and six more on average.
     """
     x, share = accept(image, strength, 0.0, 1.0)
     stream = bytearray(_jpeg_stream(x, _TRANSMITTED_QUALITY))

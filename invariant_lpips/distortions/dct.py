@@ -17,7 +17,8 @@ _WINDOW = 8
 _CODER_BLOCK = 32
 _SAMPLING_THRESHOLDS = (0.3, 0.15, 0.08, 0.04)
 _SAMPLING_CORE = 0.03
-# Seen from a rounding of the result to 1/255, single precision is exact, and the transforms take half the time.
+# Seen from a rounding of the result to 1/255, single precision is exact, and the transforms take half the
+# time.
 _Coefficients = NDArray[np.float32]
 _Change = Callable[[_Coefficients], _Coefficients]
 
@@ -43,8 +44,8 @@ def compressed_noisy(image: Image, strength: float, *, seed: int = 0) -> Image:
     """Lossy compression of a noisy image: white noise of deviation `strength`, then a block coder (TID 21).
 
     The coder quantises the 32x32 DCT of YCbCr uniformly with step 3 * `strength`, so that the noise, not the
-    picture, decides the step. With it, images that meet the database's luma PSNR also lie within 0.3 dB of its
-    design targets in RGB, which blocks of 8x8 or of RGB miss by 1 to 2 dB.
+    picture, decides the step. With it, images that meet the database's luma PSNR also lie within 0.3 dB of
+    its design targets in RGB, which blocks of 8x8 or of RGB miss by 1 to 2 dB.
     """
     x, sigma = accept(image, strength)
     if sigma == 0.0:
@@ -57,8 +58,8 @@ def compressed_noisy(image: Image, strength: float, *, seed: int = 0) -> Image:
 def denoised(image: Image, strength: float, *, seed: int = 0) -> Image:
     """Noise of deviation `strength`, clipped to [0, 1], then removed by a sliding 8x8 DCT filter (TID 9).
 
-    The filter works on R, G and B apart: it zeroes what lies below 2.7 standard deviations in every window and
-    averages the overlapping windows (stepped by 4 pixels).
+    The filter works on R, G and B apart: it zeroes what lies below 2.7 standard deviations in every window
+    and averages the overlapping windows (stepped by 4 pixels).
     """
     x, sigma = accept(image, strength)
     noisy = np.clip(x + sigma * np.random.default_rng(seed).standard_normal(x.shape), 0.0, 1.0)
@@ -69,15 +70,16 @@ def sparse_sampling(image: Image, strength: float, *, seed: int = 0) -> Image:
     """Reconstruction from a random part of the image's DCT coefficients, as in compressed sensing (TID 24).
 
     A coefficient of the whole image at frequency r (1 at the Nyquist frequency of an axis) is measured with
-    probability (1 - strength) ** (16 (r - 0.03 (1 - strength))), at most 1; the rest is unknown. Reconstruction alternates a sliding 8x8 DCT
-    threshold, falling from step to step, with putting the measured coefficients back. A stronger setting
-    measures a subset of the coefficients that a weaker one measures.
+    probability (1 - strength) ** (16 (r - 0.03 (1 - strength))), at most 1; the rest is unknown.
+    Reconstruction alternates a sliding 8x8 DCT threshold, falling from step to step, with putting the
+    measured coefficients back. A stronger setting measures a subset of the coefficients that a weaker one
+    measures.
     """
     x, loss = accept(image, strength, 0.0, 1.0)
     height, width = x.shape[:2]
     r = np.hypot(np.arange(height)[:, None] / height, np.arange(width)[None, :] / width)
-    # Frequencies that matter most are all measured; fewer of them as the loss grows. With one draw a coefficient,
-    # a probability that falls with the loss makes the measured sets nested.
+    # Frequencies that matter most are all measured; fewer of them as the loss grows. With one draw a
+    # coefficient, a probability that falls with the loss makes the measured sets nested.
     probability = (1.0 - loss) ** (16.0 * np.maximum(r - _SAMPLING_CORE * (1.0 - loss), 0.0))
     measured = (np.random.default_rng(seed).random((height, width)) <= probability)[..., None]
     spectrum = fft.dctn(x.astype(np.float32), axes=(0, 1), norm="ortho")
@@ -90,10 +92,14 @@ def sparse_sampling(image: Image, strength: float, *, seed: int = 0) -> Image:
 
 
 def _in_coder_blocks(x: Array, change: _Change) -> Array:
-    """Apply `change` to the DCT of every 32x32 block of YCbCr / 255; sides are mirrored up to a multiple of 32."""
+    """Apply `change` to the DCT of every 32x32 block of YCbCr / 255; sides are mirrored up to a multiple of
+    32.
+    """
     height, width = x.shape[:2]
     size = _CODER_BLOCK
-    padded = np.pad(rgb_to_ycbcr(x) / 255.0, ((0, -height % size), (0, -width % size), (0, 0)), mode="symmetric")
+    padded = np.pad(
+        rgb_to_ycbcr(x) / 255.0, ((0, -height % size), (0, -width % size), (0, 0)), mode="symmetric"
+    )
     tiled = padded.astype(np.float32).reshape(padded.shape[0] // size, size, padded.shape[1] // size, size, 3)
     changed = fft.idctn(change(fft.dctn(tiled, axes=(1, 3), norm="ortho")), axes=(1, 3), norm="ortho")
     return ycbcr_to_rgb(255.0 * changed.reshape(padded.shape)[:height, :width].astype(np.float64))
@@ -114,7 +120,9 @@ def _sliding_threshold(x: Array, threshold: float, *, step: int) -> Array:
             c = fft.dctn(blocks, axes=(1, 3), norm="ortho")
             keep = np.abs(c) >= threshold
             keep[:, 0, :, 0] = True
-            back = fft.idctn(np.where(keep, c, np.float32(0.0)), axes=(1, 3), norm="ortho").reshape(tile.shape)
+            back = fft.idctn(np.where(keep, c, np.float32(0.0)), axes=(1, 3), norm="ortho").reshape(
+                tile.shape
+            )
             total += back[size - top : size - top + height, size - left : size - left + width]
     mean: Array = (total / np.float32(len(offsets) ** 2)).astype(np.float64)
     return mean

@@ -1,7 +1,8 @@
 """Luma, chroma and PSNR exactly as the TID databases' figures were computed (ITU-R BT.601, studio range).
 
-`luma` is MATLAB's `rgb2ycbcr` on uint8: Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255, rounded, in 16..235.
-The PSNR of two images keeps 255 as its peak although luma spans 219 levels, as TID's published values do.
+`luma` is MATLAB's `rgb2ycbcr` on uint8: Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255, rounded, in
+16..235. The PSNR of two images keeps 255 as its peak although luma spans 219 levels, as TID's published
+values do.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ __all__ = ["luma", "luma_psnr", "rgb_psnr", "rgb_to_ycbcr", "ycbcr_to_rgb"]
 _FROM_RGB: Final[Array] = np.array(
     [[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]
 )
-_TO_RGB: Final[Array] = np.linalg.inv(_FROM_RGB)
+_TO_RGB: Final[Array] = np.linalg.inv(_FROM_RGB).astype(np.float64)
 _OFFSET: Final[Array] = np.array([16.0, 128.0, 128.0])
 
 

@@ -35,7 +35,8 @@ def _unit_variance(field: Array) -> Array:
 
 
 def gaussian_noise(image: Image, strength: float, *, seed: int = 0) -> Image:
-    """White Gaussian noise, independent in R, G and B; `strength` is its standard deviation (TID 1, KADID 11).
+    """White Gaussian noise, independent in R, G and B; `strength` is its standard deviation (TID 1, KADID
+    11).
 
     >>> grey = np.full((64, 64, 3), 0.5)
     >>> round(float(gaussian_noise(grey, 0.05).std()), 3)
@@ -63,7 +64,9 @@ def ycbcr_noise(image: Image, strength: float, *, seed: int = 0) -> Image:
 
 
 def correlated_noise(image: Image, strength: float, *, seed: int = 0) -> Image:
-    """Spatially correlated noise: white noise through a 3x3 box, brought back to deviation `strength` (TID 3)."""
+    """Spatially correlated noise: white noise through a 3x3 box, brought back to deviation `strength` (TID
+    3).
+    """
     x, sigma = accept(image, strength)
     smooth = ndimage.uniform_filter(_field(x.shape, seed), size=(3, 3, 1), mode="wrap")
     return hand_back(x + sigma * _unit_variance(smooth), image)
@@ -72,8 +75,8 @@ def correlated_noise(image: Image, strength: float, *, seed: int = 0) -> Image:
 def masked_noise(image: Image, strength: float, *, seed: int = 0) -> Image:
     """Noise hidden by texture: its deviation follows the local contrast (TID 4).
 
-    At each pixel the deviation is `strength` times the standard deviation of luma in a 7x7 window, capped at 40
-    grey levels of 255, in units of 16 grey levels; flat regions stay clean.
+    At each pixel the deviation is `strength` times the standard deviation of luma in a 7x7 window, capped at
+    40 grey levels of 255, in units of 16 grey levels; flat regions stay clean.
     """
     x, sigma = accept(image, strength)
     y = rgb_to_ycbcr(x)[..., 0]
@@ -106,10 +109,10 @@ def impulse_noise(image: Image, strength: float, *, seed: int = 0) -> Image:
 def random_impulse_noise(image: Image, strength: float, *, seed: int = 0, coloured: bool = True) -> Image:
     """Random-valued impulses: the share `strength` of all pixels takes a value uniform in [0, 1] (TID 6).
 
-    `coloured` draws R, G and B apart, otherwise the impulses are grey. Not in the database's papers: its PSNRs show
-    it. Over its references they are a quadratic in luma with mean impulse 0.500 and mean square 0.289 (even
-    references, as three independent uniform channels have) or 0.327 (odd ones; 0.333 for a uniform grey) at a constant
-    share, which about doubles from one level to the next.
+    `coloured` draws R, G and B apart, otherwise the impulses are grey. Not in the database's papers: its
+    PSNRs show it. Over its references they are a quadratic in luma with mean impulse 0.500 and mean square
+    0.289 (even references, as three independent uniform channels have) or 0.327 (odd ones; 0.333 for a
+    uniform grey) at a constant share, which about doubles from one level to the next.
     """
     x, share = accept(image, strength, 0.0, 1.0)
     rng = np.random.default_rng(seed)

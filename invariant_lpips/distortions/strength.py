@@ -35,16 +35,17 @@ def find_strength(
 ) -> Found:
     """Find the strength between `mild` and `strong` whose image has a PSNR of `target` dB to the reference.
 
-    Assumes PSNR to fall from `mild` to `strong`. Steps are linear interpolations of the bracket (regula falsi,
-    Illinois variant) that turn into halvings where those stall; strengths of one sign are interpolated by their
-    logarithm. Whole-number strengths are halved. What comes nearest is returned, whether or not within
-    `tolerance`: compare `Found.psnr` with the target.
+    Assumes PSNR to fall from `mild` to `strong`. Steps are linear interpolations of the bracket (regula
+    falsi, Illinois variant) that turn into halvings where those stall; strengths of one sign are
+    interpolated by their logarithm. Whole-number strengths are halved. What comes nearest is returned,
+    whether or not within `tolerance`: compare `Found.psnr` with the target.
 
     Args:
         distort: (image, strength) -> image.
         reference: image in [0, 1].
         target: PSNR in dB, finite.
-        mild, strong: the ends of the search, of highest and of lowest PSNR; `strong` may be the smaller number.
+        mild, strong: the ends of the search, of highest and of lowest PSNR; `strong` may be the smaller
+        number.
         whole: only whole numbers are strengths (the quality of a JPEG, the colours of a palette).
         tolerance: stop once |PSNR - target| is at most this many dB.
         measure: (reference, distorted) -> PSNR in dB; the TID luma PSNR by default.
@@ -58,7 +59,7 @@ def find_strength(
     >>> grey = np.full((64, 64, 3), 0.5)
     >>> found = find_strength(gaussian_noise, grey, 31.8, mild=0.001, strong=0.5)
     >>> round(found.psnr, 1), round(255 * found.strength)
-    (31.8, 11)
+    (31.8, 12)
     """
     if not math.isfinite(target):
         raise ValueError(f"Argument `target` must be a finite PSNR in dB, but got {target:g}.")
@@ -69,7 +70,7 @@ def find_strength(
 
     def at(position: float) -> float:
         """Excess of PSNR over the target at a position from 0 (mild) to 1 (strong)."""
-        if by_logarithm:
+        if by_logarithm:  # noqa: SIM108
             strength = mild * (strong / mild) ** position
         else:
             strength = mild + (strong - mild) * position

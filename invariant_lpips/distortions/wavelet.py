@@ -1,7 +1,7 @@
 """A stand-in for transmission errors in JPEG 2000: damaged code-blocks of a 9/7 wavelet transform.
 
-Pillow decodes a damaged JPEG 2000 stream either fully, up to the error, or not at all, so the damage is made where
-the stream would put it: in code-blocks, whose bit planes are lost or garbled from one plane downwards.
+Pillow decodes a damaged JPEG 2000 stream either fully, up to the error, or not at all, so the damage is made
+where the stream would put it: in code-blocks, whose bit planes are lost or garbled from one plane downwards.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ _CODE_BLOCK = 16
 def jpeg2000_transmission(image: Image, strength: float, *, seed: int = 0) -> Image:
     """Errors in the code-blocks of a JPEG 2000 picture; `strength` counts damaged code-blocks (TID 13).
 
-    Each damaged block of 16x16 coefficients, in a random sub-band of luma or chroma, gets random signs and random
-    lower bits. A fraction damages the last block in part. An approximation: real streams fail packet by packet.
+    Each damaged block of 16x16 coefficients, in a random sub-band of luma or chroma, gets random signs and
+    random lower bits. A fraction damages the last block in part. An approximation: real streams fail packet
+    by packet.
     """
     x, count = accept(image, strength)
     ycbcr = rgb_to_ycbcr(x)
@@ -53,7 +54,7 @@ def jpeg2000_transmission(image: Image, strength: float, *, seed: int = 0) -> Im
 
 
 def _code_blocks(height: int, width: int) -> list[tuple[int, int]]:
-    """Top left corners of code-blocks: those of deeper levels are listed more often, as they cost more bits."""
+    """Top left corners of code-blocks; those of deeper levels come more often, as they cost more bits."""
     corners: list[tuple[int, int]] = []
     for level in range(_LEVELS):
         rows, columns = height >> level, width >> level
