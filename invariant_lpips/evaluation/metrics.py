@@ -28,7 +28,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from invariant_lpips.evaluation import own_scorers, peer_scorers
 from invariant_lpips.evaluation.scorers import FunctionScorer, Scorer
@@ -77,8 +76,9 @@ def resolve_metric(name: str, device: str = "cpu") -> Scorer:
     Example:
         >>> import torch
         >>> metric = resolve_metric("psnr")
-        >>> metric(torch.zeros(1, 3, 8, 8), torch.full((2, 3, 8, 8), 0.1)).tolist(), metric.higher_is_better
-        ([20.0, 20.0], True)
+        >>> black, grey = torch.zeros(1, 3, 8, 8), torch.full((2, 3, 8, 8), 0.5)
+        >>> [round(value, 4) for value in metric(black, grey).tolist()], metric.higher_is_better
+        ([6.0206, 6.0206], True)
     """
     if name in METRICS:
         return METRICS[name](name, device)
@@ -131,8 +131,3 @@ def source_hash(function: Any, module: Any) -> str:
         if path is not None and Path(path).is_file():
             return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
     return "unknown"
-
-
-def to_unit_range(picture: Tensor) -> Tensor:
-    """A picture of [-1, 1] as :func:`invariant_lpips.images.read_image` gives it, in [0, 1]."""
-    return (picture + 1) / 2

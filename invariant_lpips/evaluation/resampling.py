@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["Interval", "PairedTest", "bootstrap_interval", "paired_bootstrap"]
+__all__ = [
+    "Interval",
+    "PairedTest",
+    "bootstrap_interval",
+    "bootstrap_values",
+    "interval_of",
+    "paired_bootstrap",
+    "paired_test_of",
+]
 
 Statistic = Callable[[Any, Any], float]
 
@@ -84,13 +92,10 @@ def bootstrap_interval(
         >>> interval.low <= interval.value <= interval.high <= 1
         True
     """
-    import numpy as np
-
-    x, y = np.asarray(predictions, dtype=np.float64), np.asarray(scores, dtype=np.float64)
-    value = statistic(x, y)
-    drawn = [statistic(x[index], y[index]) for index in draws(references, len(x), resamples, seed)]
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(value, float(low), float(high))
+    drawn = bootstrap_values(
+        predictions, scores, references, statistic=statistic, resamples=resamples, seed=seed
+    )
+    return interval_of(statistic(predictions, scores), drawn, level)
 
 
 def paired_bootstrap(
@@ -126,18 +131,50 @@ def paired_bootstrap(
         >>> test.difference > 0 and test.low > 0 and test.p_value < 0.05
         True
     """
+    drawn = [
+        bootstrap_values(values, scores, references, statistic=statistic, resamples=resamples, seed=seed)
+        for values in (first, second)
+    ]
+    difference = statistic(first, scores) - statistic(second, scores)
+    return paired_test_of(difference, drawn[0], drawn[1], level)
+
+
+def bootstrap_values(
+    predictions: ArrayLike,
+    scores: ArrayLike,
+    references: Sequence[str],
+    *,
+    statistic: Statistic = srcc,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Array:
+    """The statistic on each set of resampled references, shape (resamples,); arguments as above.
+
+    The same references and seed give the same draws, so the values of two metrics can be subtracted.
+    """
     import numpy as np
 
-    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    y = np.asarray(scores, dtype=np.float64)
-    difference = statistic(a, y) - statistic(b, y)
-    drawn = np.array(
-        [statistic(a[i], y[i]) - statistic(b[i], y[i]) for i in draws(references, len(y), resamples, seed)]
-    )
+    x, y = np.asarray(predictions, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+    return np.array([statistic(x[index], y[index]) for index in draws(references, len(x), resamples, seed)])
+
+
+def interval_of(value: float, drawn: Array, level: float = 0.95) -> Interval:
+    """The percentile interval of resampled values around `value`."""
+    import numpy as np
+
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(value, float(low), float(high))
+
+
+def paired_test_of(difference: float, first: Array, second: Array, level: float = 0.95) -> PairedTest:
+    """The test of a difference from the resampled values of both metrics, drawn with the same seed."""
+    import numpy as np
+
+    drawn = first - second
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     # Adding one to both counts keeps the p-value honest: a finite bootstrap cannot show p = 0.
     tail = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
-    return PairedTest(difference, float(low), float(high), min(1.0, 2 * (tail + 1) / (resamples + 1)))
+    return PairedTest(difference, float(low), float(high), min(1.0, 2 * (tail + 1) / (len(drawn) + 1)))
 
 
 def draws(references: Sequence[str], count: int, resamples: int, seed: int) -> list[NDArray[np.int64]]:

@@ -1,0 +1,71 @@
+"""Where a result comes from: the command, the versions and the machine, written beside every figure."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from invariant_lpips._version import __version__
+
+__all__ = ["provenance"]
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "pillow",
+    "lpips",
+    "DISTS_pytorch",
+    "stlpips_pytorch",
+    "piq",
+    "scikit-image",
+)
+
+
+def provenance(command: str | None = None) -> dict[str, Any]:
+    """What a result file says about its making.
+
+    Args:
+        command: the command line; None takes that of this process.
+
+    Returns:
+        command, date (UTC), versions of this package, Python and the packages used, and machine (system,
+        processor, cores, threads, GPU).
+    """
+    versions = {"invariant-lpips": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "command": command or shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "versions": versions,
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "processor": processor(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        },
+    }
+
+
+def processor() -> str:
+    """The name of the processor, as the system tells it."""
+    table = Path("/proc/cpuinfo")
+    if table.is_file():
+        for line in table.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
