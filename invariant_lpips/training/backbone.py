@@ -47,7 +47,7 @@ from invariant_lpips.training.backbone_batches import (
 )
 from invariant_lpips.training.backbone_config import BackboneConfig
 from invariant_lpips.training.backbone_engine import AccelerateEngine, Engine, PlainEngine
-from invariant_lpips.training.backbone_features import Progress, cached_features
+from invariant_lpips.training.backbone_features import cached_features
 
 Wrap = Callable[[Iterable[Any], str], Iterable[Any]]
 
@@ -278,7 +278,7 @@ class _Run:
         parts = {"train": data.train, "val": data.val, "test": data.test}
         if config.cacheable:
             return {
-                name: self._cached(images, cache, partial(wrap, what=f"features of {name}"))
+                name: self._cached(images, cache, wrap, f"features of {name}")
                 for name, images in parts.items()
             }
         size, views = self.classifier.image_size, 2 if config.consistency else 1
@@ -296,11 +296,12 @@ class _Run:
         )
         return plain
 
-    def _cached(self, images: LabelledImages, cache: str | os.PathLike[str], progress: Progress) -> Source:
-        device, model = self.engine.device, self.classifier
-        return FeatureSource(
-            model, images, cached_features(model, images, cache, device=device, progress=progress)
+    def _cached(self, images: LabelledImages, cache: str | os.PathLike[str], wrap: Wrap, what: str) -> Source:
+        model = self.classifier
+        features = cached_features(
+            model, images, cache, device=self.engine.device, progress=lambda steps: wrap(steps, what)
         )
+        return FeatureSource(model, images, features)
 
     def _write_config(self) -> str:
         """Write config.json; returns the fingerprint that a checkpoint must have to be continued."""

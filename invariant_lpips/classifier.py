@@ -1,0 +1,302 @@
+"""The paper's classifiers (arXiv:2604.27870): a VGG-16 trunk read by one linear layer, four ways.
+
+==============  =======================================================  =============================
+head            what the linear layer reads                              parameters, 160 classes, 256 px
+==============  =======================================================  =============================
+`flatten`       pool5, position by position: 512 x 8 x 8                 5,243,040
+`final-gap`     mean of each pool5 channel: 512                          82,080
+`multi-gap`     mean of each channel of pool1 ... pool5: 1472            235,680
+`gap-flatten`   1472 means and pool5, position by position               5,478,560
+==============  =======================================================  =============================
+
+The trunk has 14,714,688 parameters; the full VGG-16, with its own three linear layers, 138,357,544.
+A flatten head has a weight for every position, so what it learned at one place it doesn't know at another. A
+GAP head reads means over the picture and can't tell where anything was.
+
+Saved classifiers are a folder with `config.json` (plain numbers and strings: it can't name code) and
+`model.safetensors`; a frozen trunk is not saved again but named, with its hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from invariant_lpips.heads import default_taps
+from invariant_lpips.preprocess import ImageInput, ScalingLayer
+from invariant_lpips.trunks import ARCHITECTURES, Trunk, canonical_net
+
+__all__ = ["HEADS", "GAPClassifier", "Readout", "TrunkWeights", "count_parameters", "trunk_from"]
+
+
+class Readout(NamedTuple):
+    """What a head reads: channel means of `gap` ("none", "last" or "all" taps), and the last map or not."""
+
+    gap: str
+    map: bool
+
+
+#: Head -> what its linear layer reads.
+HEADS = {
+    "flatten": Readout("none", True),
+    "final-gap": Readout("last", False),
+    "multi-gap": Readout("all", False),
+    "gap-flatten": Readout("all", True),
+}
+
+
+class GAPClassifier(nn.Module):
+    """A trunk and one linear layer; the trunk starts as the bundled, frozen one.
+
+    Args:
+        head: `flatten`, `final-gap`, `multi-gap` or `gap-flatten`.
+        num_classes: number of logits.
+        image_size: side in pixels, or (height, width), that images are resized to before they come here.
+            Heads with positions take no other size; GAP heads take any.
+        pooling, padding: of the trunk, as for :class:`invariant_lpips.InvariantLPIPS`.
+        net: the trunk's network; only `vgg` has the paper's taps (others read lpips' taps).
+        classes: their names, for whoever reads a prediction.
+        trunk: name of registered weights or path to a `.safetensors` file with torchvision's `features.*`;
+            None for the bundled ones of `net`.
+
+    Shape:
+        x: (N, 3, H, W) float in [-1, 1]; [0, 1] with normalize=True.
+        returns: (N, num_classes) logits.
+
+    Raises:
+        ValueError: unknown head, sizes or counts that can't be, or a size that this head can't read.
+
+    Example:
+        >>> model = GAPClassifier("multi-gap", num_classes=160)
+        >>> count_parameters(model.linear), count_parameters(model)
+        (235680, 14950368)
+        >>> model(torch.zeros(2, 3, 64, 96)).shape
+        torch.Size([2, 160])
+    """
+
+    def __init__(
+        self,
+        head: str = "multi-gap",
+        num_classes: int = 160,
+        image_size: int | tuple[int, int] = 256,
+        pooling: str = "max",
+        padding: str | None = None,
+        *,
+        net: str = "vgg",
+        classes: Sequence[str] | None = None,
+        trunk: str | PathLike[str] | None = None,
+    ) -> None:
+        super().__init__()
+        from invariant_lpips.registry import load_weights
+
+        if head not in HEADS:
+            raise ValueError(f"Argument `head` must be one of {', '.join(HEADS)}, but got {head!r}.")
+        if classes is not None and len(classes) != num_classes:
+            raise ValueError(
+                f"Argument `classes` must name {num_classes} classes (num_classes), but names {len(classes)}."
+            )
+        if not (isinstance(num_classes, int) and num_classes >= 1):
+            raise ValueError(f"Argument `num_classes` must be a whole number >= 1, but got {num_classes!r}.")
+        self.head_name = head
+        self.readout = HEADS[head]
+        self.num_classes = num_classes
+        self.classes = None if classes is None else tuple(str(name) for name in classes)
+        self.image_size = _size(image_size)
+        self.net_name = canonical_net(net)
+        self.taps = default_taps(self.net_name)
+        padding = padding or ("circular" if pooling == "polyphase" else "zeros")
+        self.trunk = Trunk(self.net_name, pooling, padding)
+        minimum = self.trunk.minimum_side(self.taps)
+        if min(self.image_size) < minimum:
+            raise ValueError(f"Argument `image_size` must be at least {minimum}, but got {image_size}.")
+        self.trunk.load_features(load_weights(trunk or ARCHITECTURES[self.net_name].name))
+        self.trunk.requires_grad_(False)
+        self.scaling_layer = ScalingLayer()
+        self.images = ImageInput(minimum)
+        self.map_shape = _map_shape(self.trunk, self.taps, self.image_size)
+        self.linear = nn.Linear(self.feature_count, num_classes)
+        # Keras' default, which the paper's heads start from: its spread suits 32,768 inputs as it does 512.
+        nn.init.xavier_uniform_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    @property
+    def feature_count(self) -> int:
+        """Numbers the linear layer reads."""
+        means = {"none": 0, "last": self.map_shape[0], "all": self.mean_count}[self.readout.gap]
+        return means + (self.map_shape.numel() if self.readout.map else 0)
+
+    @property
+    def mean_count(self) -> int:
+        """Channels of all taps together: 1472 for vgg."""
+        return sum(ARCHITECTURES[self.net_name].taps[tap].channels for tap in self.taps)
+
+    def forward(self, x: Tensor, normalize: bool = False) -> Tensor:
+        """(N, num_classes) logits of (N, 3, H, W) images."""
+        logits: Tensor = self.linear(self.features(x, normalize))
+        return logits
+
+    def features(self, x: Tensor, normalize: bool = False) -> Tensor:
+        """(N, feature_count), what the linear layer reads; with a frozen trunk it can be kept on disk.
+
+        Raises:
+            ValueError: the head reads positions and x is not of `image_size`.
+        """
+        means, last_map = self.readouts(x, normalize)
+        return self.select(means, last_map)
+
+    def readouts(self, x: Tensor, normalize: bool = False) -> tuple[Tensor, Tensor]:
+        """Everything any of the four heads may read, from one pass through the trunk.
+
+        Returns:
+            (N, C) channel means over all taps, float32 at least, and the (N, c, h, w) activation of the last.
+        """
+        x = self.images(x, self.scaling_layer.shift, normalize=normalize)
+        last = self.taps[-1]
+        kept: list[Tensor] = []
+
+        def reducer(tap: str, features: Tensor) -> Tensor:
+            if tap == last:
+                kept.append(features)
+            dtype = torch.float64 if features.dtype == torch.float64 else torch.float32
+            return features.mean((2, 3), dtype=dtype)
+
+        means = torch.cat(self.trunk.reduce(self.scaling_layer(x), self.taps, reducer), dim=1)
+        return means, kept[0]
+
+    def select(self, means: Tensor, last_map: Tensor) -> Tensor:
+        """What this head reads of (N, C) means and (N, c, h, w) or flat last maps: (N, feature_count)."""
+        parts: list[Tensor] = []
+        if self.readout.gap != "none":
+            parts.append(means[:, -self.map_shape[0] :] if self.readout.gap == "last" else means)
+        if self.readout.map:
+            flat = last_map.flatten(1)
+            if flat.shape[1] != self.map_shape.numel():
+                height, width = self.image_size
+                raise ValueError(
+                    f"Head {self.head_name!r} reads positions: images must be {height}x{width} (image_size), "
+                    f"with {self.map_shape.numel()} numbers in the last map, but it has {flat.shape[1]}."
+                )
+            parts.append(flat.to(means.dtype))
+        return torch.cat(parts, dim=1)
+
+    def unfreeze(self, blocks: int | None = None) -> None:
+        """Let training change the last `blocks` convolution blocks of the trunk; None for all of them."""
+        slices = [child for _, child in self.trunk.named_children()]
+        convolutions = [child for child in slices if any(True for _ in child.parameters())]
+        if blocks is not None and not 0 <= blocks <= len(convolutions):
+            raise ValueError(
+                f"Argument `blocks` must be 0 to {len(convolutions)} or None, but got {blocks!r}."
+            )
+        for child in convolutions[len(convolutions) - blocks :] if blocks is not None else convolutions:
+            child.requires_grad_(True)
+
+    def config(self) -> dict[str, Any]:
+        """What `config.json` says of this classifier; see :mod:`invariant_lpips.classifier_files`."""
+        from invariant_lpips.classifier_files import describe
+
+        return describe(self)
+
+    def save_pretrained(self, folder: str | PathLike[str]) -> Path:
+        """Write `config.json` and `model.safetensors` into `folder`, each whole or not at all."""
+        from invariant_lpips.classifier_files import save
+
+        return save(self, Path(folder))
+
+    @classmethod
+    def from_pretrained(
+        cls, name_or_path: str | PathLike[str], *, revision: str | None = None, **access: Any
+    ) -> GAPClassifier:
+        """Load a classifier.
+
+        Args:
+            name_or_path: a registered name (`vgg16-final-gap`, `vgg16-multi-gap`), a folder that
+                :meth:`save_pretrained` wrote, a `.safetensors` file with its config inside, or a Hub
+                repository "owner/name".
+            revision: of the Hub repository.
+            access: further fields of :class:`invariant_lpips.hub.Access`: `token`, `local_files_only` ...
+
+        Raises:
+            FileNotFoundError: there is no such file, folder or repository.
+            ValueError: config or tensors are not those of a classifier.
+        """
+        from invariant_lpips.classifier_files import load
+        from invariant_lpips.hub import Access
+
+        return load(name_or_path, Access(revision=revision, **access))
+
+    def extra_repr(self) -> str:
+        height, width = self.image_size
+        return f"head={self.head_name!r}, num_classes={self.num_classes}, image_size={height}x{width}"
+
+
+@dataclass(frozen=True)
+class TrunkWeights:
+    """A trunk's parameters and what to call them.
+
+    Attributes:
+        net: `vgg`, `alex` or `squeeze`.
+        state: parameters under torchvision's names, ready for `Trunk.load_features`.
+        hash: first 12 hex digits of the sha256 of their canonical file; equal to that of the bundled trunk
+            when they are the bundled ones.
+        bundled: they are the bundled ones, so the bundled linear weights belong to them.
+        pooling, padding: what the classifier was trained with.
+    """
+
+    net: str
+    state: dict[str, Tensor]
+    hash: str
+    bundled: bool
+    pooling: str
+    padding: str
+
+
+def trunk_from(net: object) -> TrunkWeights | None:
+    """The trunk of a classifier given as itself, as a registered name or as a path; None for anything else.
+
+    This is how `InvariantLPIPS(net=...)` takes a backbone of the user's own.
+
+    Example:
+        >>> trunk_from("vgg") is None
+        True
+        >>> weights = trunk_from(GAPClassifier("final-gap", num_classes=2, image_size=64))
+        >>> weights.net, weights.hash, weights.bundled
+        ('vgg', 'a0606ae48e58', True)
+    """
+    from invariant_lpips.classifier_files import is_classifier, trunk_identity
+
+    if isinstance(net, (str, PathLike)):
+        if not is_classifier(net):
+            return None
+        net = GAPClassifier.from_pretrained(net)
+    if not isinstance(net, GAPClassifier):
+        return None
+    state = {name: tensor.detach().cpu().clone() for name, tensor in net.trunk.features_state().items()}
+    digest, bundled = trunk_identity(net.net_name, state)
+    return TrunkWeights(net.net_name, state, digest, bundled, net.trunk.pooling, net.trunk.padding)
+
+
+def count_parameters(module: nn.Module, *, trainable: bool = False) -> int:
+    """Number of parameters of a module; with `trainable`, of those that training changes."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad or not trainable)
+
+
+def _size(size: int | Sequence[int]) -> tuple[int, int]:
+    pair = (size, size) if isinstance(size, int) else tuple(size)
+    if len(pair) != 2 or not all(isinstance(side, int) for side in pair):
+        raise ValueError(
+            f"Argument `image_size` must be a side or (height, width) in pixels, but got {size!r}."
+        )
+    return pair[0], pair[1]
+
+
+def _map_shape(trunk: Trunk, taps: Sequence[str], size: tuple[int, int]) -> torch.Size:
+    """(c, h, w) of the last tap: computed on tensors without storage, so it costs nothing for any pooling."""
+    with torch.device("meta"):
+        ghost = Trunk(trunk.net_name, trunk.pooling, trunk.padding)
+        return ghost.reduce(torch.zeros(1, 3, *size), taps[-1:], lambda _, features: features.shape[1:])[0]

@@ -1,0 +1,259 @@
+"""Training of the classifiers: cached features, resumed runs, options, logs and the command."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from invariant_lpips.classifier import GAPClassifier
+from invariant_lpips.cli import train as command
+from invariant_lpips.datasets import folders
+from invariant_lpips.training.backbone import train
+from invariant_lpips.training.backbone_batches import PictureSource, epoch_order, groups_of
+from invariant_lpips.training.backbone_config import BackboneConfig
+from invariant_lpips.training.backbone_features import cached_features
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """Three classes of 32x32 pictures: textures that a random linear layer can't name, a trained one can."""
+    from invariant_lpips.images import write_image
+
+    root = tmp_path_factory.mktemp("pictures")
+    generator = torch.Generator().manual_seed(1)
+    for part, count in (("train", 6), ("val", 3), ("test", 3)):
+        for label, name in enumerate(("fine stripes", "noise", "slope")):
+            folder = root / part / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                noise = torch.rand(1, 3, 32, 32, generator=generator)
+                axis = torch.arange(32.0).view(1, 1, 1, 32)
+                base = [(axis * 1.6 + number).sin(), 2 * noise - 1, axis / 16 - 1][label]
+                image = (0.9 * base + 0.1 * (2 * noise - 1)).expand(1, 3, 32, 32)
+                write_image(image, folder / f"{number}.png")
+    return root
+
+
+def config(tree, **options):
+    given = {"data": str(tree), "head": "final-gap", "image_size": 32, "epochs": 4, "batch_size": 4} | options
+    return BackboneConfig(**given)
+
+
+def bytes_of(run: Path) -> dict[str, bytes]:
+    names = ("log.csv", "result.json", "model/model.safetensors", "model/config.json")
+    return {name: (run / name).read_bytes() for name in names}
+
+
+class Stop(Exception):
+    pass
+
+
+def stopping_after(batches: int):
+    """A wrap that breaks off after so many training batches."""
+    left = [batches]
+
+    def wrap(steps, what):
+        for step in steps:
+            if what.startswith("epoch"):
+                if not left[0]:
+                    raise Stop
+                left[0] -= 1
+            yield step
+
+    return wrap
+
+
+def test_frozen_run_learns_and_its_model_loads(tree, tmp_path):
+    result = train(config(tree, epochs=12, seed=1), tmp_path / "run", cache=tmp_path / "cache", device="cpu")
+    assert result["test_accuracy"] == 1.0
+    assert result["trainable_parameters"] == 512 * 3 + 3
+    model = GAPClassifier.from_pretrained(tmp_path / "run" / "model")
+    assert model.classes == ("fine stripes", "noise", "slope")
+    picture = folders.load_picture(tree / "test" / "slope" / "0.png", (32, 32))
+    assert model.classes[model(picture[None]).argmax()] == "slope"
+    with (tmp_path / "run" / "log.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [int(row["epoch"]) for row in rows] == list(range(1, 13))
+    assert float(rows[-1]["train_loss"]) < float(rows[0]["train_loss"])
+
+
+@pytest.mark.parametrize("stop", [1, 5, 12])
+def test_interrupted_run_ends_as_an_uninterrupted_one(tree, tmp_path, stop):
+    options = config(tree, head="gap-flatten")
+    train(options, tmp_path / "whole", cache=tmp_path / "cache", device="cpu")
+    with pytest.raises(Stop):
+        train(
+            options,
+            tmp_path / "broken",
+            cache=tmp_path / "cache",
+            device="cpu",
+            checkpoint_seconds=0,
+            wrap=stopping_after(stop),
+        )
+    train(options, tmp_path / "broken", cache=tmp_path / "cache", device="cpu")
+    assert bytes_of(tmp_path / "broken") == bytes_of(tmp_path / "whole")
+
+
+def test_killed_fine_tuning_ends_as_one_that_was_not(tree, tmp_path):
+    pytest.importorskip("accelerate", reason="extra [train] is not installed")
+    options = config(tree, tune=1, shift=3, flip=True, consistency=0.5, epochs=2)
+    train(options, tmp_path / "whole", device="cpu")
+    script = f"""
+import os, signal, torch
+torch.set_num_threads(1)
+from invariant_lpips.training.backbone import train
+from invariant_lpips.training.backbone_config import BackboneConfig
+left = [7]
+def wrap(steps, what):
+    for step in steps:
+        if what.startswith("epoch"):
+            left[0] -= 1
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+        yield step
+train(BackboneConfig(**{vars(options)!r}), {str(tmp_path / "killed")!r}, device="cpu", checkpoint_seconds=0, wrap=wrap)
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    killed = subprocess.run([sys.executable, "-c", script], env=environment, check=False, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert not (tmp_path / "killed" / "result.json").exists()
+    train(options, tmp_path / "killed", device="cpu")
+    assert bytes_of(tmp_path / "killed") == bytes_of(tmp_path / "whole")
+    changed = GAPClassifier.from_pretrained(tmp_path / "killed" / "model").config()["trunk"]
+    assert changed["name"] == "tuned"
+
+
+def test_feature_cache_goes_on_after_a_kill(tree, tmp_path):
+    data = folders.load(tree)
+    model = GAPClassifier("gap-flatten", 3, 32)
+
+    def three_then_stop(steps):
+        for count, step in enumerate(steps):
+            if count == 3:
+                raise Stop
+            yield step
+
+    with pytest.raises(Stop):
+        cached_features(model, data.train, tmp_path, batch_size=4, progress=three_then_stop)
+    visited = []
+    kept = cached_features(
+        model, data.train, tmp_path, batch_size=4, progress=lambda steps: visited.extend(steps) or visited
+    )
+    assert visited == [12, 16]
+    pictures = torch.stack(
+        [folders.load_picture(data.train.file(i), (32, 32)) for i in range(len(data.train))]
+    )
+    with torch.inference_mode():
+        direct = model.features(pictures)
+    torch.testing.assert_close(kept.head_input(model, torch.arange(18)), direct, rtol=1e-4, atol=1e-5)
+
+
+def test_cache_notices_a_changed_picture(tree, tmp_path):
+    data = folders.load(tree)
+    before = data.val.fingerprint()
+    path = data.val.file(0)
+    status = path.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    assert data.val.fingerprint() != before
+
+
+def test_a_run_of_another_configuration_is_refused(tree, tmp_path):
+    train(config(tree, epochs=1), tmp_path / "run", cache=tmp_path / "cache", device="cpu")
+    with pytest.raises(ValueError, match="another configuration"):
+        train(config(tree, epochs=1, seed=3), tmp_path / "run", cache=tmp_path / "cache", device="cpu")
+
+
+def test_early_stopping_keeps_the_best_epoch(tree, tmp_path):
+    options = config(tree, epochs=60, patience=3)
+    result = train(options, tmp_path / "run", cache=tmp_path / "cache", device="cpu")
+    with (tmp_path / "run" / "log.csv").open() as stream:
+        accuracies = [float(row["val_accuracy"]) for row in csv.DictReader(stream)]
+    best = accuracies.index(max(accuracies)) + 1
+    assert (result["epochs"], result["best_epoch"]) == (best + 3, best)
+    assert result["val_accuracy"] == max(accuracies)
+
+
+def test_batches_do_not_depend_on_the_reading_workers(tree):
+    data = folders.load(tree)
+    groups = groups_of(epoch_order(len(data.train), 5, 2), 4)[:2]
+    options = {"shift": 4, "flip": True, "views": 2, "seed": 5}
+    here = list(PictureSource(data.train, (32, 32), **options).batches(groups, 2))
+    there = list(PictureSource(data.train, (32, 32), workers=1, **options).batches(groups, 2))
+    for (a, labels_a), (b, labels_b) in zip(here, there, strict=True):
+        assert a.shape == (4, 2, 3, 32, 32)
+        assert torch.equal(a, b)
+        assert torch.equal(labels_a, labels_b)
+    later = next(iter(PictureSource(data.train, (32, 32), **options).batches(groups, 3)))
+    assert not torch.equal(later[0], here[0][0])
+
+
+def test_class_list_selects_and_orders(tree, tmp_path):
+    listed = tmp_path / "classes.txt"
+    listed.write_text("# two of three\nslope\nfine stripes\n")
+    assert folders.read_class_list(listed, tree) == ("slope", "fine stripes")
+    listed.write_text("noise n, an ImageNet line\n")
+    assert folders.read_class_list(listed, tree) == ("noise",)
+    listed.write_text("marble\n")
+    with pytest.raises(FileNotFoundError, match="line 1: class 'marble'"):
+        folders.read_class_list(listed, tree)
+
+
+def test_one_tree_is_split_by_seed(tree):
+    whole = tree / "train"
+    first = folders.load(whole, fractions=(1 / 3, 1 / 3), seed=0)
+    assert [len(first.train), len(first.val), len(first.test)] == [6, 6, 6]
+    assert not set(first.train.paths) & set(first.val.paths) & set(first.test.paths)
+    assert folders.load(whole, fractions=(1 / 3, 1 / 3), seed=0) == first
+    assert folders.load(whole, fractions=(1 / 3, 1 / 3), seed=1) != first
+
+
+def test_command_trains_and_repeats_a_run_from_its_config(tree, tmp_path, capsys):
+    import argparse
+
+    def call(*arguments: str) -> int:
+        parser = argparse.ArgumentParser()
+        command.configure(parser)
+        return command.run(parser.parse_args(["backbone", "--quiet", "--device", "cpu", *arguments]))
+
+    options = ["--data", str(tree), "--image-size", "32", "--epochs", "2", "--head", "multi-gap"]
+    assert call("--out", str(tmp_path / "a"), *options) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert call("--out", str(tmp_path / "b"), "--config", str(tmp_path / "a" / "config.json")) == 0
+    assert json.loads(capsys.readouterr().out) == first
+    assert (tmp_path / "a/model/model.safetensors").read_bytes() == (
+        tmp_path / "b/model/model.safetensors"
+    ).read_bytes()
+    assert call("--out", str(tmp_path / "c")) == 1
+    assert "--data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"head": "gap"}, "`head` must be one of"),
+        ({"consistency": 1.0}, "needs `shift`"),
+        ({"patience": 0}, "`patience` must be above 0"),
+        ({"precision": "fp8"}, "`precision` must be one of"),
+    ],
+)
+def test_wrong_options_are_named(tree, options, message):
+    with pytest.raises(ValueError, match=message):
+        config(tree, **options)
