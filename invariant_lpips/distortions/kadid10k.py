@@ -35,7 +35,7 @@ _FAMILIES = (
         approximation="the edge of the line is cut, not tapered",
     ),
     Family(4, "colour diffusion", colour.colour_diffusion, 1.0, 20.0, levels=(1, 3, 6, 8, 12)),
-    Family(5, "colour shift", colour.colour_shift, 1.0, 60.0, levels=(1, 3, 6, 8, 12)),
+    Family(5, "colour shift", colour.colour_shift, 1.0, 12.0, levels=(1, 3, 6, 8, 12)),
     Family(
         6,
         "colour quantisation",
