@@ -129,7 +129,8 @@ def wrap(steps, what):
             if not left[0]:
                 os.kill(os.getpid(), signal.SIGKILL)
         yield step
-train(BackboneConfig(**{vars(options)!r}), {str(tmp_path / "killed")!r}, device="cpu", checkpoint_seconds=0, wrap=wrap)
+config = BackboneConfig(**{vars(options)!r})
+train(config, {str(tmp_path / "killed")!r}, device="cpu", checkpoint_seconds=0, wrap=wrap)
 """
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     killed = subprocess.run([sys.executable, "-c", script], env=environment, check=False, capture_output=True)
