@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""How much do float16 trunk weights change a distance?
+"""How much does storing the trunks in float16 change a distance?
 
     python weights/make_trunks.py --float32 /tmp/float32
     export INVARIANT_LPIPS_WEIGHTS=/tmp/float32
     python benchmarks/weights_precision.py -o benchmarks/results/weights_precision.json
 
-The bundled trunks are stored in float16 and computed in float32. Here every distance is taken twice, with the
+The bundled trunks are stored in float16, but for their biases and first two convolutions, and computed in
+float32. Here every distance is taken twice, with the
 bundled trunk and with the float32 one (`vgg16-float32`, `alexnet-float32` of the registry: a folder named by
 INVARIANT_LPIPS_WEIGHTS, or a download), on pairs of photographs that come with scikit-image and scikit-learn,
-or of the pictures in `--pictures DIR`. Reported: |d16 - d32| / d32, median and maximum, over all pairs and by
+or of the pictures in `--pictures DIR`. Reported: |d - d32| / d32, median and maximum, over all pairs and by
 kind. The table (Markdown) goes to stdout, progress to stderr.
 """
 
@@ -33,7 +34,7 @@ from invariant_lpips import LPIPS, InvariantLPIPS
 from invariant_lpips.atomic_writing import replacing
 from invariant_lpips.registry import load_weights, weights_hash
 
-LIMIT = 1e-3  # float16 is used if it changes distances by less than this
+LIMIT = 1e-3  # float16 is used where it changes distances by less than this
 SIZES = ((64, 64), (97, 131), (128, 128), (256, 256), (384, 512))  # height, width
 PICTURES_PER_SIZE = 2
 SKIMAGE = ("astronaut", "coffee", "chelsea", "rocket", "retina", "immunohistochemistry", "camera", "coins")
@@ -142,15 +143,15 @@ def measure(folder: Path | None) -> list[dict[str, object]]:
     """One row for each pair and metric: kind, size, both distances."""
     models = {}
     for name, (trunk, make) in METRICS.items():
-        half, full = make(), make()
+        bundled, full = make(), make()
         full.net.load_features(load_weights(f"{trunk}-float32"))  # type: ignore[union-attr, operator]
-        models[name] = (half, full)
+        models[name] = (bundled, full)
     rows: list[dict[str, object]] = []
     with torch.inference_mode():
         for number, (kind, x, y) in enumerate(pairs(folder), 1):
-            for name, (half, full) in models.items():
+            for name, (bundled, full) in models.items():
                 row = {"metric": name, "kind": kind, "size": f"{x.shape[2]}x{x.shape[3]}"}
-                rows.append({**row, "float16": half(x, y).item(), "float32": full(x, y).item()})
+                rows.append({**row, "bundled": bundled(x, y).item(), "float32": full(x, y).item()})
             print(f"\r{number} pairs", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return rows
@@ -163,7 +164,7 @@ def summary(rows: list[dict[str, object]]) -> dict[str, dict[str, dict[str, floa
         table[metric] = {}
         for kind in ("all", *KINDS, "different picture"):
             chosen = [r for r in rows if r["metric"] == metric and kind in ("all", r["kind"])]
-            change = [abs(r["float16"] - r["float32"]) / r["float32"] for r in chosen]  # type: ignore[operator]
+            change = [abs(r["bundled"] - r["float32"]) / r["float32"] for r in chosen]  # type: ignore[operator]
             table[metric][kind] = {
                 "pairs": len(change),
                 "median": float(np.median(change)),

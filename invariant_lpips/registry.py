@@ -63,13 +63,13 @@ ENTRIES: dict[str, Entry] = dict(
     [
         _trunk(
             "vgg16",
-            "a0606ae48e5838fd6444b0c3105007fa554a81714ed9c937f2e1ca122c57b345",
-            "VGG-16 convolutions, float16",
+            "5105565f61f287d1d7e9de6b5bf2a394916e5861308861519fdd92262bdf5430",
+            "VGG-16 convolutions, mostly float16",
         ),
         _trunk(
             "alexnet",
-            "1e79dbde62a13caeaf6d1d6491a66ee816a833dfa42fb3532b5a74ed1cda2da2",
-            "AlexNet convolutions, float16",
+            "db775859525e438ffa2b101112e2b5a3a4d01d9ba74cadbdb2d4df3c0d33a953",
+            "AlexNet convolutions, mostly float16",
         ),
         _trunk(
             "vgg16-float32",
@@ -143,7 +143,7 @@ def weights_hash(name_or_path: str | os.PathLike[str], *, access: hub.Access | N
     """The first 12 hex digits of the sha256 of a registered name's file, or of a file: what a paper can cite.
 
     >>> weights_hash("vgg16")
-    'a0606ae48e58'
+    '5105565f61f2'
     """
     if _is_path(name_or_path):
         return _sha256(_own_file(name_or_path).read_bytes())[:12]

