@@ -1,0 +1,56 @@
+"""Distance maps as pictures: which parts of two images differ, seen over the image itself."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Red, green, blue in [0, 1] at rising strength. Warm where the pictures differ; blue where a negative value
+# of an exact decomposition says that this part draws them together. Lightness rises along both, so that they
+# survive a grey printer and colour-blind eyes.
+_WARM = ((0.45, 0.05, 0.25), (0.85, 0.15, 0.15), (0.98, 0.55, 0.10), (1.00, 0.95, 0.45))
+_COLD = ((0.05, 0.15, 0.40), (0.10, 0.35, 0.75), (0.25, 0.65, 0.95), (0.75, 0.95, 1.00))
+
+# Share of the strongest colour at which a map covers the picture below it completely.
+_OPAQUE_AT = 0.5
+
+
+def colour(strength: Tensor) -> Tensor:
+    """Colours of a map: (H, W) in [-1, 1] to (3, H, W) in [0, 1]; warm above 0, blue below."""
+    warm, cold = (torch.tensor(stops, dtype=torch.float32) for stops in (_WARM, _COLD))
+    place = strength.abs().clamp(0, 1) * (len(warm) - 1)
+    low = place.floor().clamp(max=len(warm) - 2).long()
+    share = (place - low).unsqueeze(-1)
+    warm_colour = warm[low] * (1 - share) + warm[low + 1] * share
+    cold_colour = cold[low] * (1 - share) + cold[low + 1] * share
+    return torch.where(strength.unsqueeze(-1) < 0, cold_colour, warm_colour).movedim(-1, 0)
+
+
+def overlay(heat: Tensor, picture: Tensor, full_colour_at: float | None = None) -> Tensor:
+    """A map laid in colour over a dark grey copy of its picture.
+
+    Args:
+        heat: (1, 1, H, W), what a metric returns with spatial=True.
+        picture: (1, 3, H, W) in [-1, 1].
+        full_colour_at: the value shown in the strongest colour; None: the largest one of this map.
+
+    Returns:
+        (1, 3, H, W) in [-1, 1].
+
+    Example:
+        >>> overlay(torch.zeros(1, 1, 2, 2), torch.zeros(1, 3, 2, 2)).amax() < 0  # nothing to see: dark grey
+        tensor(True)
+    """
+    values = heat[0, 0].float()
+    scale = full_colour_at if full_colour_at is not None else float(values.abs().amax())
+    strength = values / scale if scale > 0 else torch.zeros_like(values)
+    luma = (picture[0].float() * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(0)
+    grey = ((luma + 1) / 2 * 0.45).expand(3, -1, -1)
+    opacity = (strength.abs() / _OPAQUE_AT).clamp(0, 1)
+    return ((grey * (1 - opacity) + colour(strength) * opacity) * 2 - 1).unsqueeze(0)
+
+
+def strip(reference: Tensor, distorted: Tensor, heat: Tensor, full_colour_at: float | None = None) -> Tensor:
+    """Reference, distorted and map side by side: (1, 3, H, 3 W and two gaps) in [-1, 1]."""
+    gap = torch.ones(1, 3, reference.shape[-2], max(2, reference.shape[-1] // 64))
+    return torch.cat([reference, gap, distorted, gap, overlay(heat, reference, full_colour_at)], dim=-1)

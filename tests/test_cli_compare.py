@@ -1,0 +1,416 @@
+"""`invariant-lpips compare` as a user types it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from invariant_lpips import InvariantLPIPS, read_image
+from invariant_lpips.cli import main
+from invariant_lpips.cli.pairing import from_csv, one_against_many, pictures_in, two_folders, within_folder
+
+# The smallest trunk, and no learned weights: what is tested here is the command, not the distances.
+FAST = ["--net", "alex", "--head", "gap", "--weights", "unit"]
+SIZE = 72
+
+
+def picture(path: Path, seed: int, size: int = SIZE) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 256, (size // 8, size // 8, 3), dtype=np.uint8)
+    Image.fromarray(noise).resize((size, size), Image.Resampling.BICUBIC).save(path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two folders with partners a, b and c in each, and the working directory beside them."""
+    for number, name in enumerate("cab"):
+        picture(tmp_path / "ref" / f"{name}.png", number)
+        picture(tmp_path / "dist" / f"{name}.png", 10 + number)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def compare(*arguments: str | Path, options: list[str] = FAST) -> int:
+    return main(["compare", *map(str, arguments), *options])
+
+
+def expected(reference: str, distorted: str) -> float:
+    metric = InvariantLPIPS(net="alex", head="gap", weights="unit")
+    return float(metric(read_image(reference), read_image(distorted)))
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+# two files ------------------------------------------------------------------------------------------------
+
+
+def test_two_files_print_one_number(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare("ref/a.png", "dist/a.png") == 0
+    out, err = capsys.readouterr()
+    assert float(out) == pytest.approx(expected("ref/a.png", "dist/a.png"), rel=1e-5)
+    assert out.count("\n") == 1
+    assert err == ""
+
+
+def test_a_picture_and_itself_are_at_distance_zero(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare("ref/a.png", "ref/a.png") == 0
+    assert capsys.readouterr().out == "0\n"
+
+
+def test_as_a_user_types_it(folder: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "invariant_lpips",
+        "compare",
+        "ref",
+        "dist",
+        "--metric",
+        "lpips",
+        "--verbose",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [row["reference"] for row in rows(done.stdout)] == ["ref/a.png", "ref/b.png", "ref/c.png"]
+    assert "LPIPS(net=alexnet" in done.stderr, "--verbose names the metric on stderr"
+    assert "100%" in done.stderr, "progress goes to stderr"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "exactly one way"),
+        (["ref/a.png"], "only ref/a.png"),
+        (["ref/a.png", "nowhere.png"], "no such file: nowhere.png"),
+        (["ref", "dist/a.png"], "name the single reference first"),
+        (["ref", "dist", "ref"], "must be a file"),
+        (["ref/a.png", "dist/a.png", "--csv", "x.csv"], "exactly one way"),
+        (["--csv", "nowhere.csv"], "no such file: nowhere.csv"),
+        (["-p0", "ref/a.png"], "-p0 and -p1 go together"),
+        (["ref/a.png", "dist/a.png", "-o", "x.xlsx"], "must end in one of .csv, .json, .txt"),
+        (["ref/a.png", "dist/a.png", "-o", "nowhere/x.csv"], "nowhere does not exist"),
+        (["ref/a.png", "dist/a.png", "--device", "toaster"], "--device must be"),
+        (["ref/a.png", "dist/a.png", "--map-npy"], "belong to --map"),
+        (["ref/a.png", "dist/a.png", "--batch-size", "0"], "--batch-size must be at least 1"),
+        (["ref/a.png", "dist/a.png", "-v", "0.0"], "needs --metric lpips"),
+        (["ref/a.png", "dist/a.png", "--metric", "lpips"], "--head does not belong to --metric lpips"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert compare(*arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+    assert err.startswith("invariant-lpips compare: error: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is there")
+def test_use_gpu_without_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare("-p0", "ref/a.png", "-p1", "dist/a.png", "--use_gpu") == 2
+    assert "no CUDA device" in capsys.readouterr().err
+
+
+# several pairs --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_size", ["1", "2"])
+def test_two_folders_are_matched_and_sorted(
+    folder: Path, capsys: pytest.CaptureFixture[str], batch_size: str
+) -> None:
+    assert compare("ref", "dist", "--batch-size", batch_size) == 0
+    table = rows(capsys.readouterr().out)
+    assert [row["reference"] for row in table] == ["ref/a.png", "ref/b.png", "ref/c.png"]
+    assert [row["distorted"] for row in table] == ["dist/a.png", "dist/b.png", "dist/c.png"]
+    for row in table:
+        assert float(row["distance"]) == pytest.approx(expected(row["reference"], row["distorted"]), rel=1e-4)
+
+
+def test_unmatched_names_are_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture(folder / "ref" / "alone.png", 5)
+    assert compare("ref", "dist") == 1
+    out, err = capsys.readouterr()
+    assert len(rows(out)) == 3, "the others are measured all the same"
+    assert "ref/alone.png" in err
+    assert compare("ref", "dist", "--allow-unmatched") == 0
+
+
+def test_one_against_many(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare("ref/a.png", "dist/c.png", "ref", "--batch-size", "3") == 0
+    table = rows(capsys.readouterr().out)
+    assert [row["distorted"] for row in table] == ["dist/c.png", "ref/a.png", "ref/b.png", "ref/c.png"]
+    assert float(table[0]["distance"]) == pytest.approx(expected("ref/a.png", "dist/c.png"), rel=1e-4)
+    assert float(table[1]["distance"]) == 0
+
+
+def test_csv_of_pairs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = "reference,distorted,mos\n../ref/c.png,../dist/a.png,1\n../ref/a.png,../dist/a.png,2\n"
+    (folder / "tables").mkdir()
+    (folder / "tables" / "pairs.csv").write_text("\ufeff" + names, encoding="utf-8")  # as Excel writes it
+    assert compare("--csv", "tables/pairs.csv") == 0
+    table = rows(capsys.readouterr().out)
+    assert [Path(row["reference"]).name for row in table] == ["c.png", "a.png"], (
+        "the order of the table is kept"
+    )
+    assert float(table[1]["distance"]) == pytest.approx(expected("ref/a.png", "dist/a.png"), rel=1e-5)
+
+
+def test_a_broken_picture_does_not_stop_the_rest(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "dist" / "b.png").write_bytes((folder / "dist" / "b.png").read_bytes()[:300])
+    assert compare("ref", "dist", "-o", "out.csv", "--batch-size", "4") == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    table = rows((folder / "out.csv").read_text())
+    assert [bool(row["distance"]) for row in table] == [True, False, True]
+    assert "cut short" in table[1]["error"]
+    assert "1 of 3 pairs failed" in err
+    assert "Traceback" not in err
+    assert sorted(path.name for path in folder.iterdir()) == ["dist", "out.csv", "ref"], (
+        "no temporary file is left"
+    )
+
+
+def test_json_says_what_was_used(folder: Path) -> None:
+    assert compare("ref", "dist", "-o", "out.json", "--resize", "80x64") == 0
+    report = json.loads((folder / "out.json").read_text())
+    assert report["metric"].startswith("InvariantLPIPS(net=alexnet")
+    assert report["resize"] == "80x64"
+    assert [pair["reference"] for pair in report["pairs"]] == ["ref/a.png", "ref/b.png", "ref/c.png"]
+    assert all(pair["distance"] > 0 and pair["error"] is None for pair in report["pairs"])
+
+
+def test_a_result_that_cannot_be_finished_leaves_the_old_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from invariant_lpips.cli import reports
+
+    (folder / "out.csv").write_text("old")
+    real = Path.write_text
+
+    def full_disk(self: Path, data: str, **keywords: str) -> int:
+        real(self, data[:10], **keywords)
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        reports.write(folder / "out.csv", "a longer text")
+    monkeypatch.undo()
+    assert (folder / "out.csv").read_text() == "old"
+
+
+def test_interrupted_work_is_kept(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from invariant_lpips import images
+
+    real = images.read_image
+
+    def impatient(path: Path, **keywords: object) -> torch.Tensor:
+        if path.name == "c.png":
+            raise KeyboardInterrupt
+        return real(path, **keywords)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(images, "read_image", impatient)
+    assert compare("ref", "dist") == 130
+    out, err = capsys.readouterr()
+    assert [row["reference"] for row in rows(out)] == ["ref/a.png", "ref/b.png"]
+    assert "interrupted after 2 of 3 pairs" in err
+
+
+# sizes ----------------------------------------------------------------------------------------------------
+
+
+def test_unequal_sizes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture(folder / "small.png", 3, size=64)
+    assert compare("ref/a.png", "small.png") == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "differ in size (72 x 72 and 64 x 64)" in err
+    assert compare("ref/a.png", "small.png", "--resize", "64") == 0
+    resized = float(capsys.readouterr().out)
+    assert compare("ref/a.png", "small.png", "--unequal-sizes") == 0
+    by_embedding = float(capsys.readouterr().out)
+    metric = InvariantLPIPS(net="alex", head="gap", weights="unit")
+    a, b = metric.embed([read_image("ref/a.png"), read_image("small.png")])
+    assert by_embedding == pytest.approx(float((a - b).norm()), rel=1e-5)
+    assert by_embedding != resized
+
+
+def test_unequal_sizes_need_a_head_without_size(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--net", "alex", "--head", "spatial", "--weights", "unit", "--unequal-sizes"]
+    assert compare("ref/a.png", "dist/a.png", options=options) == 2
+    assert "--head gap" in capsys.readouterr().err
+
+
+def test_too_small_a_picture_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture(folder / "tiny0.png", 3, size=16)
+    picture(folder / "tiny1.png", 4, size=16)
+    assert compare("tiny0.png", "tiny1.png") == 1
+    err = capsys.readouterr().err
+    assert "tiny1.png" in err
+    assert "must be at least" in err
+
+
+# heat maps ------------------------------------------------------------------------------------------------
+
+
+def test_heat_maps(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare("ref", "dist", "--map", "maps", "--map-npy") == 0
+    names = [f"{name}.{suffix}" for name in "abc" for suffix in ("npy", "png")]
+    assert sorted(path.name for path in (folder / "maps").iterdir()) == names
+    heat = np.load(folder / "maps" / "a.npy")
+    assert heat.shape == (SIZE, SIZE)
+    distance = float(rows(capsys.readouterr().out)[0]["distance"])
+    assert heat.mean() == pytest.approx(distance**2, rel=1e-3), "the mean of the map is the squared distance"
+    with Image.open(folder / "maps" / "a.png") as drawn:
+        assert drawn.width > 3 * SIZE
+        left = np.asarray(drawn)[:SIZE, :SIZE]
+    np.testing.assert_array_equal(left, np.asarray(Image.open("ref/a.png")))
+
+
+def test_heat_maps_of_equal_names_do_not_overwrite_each_other(folder: Path) -> None:
+    assert compare("ref/a.png", "dist/b.png", "ref/b.png", "--map", "maps") == 0
+    assert sorted(path.name for path in (folder / "maps").iterdir()) == ["a-b-2.png", "a-b.png"]
+
+
+# as lpips' scripts ----------------------------------------------------------------------------------------
+
+
+def test_lpips_two_images(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare("-p0", "ref/a.png", "-p1", "dist/a.png") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Distance: ")
+    assert float(out.split()[1]) == pytest.approx(expected("ref/a.png", "dist/a.png"), abs=1e-6)
+
+
+def test_lpips_two_folders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare("-d0", "ref", "-d1", "dist", "-o", "dists.txt") == 0
+    out = capsys.readouterr().out
+    assert [line.split(": ")[0] for line in out.splitlines()] == ["a.png", "b.png", "c.png"]
+    assert (folder / "dists.txt").read_text() == out
+
+
+def test_lpips_one_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare("-d", "ref") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[0] for line in lines] == ["(a.png,b.png)", "(b.png,c.png)", "Avg"]
+    assert compare("-d", "ref", "--all-pairs", "-N", "3") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [
+        "(a.png,b.png)",
+        "(a.png,c.png)",
+        "(b.png,c.png)",
+        "Avg",
+    ]
+    values = [float(line.split(": ")[1]) for line in lines[:3]]
+    mean, error = (float(part) for part in lines[3].removeprefix("Avg: ").split(" +/- "))
+    assert mean == pytest.approx(np.mean(values), abs=2e-6)
+    assert error == pytest.approx(np.std(values) / 3**0.5, abs=2e-6)
+
+
+def test_lpips_own_numbers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lpips = pytest.importorskip("lpips")
+    assert compare("-p0", "ref/a.png", "-p1", "dist/a.png", options=["--metric", "lpips"]) == 0
+    distance = float(capsys.readouterr().out.split()[1])
+    theirs = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
+    from invariant_lpips import LPIPS
+
+    theirs.load_state_dict(LPIPS(net="alex").state_dict())
+    with torch.no_grad():
+        expected_distance = float(theirs(read_image("ref/a.png"), read_image("dist/a.png")))
+    assert distance == pytest.approx(expected_distance, abs=1e-5)
+
+
+# pairing --------------------------------------------------------------------------------------------------
+
+
+def test_names_match_without_their_suffix_where_that_is_clear(tmp_path: Path) -> None:
+    for name in (
+        "x/a.png",
+        "x/b.png",
+        "x/c.png",
+        "x/d.png",
+        "y/a.png",
+        "y/b.webp",
+        "y/c.jpg",
+        "y/c.bmp",
+        "x/sub/e.png",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    pairing = two_folders(tmp_path / "x", tmp_path / "y")
+    assert [(pair.reference.name, pair.distorted.name) for pair in pairing.pairs] == [
+        ("a.png", "a.png"),
+        ("b.png", "b.webp"),
+    ]
+    unmatched = [path.relative_to(tmp_path).as_posix() for path in pairing.unmatched]
+    assert unmatched == ["x/c.png", "x/d.png", "y/c.bmp", "y/c.jpg"]
+    with pytest.raises(ValueError, match="no picture name in common"):
+        two_folders(tmp_path / "x" / "sub", tmp_path / "y")
+
+
+def test_folders_are_read_as_stated(tmp_path: Path) -> None:
+    for name in ("b.PNG", "a.jpeg", "notes.txt", ".hidden.png", "sub/c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [path.name for path in pictures_in(tmp_path)] == ["a.jpeg", "b.PNG"]
+    assert [path.name for path in pictures_in(tmp_path, recursive=True)] == ["a.jpeg", "b.PNG", "c.png"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="holds no pictures"):
+        pictures_in(tmp_path / "empty")
+    with pytest.raises(ValueError, match="at least two pictures"):
+        within_folder(tmp_path / "sub", all_pairs=False, limit=None)
+
+
+def test_paths_are_data(tmp_path: Path) -> None:
+    table = tmp_path / "pairs.csv"
+    table.write_text("reference,distorted\n~/a.png,*.png\n$HOME,\n/abs/a.png,-rf\n")
+    pairs = from_csv(table).pairs
+    assert [pair.reference for pair in pairs] == [
+        tmp_path / "~/a.png",
+        tmp_path / "$HOME",
+        Path("/abs/a.png"),
+    ]
+    assert pairs[0].distorted == tmp_path / "*.png"
+    assert pairs[1].problem is not None
+    assert "line 3" in pairs[1].problem
+    assert pairs[2].distorted == tmp_path / "-rf"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "has none"),
+        (b"left,right\na,b\n", "has left, right"),
+        (b"reference,distorted\n", "no rows"),
+        (b"reference,distorted\n\xff\xfe,b\n", "UTF-8"),
+    ],
+)
+def test_bad_tables(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "pairs.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=said):
+        from_csv(tmp_path / "pairs.csv")
+
+
+def test_a_missing_partner_among_many_is_a_failed_pair(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert len(one_against_many(Path("ref/a.png"), [Path("nowhere.png"), Path("dist")]).pairs) == 4
+    assert compare("ref/a.png", "nowhere.png", "dist/a.png") == 1
+    table = rows(capsys.readouterr().out)
+    assert "no such file" in table[0]["error"]
+    assert float(table[1]["distance"]) > 0
