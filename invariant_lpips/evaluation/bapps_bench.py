@@ -170,7 +170,7 @@ def batched(
 
 
 def stack(paths: Sequence[Path], size: int, device: str) -> Tensor:
-    """Patches as one batch (N, 3, size, size) in [0, 1]; antialiased bilinear where they have another size."""
+    """Patches as one batch (N, 3, size, size) in [0, 1]; antialiased bilinear if of another size."""
     patches = []
     for path in paths:
         patch = read_unit(path)
