@@ -6,11 +6,11 @@
     python benchmarks/weights_precision.py -o benchmarks/results/weights_precision.json
 
 The bundled trunks are stored in float16, but for their biases and first two convolutions, and computed in
-float32. Here every distance is taken twice, with the
-bundled trunk and with the float32 one (`vgg16-float32`, `alexnet-float32` of the registry: a folder named by
-INVARIANT_LPIPS_WEIGHTS, or a download), on pairs of photographs that come with scikit-image and scikit-learn,
-or of the pictures in `--pictures DIR`. Reported: |d - d32| / d32, median and maximum, over all pairs and by
-kind. The table (Markdown) goes to stdout, progress to stderr.
+float32. Here every distance is taken twice, with the bundled trunk and with the float32 one (`vgg16-float32`,
+`alexnet-float32` of the registry: a folder named by INVARIANT_LPIPS_WEIGHTS, or a download), on pairs of
+photographs that come with scikit-image and scikit-learn, or of the pictures in `--pictures DIR`. Reported:
+|d - d32| / d32, median and maximum, over all pairs and by kind. The table (Markdown) goes to stdout, progress
+to stderr.
 """
 
 from __future__ import annotations

@@ -10,11 +10,12 @@ import pickle
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from invariant_lpips import registry
+from invariant_lpips import LPIPS, registry
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 FILES = sorted(WEIGHTS.glob("*.safetensors"))
@@ -100,6 +101,16 @@ def test_alexnet_has_torchvisions_shapes_and_first_values() -> None:
     torch.testing.assert_close(
         row[-3:], torch.tensor([5.5822e-02, 2.1575e-02, 4.9963e-02]), rtol=6e-4, atol=0
     )
+
+
+def test_lpips_gives_the_numbers_printed_with_torchvisions_own_file() -> None:
+    """The first four of ten distances that a user of lpips printed: net="vgg", numpy's noise of seed 123."""
+    published = [0.3497, 0.3494, 0.3473, 0.3558]
+    np.random.seed(123)
+    x, y = (torch.tensor(np.random.rand(10, 3, 100, 100), dtype=torch.float32) for _ in range(2))
+    with torch.inference_mode():
+        found = LPIPS(net="vgg")(x[:4], y[:4], normalize=True).flatten()
+    torch.testing.assert_close(found, torch.tensor(published), rtol=0, atol=8e-5)
 
 
 @pytest.mark.parametrize("net", LINEAR)

@@ -7,10 +7,10 @@
 The sdist carries the convolutions of torchvision's VGG-16 and AlexNet (IMAGENET1K_V1) as pickled numpy arrays
 in JAX's layout (height, width, in, out). They are read without jax and by an unpickler that can build numpy
 arrays and nothing else, turned into PyTorch's layout (out, in, height, width), named as torchvision does
-and written as float16, but for the biases and the first two convolutions: these are small, and rounding them
-is most of what rounding does to a distance (docs/weights-precision.md). `--float32 DIR` writes the exact float32
-values too. The sdist and every file written are checked by sha256, so a changed input or a changed script fails
-here and not in somebody's paper.
+and written as float16, but for the biases and the first two convolutions: these are small, and rounding
+them is most of what rounding does to a distance (docs/weights-precision.md). `--float32 DIR` writes the exact
+float32 values too. The sdist and every file written are checked by sha256, so a changed input or a changed
+script fails here and not in somebody's paper.
 """
 
 from __future__ import annotations
