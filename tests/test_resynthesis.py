@@ -143,3 +143,29 @@ def test_command(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "image" in printed.err
     with pytest.raises(SystemExit):
         parser.parse_args([*arguments, "--types", "a-b"])
+
+
+def test_benchmark_measures_the_tree_again(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import importlib.util
+    import json
+
+    script = Path(__file__).parents[1] / "benchmarks" / "resynthesis.py"
+    specification = importlib.util.spec_from_file_location("bench_resynthesis", script)
+    assert specification is not None
+    assert specification.loader is not None
+    bench = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(bench)
+
+    tree = tmp_path / "out"
+    assert bench.main(["--tree", str(tree)]) == 2  # nothing made yet
+    made = resynthesise(root, tree, types=[1, 18], progress=False)
+    assert bench.main(["--tree", str(tree), "--out", str(tmp_path / "report")]) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert "| 1 | additive Gaussian noise | searched |" in capsys.readouterr().out
+    assert report["types"][0]["max_db"] <= 0.05
+    assert report["types"][0]["psnr_srcc"] == 1.0  # scores fall level by level, and so does PSNR
+    assert report["types"][1]["psnr_srcc"] is None
+    assert report["protocol types"]["images"] == len(made) == 10
+    assert len((tmp_path / "report.csv").read_text().splitlines()) == 3

@@ -79,7 +79,14 @@ _FAMILIES = (
         1000.0,
         approximation="damaged wavelet code-blocks in place of a damaged stream",
     ),
-    Family(14, "non-eccentricity pattern noise", spatial.displaced_patches, 1.0, 1500.0),
+    Family(
+        14,
+        "non-eccentricity pattern noise",
+        spatial.displaced_patches,
+        1.0,
+        1500.0,
+        approximation="how far a patch moves is guessed, and with it the number of patches",
+    ),
     Family(
         15,
         "local block-wise distortions of different intensity",
@@ -116,7 +123,15 @@ _FAMILIES = (
         1.0,
         approximation="the coder is ours: a 32x32 DCT in YCbCr with a step of 3 deviations of the noise",
     ),
-    Family(22, "colour quantisation with dither", colour.dithered_palette, 256, 2, whole=True),
+    Family(
+        22,
+        "colour quantisation with dither",
+        colour.dithered_palette,
+        256,
+        2,
+        whole=True,
+        approximation="the palette is a median cut; a whole number of colours meets PSNR coarsely",
+    ),
     Family(
         23,
         "chromatic aberrations",

@@ -33,6 +33,7 @@ import numpy as np
 import PIL.Image
 from tqdm import tqdm
 
+from invariant_lpips.atomic_writing import replacing
 from invariant_lpips.distortions.arrays import Image, to_uint8
 from invariant_lpips.distortions.luma import luma_psnr, rgb_psnr
 from invariant_lpips.distortions.strength import Found, find_strength
@@ -164,9 +165,8 @@ def resynthesise(
     for reference in dict.fromkeys(task.target.reference for task in tasks):
         copy = out / "reference_images" / f"{reference}.png"
         if not copy.exists():
-            beside = _beside(copy)
-            shutil.copyfile(root / "refs" / f"{reference}.png", beside)
-            beside.replace(copy)
+            with replacing(copy) as temporary:
+                shutil.copyfile(root / "refs" / f"{reference}.png", temporary)
     manifest = out / "manifest.csv"
     made = {(line.reference, line.type, line.level): line for line in read_manifest(manifest)}
     missing = [task for task in tasks if task.place not in made or not task.image.exists()]
@@ -209,9 +209,8 @@ def _make(task: _Task) -> Made:
     found, seed = distort_to_psnr(
         image, target.type, target.tid2013_level, target.psnr, reference=int(target.reference[1:])
     )
-    beside = _beside(task.image)
-    PIL.Image.fromarray(to_uint8(found.image)).save(beside, format="PNG")
-    beside.replace(task.image)
+    with replacing(task.image) as temporary:
+        PIL.Image.fromarray(to_uint8(found.image)).save(temporary, format="PNG")
     return Made(
         *task.place,
         strength=found.strength,
@@ -227,7 +226,8 @@ def _write_manifest(path: Path, lines: Iterable[Made]) -> None:
     writer = csv.DictWriter(text, [field.name for field in fields(Made)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(line) for line in sorted(lines, key=lambda x: (x.reference, x.type, x.level)))
-    _write(path, text.getvalue())
+    with replacing(path) as temporary:
+        temporary.write_text(text.getvalue())
 
 
 def _write_scores(path: Path, scores: dict[str, float]) -> None:
@@ -236,15 +236,5 @@ def _write_scores(path: Path, scores: dict[str, float]) -> None:
         for line in path.read_text().splitlines():
             score, name = line.split()
             scores.setdefault(name, float(score))
-    _write(path, "".join(f"{scores[name]:.5f} {name}\n" for name in sorted(scores)))
-
-
-def _write(path: Path, text: str) -> None:
-    beside = _beside(path)
-    beside.write_text(text)
-    beside.replace(path)
-
-
-def _beside(path: Path) -> Path:
-    """A name for a file that is being written: an interrupted run leaves nothing that looks complete."""
-    return path.with_name(f".{path.name}.{os.getpid()}")
+    with replacing(path) as temporary:
+        temporary.write_text("".join(f"{scores[name]:.5f} {name}\n" for name in sorted(scores)))
