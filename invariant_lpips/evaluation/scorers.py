@@ -51,6 +51,14 @@ class Scorer(ABC):
     def score(self, reference: Tensor, distorted: Tensor) -> Tensor:
         """The metric of each pair of two batches of equal shape."""
 
+    def embed(self, pictures: Tensor) -> Any:
+        """What (N, 3, H, W) pictures in [0, 1] become; only where `embeds` is True."""
+        raise NotImplementedError(f"Metric {self.name} compares pictures, not embeddings of them.")
+
+    def distance_embedded(self, reference: Any, distorted: Any, count: int) -> Tensor:
+        """The metric of `count` embedded pictures to one embedded reference, or to as many, shape (count,)."""
+        raise NotImplementedError(f"Metric {self.name} compares pictures, not embeddings of them.")
+
     def describe(self) -> str:
         """Everything the numbers depend on: implementation, version, weights. Keys cached scores."""
         return self.description
@@ -111,12 +119,10 @@ class EmbeddingScorer(Scorer):
         return self.distance(self.embedding(reference), self.embedding(distorted))
 
     def embed(self, pictures: Tensor) -> Any:
-        """What (N, 3, H, W) pictures in [0, 1] become."""
         with torch.no_grad():
             return self.embedding(pictures)
 
     def distance_embedded(self, reference: Any, distorted: Any, count: int) -> Tensor:
-        """The metric of `count` embedded pictures to one embedded reference, shape (count,)."""
         with torch.no_grad():
             return as_vector(self.distance(reference, distorted), count, self.name)
 
