@@ -68,8 +68,18 @@ def unit_normalize(features: Tensor, eps: float = 1e-10) -> Tensor:
         tensor([0.6000, 0.8000])
     """
     features = full_precision(features)
-    length = safe_sqrt(features.square().sum(dim=1, keepdim=True), floor=1e-12)
-    return features / (length + eps)
+    return features / channel_length(features, eps)
+
+
+def channel_length(features: Tensor, eps: float = 1e-10) -> Tensor:
+    """Length of every position's channel vector, plus eps: (N, C, H, W) -> (N, 1, H, W).
+
+    Example:
+        >>> channel_length(torch.tensor([3.0, 4.0]).view(1, 2, 1, 1)).item()
+        5.0
+    """
+    # The floor is a root that float32 squares can just resolve: below it there is no direction to follow.
+    return safe_sqrt(features.square().sum(dim=1, keepdim=True), floor=1e-12) + eps
 
 
 def normalize_tensor(in_feat: Tensor, eps: float = 1e-10) -> Tensor:
@@ -113,10 +123,11 @@ def overlap_matrix(cells: int, pixels: int, like: Tensor) -> Tensor:
                 [0.5000, 0.5000],
                 [0.0000, 1.0000]])
     """
-    pixel = torch.arange(pixels, device=like.device, dtype=torch.float64).unsqueeze(1) / pixels
-    cell = torch.arange(cells, device=like.device, dtype=torch.float64).unsqueeze(0) / cells
-    overlap = torch.minimum(pixel + 1 / pixels, cell + 1 / cells) - torch.maximum(pixel, cell)
-    return (overlap.clamp_min(0) * pixels).to(like.dtype)
+    # In units of 1 / (pixels * cells) all borders are whole numbers.
+    pixel = torch.arange(pixels, device=like.device).unsqueeze(1) * cells
+    cell = torch.arange(cells, device=like.device).unsqueeze(0) * pixels
+    overlap = torch.minimum(pixel + cells, cell + pixels) - torch.maximum(pixel, cell)
+    return overlap.clamp_min(0).to(like.dtype) / cells
 
 
 def resize_area(maps: Tensor, size: tuple[int, int]) -> Tensor:
@@ -174,5 +185,21 @@ def lpips_layer(fx: Tensor, fy: Tensor, weight: Tensor, eps: float = 1e-10) -> T
         >>> lpips_layer(a, b, torch.ones(2)).item()
         2.0
     """
-    squared = (unit_normalize(fx, eps) - unit_normalize(fy, eps)).square()
-    return (squared * full_precision(weight).view(1, -1, 1, 1)).sum(dim=1, keepdim=True)
+    difference = unit_difference(fx, fy, eps)
+    weight = full_precision(weight).view(1, -1, 1, 1)
+    if difference.requires_grad or weight.requires_grad:
+        return (difference.square() * weight).sum(dim=1, keepdim=True)
+    # These maps are the largest tensors of LPIPS: without a graph they are reused.
+    return difference.square_().mul_(weight).sum(dim=1, keepdim=True)
+
+
+def unit_difference(fx: Tensor, fy: Tensor, eps: float = 1e-10) -> Tensor:
+    """fx / (|fx| + eps) - fy / (|fy| + eps) over the channels of (N, C, H, W), with one copy fewer.
+
+    Example:
+        >>> unit_difference(torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1, 1)).item()
+        1.0
+    """
+    fx, fy = full_precision(fx), full_precision(fy)
+    lx, ly = channel_length(fx, eps), channel_length(fy, eps)
+    return torch.addcdiv(fx / lx, fy, ly, value=-1)

@@ -51,12 +51,10 @@ class PolyphasePool2d(nn.Module):
 
     An axis of even length n has two phases of n/2 samples. An axis of odd length has, on the circle, a
     single phase of n samples (walking in steps of 2 visits every sample once before it returns), so odd
-    axes keep their length: slower, and exactly invariant. Norms are summed over channels in the map's
-    precision and over positions in float64. Phases whose norms agree to 1e-9 are ordered by their sum, then
-    by their largest value; phases alike in all three are taken as equal, and the first is kept.
+    axes keep their length: slower, and exactly invariant. See :func:`strongest_phase` for the choice.
 
-    The choice is piecewise constant, so gradients flow through the chosen phase only and the distance jumps
-    where two phases of unequal content have equal norms.
+    The choice is piecewise constant, so gradients flow through the chosen phase only, and the distance jumps
+    where two phases of unequal content change rank.
     """
 
     def __init__(self, padding: str = "circular") -> None:
@@ -65,6 +63,8 @@ class PolyphasePool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         phases = split_phases(dense_max(x, self.padding))
+        if phases.shape[1] == 1:
+            return phases[:, 0]
         chosen = strongest_phase(phases.detach())
         return phases[torch.arange(phases.shape[0], device=x.device), chosen]
 
@@ -92,21 +92,55 @@ def split_phases(x: Tensor) -> Tensor:
     return split.permute(0, 3, 5, 1, 2, 4).flatten(1, 2)
 
 
+#: Phases whose squared norms agree to this share are alike: well above the rounding that separates the
+#: activations of a picture from those of its shifted copy, and below what separates the phases of photographs.
+NORM_TIE = 1e-5
+NORM_TIE_HALF = 1e-3
+
+
 def strongest_phase(phases: Tensor) -> Tensor:
-    """Index of the phase to keep, from (N, P, C, h, w) to (N,), int64."""
-    if phases.shape[1] == 1:
-        return torch.zeros(phases.shape[0], dtype=torch.long, device=phases.device)
-    values = phases.float() if phases.dtype in (torch.float16, torch.bfloat16) else phases
-    keys = (
-        values.square().sum(2).double().sum((2, 3)),
-        values.sum(2).double().sum((2, 3)),
-        values.amax((2, 3, 4)).double(),
-    )
-    candidates = torch.ones_like(keys[0], dtype=torch.bool)
-    for key in keys:
-        best = key.masked_fill(~candidates, -torch.inf).amax(1, keepdim=True)
-        candidates = candidates & (key >= best - 1e-9 * best.abs())
-    return candidates.to(torch.int64).argmax(1)
+    """Index of the phase to keep, from (N, P, C, h, w) to (N,), int64.
+
+    The phase of largest L2 norm (sums over positions in float64), and among those whose norms agree, the one
+    of largest :func:`handedness`: two equal objects an odd number of pixels apart on a flat ground give
+    phases of equal norm and mirrored order, and a shift must not change which one is kept. Phases that
+    agree in both are taken as equal, and the first is kept.
+    """
+    half = phases.dtype in (torch.float16, torch.bfloat16)
+    energy = (phases.float() if half else phases).square().sum(2)
+    energy = energy if energy.device.type == "mps" else energy.double()  # Metal has no float64
+    norms = energy.sum((2, 3))
+    alike = norms >= norms.amax(1, keepdim=True) * (1 - (NORM_TIE_HALF if half else NORM_TIE))
+    # The golden ratio keeps the sum of two axes from cancelling.
+    order = handedness(energy.sum(2)) + 0.6180339887 * handedness(energy.sum(3))
+    return order.masked_fill(~alike, -torch.inf).argmax(1)
+
+
+def handedness(profile: Tensor, terms: int = 64) -> Tensor:
+    """A number that no circular shift of a profile changes and that its mirror image negates.
+
+    sum_k Im(X_k X_k conj(X_2k)) / k^2 with X the Fourier series of the profile: the imaginary part of its
+    bispectrum, the lowest-order spectrum that sees which of two peaks comes first. With weights 1/k^2 it
+    doesn't vanish for any distance of two unequal peaks but half the circle, where order has no meaning.
+
+    Args:
+        profile: (..., n), float.
+        terms: frequencies used at most; a profile that repeats more often than this counts as symmetric.
+
+    Returns:
+        (...), of the profile's dtype.
+
+    Example:
+        >>> peaks = torch.tensor([0.0, 2.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0])
+        >>> handedness(torch.stack([peaks, peaks.roll(3), peaks.flip(0)])).round(decimals=3)
+        tensor([-3.5560, -3.5560,  3.5560])
+    """
+    n = profile.shape[-1]
+    k = torch.arange(1, min(terms, n // 2) + 1, device=profile.device)
+    place = torch.arange(n, device=profile.device)
+    angles = [(place.unsqueeze(1) * f % n).to(profile.dtype) * (2 * torch.pi / n) for f in (k, 2 * k)]
+    (c1, s1), (c2, s2) = ((profile @ angle.cos(), profile @ angle.sin()) for angle in angles)
+    return (((c1.square() - s1.square()) * s2 - 2 * c1 * s1 * c2) / k.square()).sum(-1)
 
 
 def make_pool(pooling: str, padding: str, kernel_size: int = 2, ceil_mode: bool = False) -> nn.Module:

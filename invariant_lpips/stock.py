@@ -152,9 +152,9 @@ class LPIPS(nn.Module):
 
     def _layer(self, k: int, fx: Tensor, fy: Tensor, size: tuple[int, int]) -> Tensor:
         if not self.lpips:
-            layer = (ILF.unit_normalize(fx) - ILF.unit_normalize(fy)).square().sum(1, keepdim=True)
+            layer = ILF.unit_difference(fx, fy).square().sum(1, keepdim=True)
         elif self.training:  # the dropout acts on single differences, so they have to exist
-            squared = (ILF.unit_normalize(fx) - ILF.unit_normalize(fy)).square()
+            squared = ILF.unit_difference(fx, fy).square()
             layer = self.linear(k)(squared.to(self.linear(k).weight.dtype))
         else:
             layer = ILF.lpips_layer(fx, fy, self.linear(k).weight.flatten())
