@@ -1,19 +1,24 @@
 """What an input must be, and the one sentence it gets when it is not.
 
-Shape, rank, dtype and device are always checked. Checks that read values (NaN, infinity, range) run on CPU
-tensors; on other devices they would force a synchronisation, so they run there only with
-``checks="always"`` and an unchecked NaN gives NaN, never a number. While compiling, exporting or tracing,
-checks of values are skipped. ``checks="never"`` switches all of it off.
+Shape, rank, dtype, layout and device are always checked. Checks that read values (NaN, infinity, range) run
+on CPU tensors; on other devices they would force a synchronisation, so they run there only with
+``checks="always"``, and an unchecked NaN gives NaN, never a number. While compiling, exporting, tracing or
+capturing, and for tensors that have no values to read (meta, fake and vmapped ones), checks of values are
+skipped. ``checks="never"`` switches all of it off.
 """
 
 from __future__ import annotations
 
+import sys
 import warnings
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 CHECKS = ("auto", "always", "never")
+
+DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 #: Values this far outside the range (as a share of its width) are rounding and pass silently.
 RANGE_ROUNDING = 1e-3
@@ -24,24 +29,34 @@ _already_warned: set[str] = set()
 
 
 def warn_once(key: str, message: str) -> None:
-    """Warn the first time `key` comes up in this process."""
+    """Warn the first time `key` comes up in this process, at the line outside this package that called it."""
     if key not in _already_warned:
         _already_warned.add(key)
-        warnings.warn(message, UserWarning, stacklevel=5)
+        warnings.warn(message, UserWarning, stacklevel=_depth_of_caller())
 
 
-def reading_values_allowed() -> bool:
+def _depth_of_caller() -> int:
+    own = (str(Path(__file__).parent), str(Path(torch.__file__).parent))
+    depth = 2
+    frame = sys._getframe(depth)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(own):
+        frame = frame.f_back
+        depth += 1
+    return depth
+
+
+def reading_values_allowed(x: Tensor) -> bool:
     """False while a graph is being captured, where a look at values would break or freeze it."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         return False
-    return not (torch.cuda.is_available() and torch.cuda.is_current_stream_capturing())
+    return not (x.is_cuda and torch.cuda.is_current_stream_capturing())
 
 
 def check_image(x: object, name: str, *, grey: bool = False) -> Tensor:
-    """Check one batch's type, rank, channels and dtype, and return it.
+    """Check one batch's type, layout, rank, channels and dtype, and return it.
 
     Raises:
-        TypeError: not a tensor, or not a floating-point one.
+        TypeError: not a tensor, not a dense or not a floating-point one.
         ValueError: not (N, 3, H, W), or empty.
     """
     if not isinstance(x, Tensor):
@@ -49,21 +64,27 @@ def check_image(x: object, name: str, *, grey: bool = False) -> Tensor:
             f"Argument `{name}` must be a float tensor of shape (N, 3, H, W), but got {type(x).__name__}; "
             "read files with invariant_lpips.read_image and arrays with invariant_lpips.im2tensor."
         )
+    if x.is_nested or x.layout != torch.strided:
+        kind = "a nested tensor" if x.is_nested else x.layout
+        raise TypeError(f"Argument `{name}` must be a dense tensor, but got {kind}; call .to_dense() on it.")
+    shape = tuple(x.shape)
     if x.dim() != 4:
         hint = "; add the batch dimension with x.unsqueeze(0)" if x.dim() == 3 else ""
-        raise ValueError(f"Argument `{name}` must have shape (N, 3, H, W), but got {tuple(x.shape)}{hint}.")
-    if x.dtype not in (torch.float32, torch.float16, torch.bfloat16, torch.float64):
+        raise ValueError(f"Argument `{name}` must have shape (N, 3, H, W), but got {shape}{hint}.")
+    if x.dtype not in DTYPES:
         raise TypeError(
             f"Argument `{name}` must be float32, float16, bfloat16 or float64 in [-1, 1], but got {x.dtype}; "
             "for uint8 pictures use x.float() / 127.5 - 1."
         )
-    if x.shape[1] != 3 and not (grey and x.shape[1] == 1):
-        hint = (
-            "; grey pictures are repeated over three channels with repeat_grey=True" if x.shape[1] == 1 else ""
-        )
-        raise ValueError(f"Argument `{name}` must have 3 channels, but got shape {tuple(x.shape)}{hint}.")
-    if x.shape[0] == 0:
-        raise ValueError(f"Argument `{name}` must hold at least one image, but got shape {tuple(x.shape)}.")
+    if shape[1] != 3 and not (grey and shape[1] == 1):
+        hint = ""
+        if shape[1] == 1:
+            hint = "; grey pictures are repeated over three channels with repeat_grey=True"
+        elif shape[3] == 3:
+            hint = "; if the channels come last, use x.permute(0, 3, 1, 2)"
+        raise ValueError(f"Argument `{name}` must have 3 channels, but got shape {shape}{hint}.")
+    if shape[0] == 0:
+        raise ValueError(f"Argument `{name}` must hold at least one image, but got shape {shape}.")
     return x
 
 
@@ -89,7 +110,8 @@ def check_batches(x: int, y: int) -> None:
     """Raise ValueError unless the batch sizes are equal or one of them is 1."""
     if x != y and x != 1 and y != 1:
         raise ValueError(
-            f"Both batches must hold the same number of images, or one of them a single image, but got {x} and {y}."
+            "Both batches must hold the same number of images, or one of them a single image, "
+            f"but got {x} and {y}."
         )
 
 
@@ -108,7 +130,10 @@ def check_values(x: Tensor, name: str, *, normalize: bool) -> None:
     Raises:
         ValueError: NaN or infinity, or values further outside than RANGE_TOLERANCE of the range's width.
     """
-    low, high = (value.item() for value in torch.aminmax(x.detach()))
+    extremes = _extremes(x)
+    if extremes is None:
+        return
+    low, high = extremes
     expected = "[0, 1] (normalize=True)" if normalize else "[-1, 1] (normalize=False)"
     if not (abs(low) < float("inf") and abs(high) < float("inf")):
         raise ValueError(f"Argument `{name}` must hold finite values in {expected}, but got NaN or infinity.")
@@ -122,20 +147,29 @@ def check_values(x: Tensor, name: str, *, normalize: bool) -> None:
     if outside > RANGE_ROUNDING:
         warn_once(
             f"outside {normalize}",
-            f"`{name}` has values from {low:.4g} to {high:.4g}, outside {expected}: clamp it, or the distance is "
-            "measured on colours no screen shows (this is said once).",
+            f"`{name}` has values from {low:.4g} to {high:.4g}, outside {expected}: clamp it, or the "
+            "distance is measured on colours no screen shows (this is said once).",
         )
     if not normalize and low >= 0.0 and high > 0.0:
         warn_once(
             "range",
-            f"`{name}` holds values from {low:.4g} to {high:.4g} and none below 0: if your images are in [0, 1], "
-            "pass normalize=True, since [-1, 1] is expected (this is said once).",
+            f"`{name}` holds values from {low:.4g} to {high:.4g} and none below 0: if your images are in "
+            "[0, 1], pass normalize=True, since [-1, 1] is expected (this is said once).",
         )
+
+
+def _extremes(x: Tensor) -> tuple[float, float] | None:
+    """Least and greatest value, NaN if there is one; None where the tensor has no values to read."""
+    try:
+        low, high = torch.aminmax(x.detach())
+        return low.item(), high.item()
+    except RuntimeError:  # meta, fake and vmapped tensors
+        return None
 
 
 def _range_remedy(low: float, high: float, normalize: bool) -> str:
     if high > 3.0:
-        return "divide 8-bit values by 127.5 and subtract 1" if not normalize else "divide 8-bit values by 255"
+        return "divide 8-bit values by 255" if normalize else "divide 8-bit values by 127.5 and subtract 1"
     if normalize and low < 0:
         return "for images in [-1, 1] leave normalize=False"
     return "clamp the images to the range"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-#: Below this value the slope of :func:`safe_sqrt` stops growing: its gradient is at most 1 / (2 * ROOT_FLOOR).
+#: Below this value the slope of :func:`safe_sqrt` stops growing: it is at most 1 / (2 * ROOT_FLOOR).
 ROOT_FLOOR = 1e-8
 
 
@@ -97,7 +97,7 @@ def spatial_average(in_tens: Tensor, keepdim: bool = True) -> Tensor:
     return in_tens.mean([2, 3], keepdim=keepdim)
 
 
-def upsample(in_tens: Tensor, out_HW: tuple[int, int] = (64, 64)) -> Tensor:  # noqa: N803 - lpips' name
+def upsample(in_tens: Tensor, out_HW: tuple[int, int] = (64, 64)) -> Tensor:
     """`lpips.upsample`: bilinear resize of (N, C, H, W) to out_HW, corners not aligned.
 
     Example:

@@ -56,7 +56,7 @@ class ImageInput(nn.Module):
             C.check_side(x, name, self.minimum_side)
             C.check_device(x, name, like.device)
             wanted = self.checks == "always" or x.device.type == "cpu"
-            if wanted and C.reading_values_allowed():
+            if wanted and C.reading_values_allowed(x):
                 C.check_values(x, name, normalize=normalize)
         x = x.to(like.dtype)
         if x.shape[1] == 1:
@@ -74,4 +74,3 @@ class ImageInput(nn.Module):
 
     def extra_repr(self) -> str:
         return f"minimum_side={self.minimum_side}, checks={self.checks!r}"
-

@@ -66,17 +66,17 @@ class LPIPS(nn.Module):
 
     Shape:
         in0, in1: (N, 3, H, W) in [-1, 1], or in [0, 1] with normalize=True; one of them may hold one image.
-        returns: (N, 1, 1, 1), or (N, 1, H, W) with spatial=True, float32 (float64 for a float64 metric), >= 0.
+        returns: (N, 1, 1, 1), or (N, 1, H, W) with spatial=True; >= 0, float32 (float64 for a float64 metric).
 
     Example:
         >>> import torch
         >>> from invariant_lpips import LPIPS
         >>> metric = LPIPS(net="alex")
-        >>> x = torch.linspace(-1, 1, 3 * 64 * 64).view(1, 3, 64, 64)
+        >>> x = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
         >>> metric(x, x).item()
         0.0
         >>> round(metric(x, x.flip(-1)).item(), 3)
-        0.03...
+        0.41
     """
 
     def __init__(
@@ -126,13 +126,14 @@ class LPIPS(nn.Module):
             if pretrained:
                 self._load_linear(name, model_path)
             self.lins.requires_grad_(not eval_mode)
-        self.register_load_state_dict_pre_hook(_complete_lin_aliases)
-        log = logger.info if verbose else logger.debug
-        log("%s", self.describe())
+        self.register_load_state_dict_pre_hook(_complete_lin_aliases)  # type: ignore[no-untyped-call]
+        level = logging.INFO if verbose else logging.DEBUG
+        if logger.isEnabledFor(level):
+            logger.log(level, "%s", self.describe())
         self.train(not eval_mode)
 
     def forward(
-        self, in0: Tensor, in1: Tensor, retPerLayer: bool = False, normalize: bool = False  # noqa: N803
+        self, in0: Tensor, in1: Tensor, retPerLayer: bool = False, normalize: bool = False
     ) -> Tensor | tuple[Tensor, list[Tensor]]:
         """Distance of two batches; with retPerLayer also the list of each layer's part, whose sum it is.
 
@@ -145,7 +146,11 @@ class LPIPS(nn.Module):
         taps = self.net.architecture.lpips_taps
         size = (in0.shape[-2], in0.shape[-1])
         layers = self.net.reduce_pair(
-            x, y, taps, lambda tap, f: (f,), lambda tap, fx, fy: self._layer(taps.index(tap), fx[0], fy[0], size)
+            x,
+            y,
+            taps,
+            lambda tap, f: (f,),
+            lambda tap, fx, fy: self._layer(taps.index(tap), fx[0], fy[0], size),
         )
         total = torch.stack(layers).sum(0)
         return (total, layers) if retPerLayer else total
@@ -171,14 +176,23 @@ class LPIPS(nn.Module):
         return super().train(mode and not self.eval_mode)
 
     def describe(self) -> str:
-        """What a paper should cite: network, version and the hashes of the weights used."""
+        """What a paper should cite: network, version and the hashes of the weights held at this moment."""
         from invariant_lpips._version import __version__
-        from invariant_lpips.registry import weights_hash
+        from invariant_lpips.citation import cite_parameters
 
-        architecture = ARCHITECTURES[canonical_net(self.pnet_type)]
-        trunk = "random" if self.pnet_rand else weights_hash(architecture.name)
-        kind = f"v{self.version}" if self.lpips else "unweighted"
-        return f"LPIPS(net={architecture.name} [{trunk}], {kind}, invariant-lpips {__version__})"
+        name = self.net.architecture.name
+        trunk = cite_parameters(name, self.net.features_state())
+        linear = "unweighted"
+        if self.lpips:
+            held = {f"lin{k}.weight": self.linear(k).weight for k in range(self.L)}
+            linear = cite_parameters(f"lpips-{self.net.net_name}-v{self.version}", held)
+        return (
+            f"LPIPS(net={name}, version={self.version}, trunk={trunk}, linear={linear}, "
+            f"invariant-lpips {__version__})"
+        )
+
+    def extra_repr(self) -> str:
+        return self.describe()
 
     def _load_linear(self, net: str, model_path: str | Path | None) -> None:
         from invariant_lpips.registry import load_weights

@@ -9,7 +9,7 @@ parameters are torchvision's IMAGENET1K_V1. They are grouped into `slice1 ... sl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from invariant_lpips.pooling import PADDINGS, make_pool
 
 T = TypeVar("T")
+
+Padding = Literal["zeros", "circular"]
 
 #: What is kept of one activation: tensors whose first dimension is the batch.
 Summary = tuple[Tensor, ...]
@@ -34,14 +36,14 @@ class Architecture(NamedTuple):
     """What makes a trunk: its layers, the layer each lpips slice ends with, and its taps."""
 
     name: str
-    layers: Callable[[str, str], list[nn.Module]]
+    layers: Callable[[str, Padding], list[nn.Module]]
     slice_ends: tuple[int, ...]
     taps: dict[str, Tap]
     lpips_taps: tuple[str, ...]
     minimum_side: int
 
 
-def _vgg16_layers(pooling: str, padding: str) -> list[nn.Module]:
+def _vgg16_layers(pooling: str, padding: Padding) -> list[nn.Module]:
     # Configuration D of Simonyan & Zisserman 2015; "M" is a 2x2 pool.
     layers: list[nn.Module] = []
     channels = 3
@@ -54,7 +56,7 @@ def _vgg16_layers(pooling: str, padding: str) -> list[nn.Module]:
     return layers
 
 
-def _alexnet_layers(pooling: str, padding: str) -> list[nn.Module]:
+def _alexnet_layers(pooling: str, padding: Padding) -> list[nn.Module]:
     def conv(cin: int, cout: int, kernel: int, stride: int, pad: int) -> list[nn.Module]:
         return [nn.Conv2d(cin, cout, kernel, stride, pad, padding_mode=padding), nn.ReLU(inplace=True)]
 
@@ -72,7 +74,7 @@ def _alexnet_layers(pooling: str, padding: str) -> list[nn.Module]:
 class Fire(nn.Module):
     """SqueezeNet's block: a 1x1 squeeze, then 1x1 and 3x3 expansions side by side (Iandola et al. 2016)."""
 
-    def __init__(self, channels: int, squeezed: int, expanded: int, padding: str) -> None:
+    def __init__(self, channels: int, squeezed: int, expanded: int, padding: Padding) -> None:
         super().__init__()
         self.squeeze = nn.Conv2d(channels, squeezed, 1)
         self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
@@ -83,7 +85,7 @@ class Fire(nn.Module):
         return torch.relu(torch.cat([self.expand1x1(x), self.expand3x3(x)], dim=1))
 
 
-def _squeezenet_layers(pooling: str, padding: str) -> list[nn.Module]:
+def _squeezenet_layers(pooling: str, padding: Padding) -> list[nn.Module]:
     def pool() -> nn.Module:
         return make_pool(pooling, padding, kernel_size=3, ceil_mode=True)
 
@@ -199,7 +201,7 @@ class Trunk(nn.Module):
         self.padding = padding
         self.architecture = ARCHITECTURES[self.net_name]
         self.N_slices = len(self.architecture.slice_ends)
-        layers = self.architecture.layers(pooling, padding)
+        layers = self.architecture.layers(pooling, cast(Padding, padding))
         start = 0
         for k, end in enumerate(self.architecture.slice_ends, 1):
             self.add_module(f"slice{k}", _numbered(layers, start, end + 1))
@@ -228,8 +230,8 @@ class Trunk(nn.Module):
         last = max(at)
         results: list[T] = []
         if x.device.type == "cpu":
-            # oneDNN's kernels for this order are a fifth to a half faster, with and without a graph; and equal
-            # images then give equal bits in whatever order the caller holds them.
+            # oneDNN's kernels for this order are a fifth to a half faster, with and without a graph; and
+            # equal images then give equal bits in whatever order the caller holds them.
             x = x.contiguous(memory_format=torch.channels_last)
         for group in self.children():
             for name, layer in group.named_children():
@@ -321,7 +323,9 @@ class Trunk(nn.Module):
         for name, key in own.items():
             expected = tuple(self.get_parameter(key).shape)
             if tuple(state[name].shape) != expected:
-                raise ValueError(f"Parameter {name} must have shape {expected}, but got {tuple(state[name].shape)}.")
+                raise ValueError(
+                    f"Parameter {name} must have shape {expected}, but got {tuple(state[name].shape)}."
+                )
         self.load_state_dict({key: state[name] for name, key in own.items()})
 
     def features_state(self) -> dict[str, Tensor]:
