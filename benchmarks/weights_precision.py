@@ -21,7 +21,7 @@ import json
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ from invariant_lpips.atomic_writing import replacing
 from invariant_lpips.registry import load_weights, weights_hash
 
 LIMIT = 1e-3  # float16 is used where it changes distances by less than this
-SIZES = ((64, 64), (97, 131), (128, 128), (256, 256), (384, 512))  # height, width
+SIZES = ("64x64", "97x131", "128x128", "256x256", "384x512")  # height x width
 PICTURES_PER_SIZE = 2
 SKIMAGE = ("astronaut", "coffee", "chelsea", "rocket", "retina", "immunohistochemistry", "camera", "coins")
 
@@ -109,7 +109,7 @@ def pictures(folder: Path | None) -> list[np.ndarray]:
     return [np.asarray(Image.fromarray(picture).convert("RGB")) for picture in found]
 
 
-def at_size(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def at_size(picture: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """The largest centred crop of that aspect, resized; float64 (H, W, 3) in [0, 255]."""
     height, width = size
     scale = min(picture.shape[0] / height, picture.shape[1] / width)
@@ -119,11 +119,11 @@ def at_size(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS), dtype=np.float64)
 
 
-def pairs(folder: Path | None) -> Iterator[tuple[str, Tensor, Tensor]]:
+def pairs(folder: Path | None, sizes: Sequence[str] = SIZES) -> Iterator[tuple[str, Tensor, Tensor]]:
     """(kind, x, y): uint8 pictures as (1, 3, H, W) float32 in [-1, 1]."""
     source = pictures(folder)
     turn = 0
-    for size in SIZES:
+    for size in (tuple(int(side) for side in text.split("x")) for text in sizes):
         for _ in range(PICTURES_PER_SIZE):
             x = at_size(source[turn % len(source)], size)
             other = at_size(source[(turn + 1) % len(source)], size)
@@ -139,7 +139,7 @@ def to_tensor(picture: np.ndarray) -> Tensor:
     return torch.from_numpy(rounded / 127.5 - 1).permute(2, 0, 1)[None].contiguous()
 
 
-def measure(folder: Path | None) -> list[dict[str, object]]:
+def measure(folder: Path | None, sizes: Sequence[str] = SIZES) -> list[dict[str, object]]:
     """One row for each pair and metric: kind, size, both distances."""
     models = {}
     for name, (trunk, make) in METRICS.items():
@@ -148,7 +148,7 @@ def measure(folder: Path | None) -> list[dict[str, object]]:
         models[name] = (bundled, full)
     rows: list[dict[str, object]] = []
     with torch.inference_mode():
-        for number, (kind, x, y) in enumerate(pairs(folder), 1):
+        for number, (kind, x, y) in enumerate(pairs(folder, sizes), 1):
             for name, (bundled, full) in models.items():
                 row = {"metric": name, "kind": kind, "size": f"{x.shape[2]}x{x.shape[3]}"}
                 rows.append({**row, "bundled": bundled(x, y).item(), "float32": full(x, y).item()})
@@ -206,11 +206,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="photographs of your own (at least two)")
+    parser.add_argument(
+        "--sizes", nargs="+", default=SIZES, metavar="HxW", help=f"default: {' '.join(SIZES)}"
+    )
     parser.add_argument("-o", "--output", type=Path, help="write everything measured as JSON")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    rows = measure(args.pictures)
+    rows = measure(args.pictures, args.sizes)
     table = summary(rows)
     print(markdown(table))
     if args.output is not None:
