@@ -42,7 +42,9 @@ class Head(nn.Module):
         self.channels = {tap: known[tap].channels for tap in self.taps}
         sizes = [self.weights_per_channel(tap) * self.channels[tap] for tap in self.taps]
         ends = torch.tensor(sizes).cumsum(0).tolist()
-        self._slices = {tap: slice(end - size, end) for tap, size, end in zip(self.taps, sizes, ends, strict=True)}
+        self._slices = {
+            tap: slice(end - size, end) for tap, size, end in zip(self.taps, sizes, ends, strict=True)
+        }
         # Frozen: a metric that an optimiser may change is no metric (negative distances, drifting scores).
         self.weight = nn.Parameter(torch.ones(sum(sizes)), requires_grad=False)
 

@@ -7,6 +7,7 @@ their weighted vectors. See :mod:`invariant_lpips.heads` for the arithmetic of e
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips import checks as C
-from invariant_lpips import functional as ILF
-from invariant_lpips.heads import DEFAULT_HEAD, make_head
+from invariant_lpips.heads import make_head
 from invariant_lpips.preprocess import ImageInput, ScalingLayer
 from invariant_lpips.trunks import ARCHITECTURES, Summary, Trunk, canonical_net
 
@@ -86,11 +86,17 @@ class InvariantLPIPS(nn.Module):
         self.spatial = spatial
         self.normalize = normalize
         self.scaling_layer = ScalingLayer()
-        self.net = Trunk(self.net_name, pooling, padding or ("circular" if pooling == "polyphase" else "zeros"))
+        self.net = Trunk(
+            self.net_name, pooling, padding or ("circular" if pooling == "polyphase" else "zeros")
+        )
         self.net.load_features(load_weights(architecture.name))
         self.head = make_head(head, self.net_name)
+        #: Calibration of :meth:`jnd` that came with the weights: a, b, d0, low, high, bootstrap_low, bootstrap_high.
+        self.jnd_fit: dict[str, float] | None = None
         self.weights = self._load_head(weights)
-        self.images = ImageInput(self.net.minimum_side(self.head.taps), checks=checks, repeat_grey=repeat_grey)
+        self.images = ImageInput(
+            self.net.minimum_side(self.head.taps), checks=checks, repeat_grey=repeat_grey
+        )
         self.requires_grad_(False)
         self.eval()
 
@@ -98,7 +104,7 @@ class InvariantLPIPS(nn.Module):
         self,
         in0: Tensor | Reference,
         in1: Tensor | Reference,
-        retPerLayer: bool = False,  # noqa: N803 - lpips' name
+        retPerLayer: bool = False,  # lpips' name
         normalize: bool | None = None,
     ) -> Tensor | tuple[Tensor, list[Tensor]]:
         """Distance of two batches.
@@ -165,7 +171,10 @@ class InvariantLPIPS(nn.Module):
         return self._vector(summaries)
 
     def pairwise(
-        self, x: Tensor | Sequence[Tensor], y: Tensor | Sequence[Tensor] | None = None, normalize: bool | None = None
+        self,
+        x: Tensor | Sequence[Tensor],
+        y: Tensor | Sequence[Tensor] | None = None,
+        normalize: bool | None = None,
     ) -> Tensor:
         """All distances between two batches for the price of one forward per image.
 
@@ -188,7 +197,7 @@ class InvariantLPIPS(nn.Module):
     def describe(self) -> str:
         """What a paper should cite: network, head, pooling, weights and the hashes of what was used."""
         from invariant_lpips._version import __version__
-        from invariant_lpips.registry import tensors_hash, weights_hash
+        from invariant_lpips.registry import weights_hash
 
         name = self.net.architecture.name
         learned = "unit" if self.weights == "unit" else f"{self.weights} [{weights_hash(self.weights)}]"
@@ -196,6 +205,29 @@ class InvariantLPIPS(nn.Module):
             f"InvariantLPIPS(net={name} [{weights_hash(name)}], head={self.head.name}, pooling={self.net.pooling}, "
             f"padding={self.net.padding}, weights={learned}, invariant-lpips {__version__})"
         )
+
+    def jnd(self, distance: Tensor) -> Tensor:
+        """Distances in units of the just noticeable one: 1 is about what people just notice.
+
+        d0 is the distance at which D = a d^b, fitted to TID2013's D = (10 - MOS) / 10, reaches 0.445, where
+        arXiv:2407.17927 puts the detection thresholds of displacements (interval 0.390 to 0.499: see
+        `jnd_fit`). That these hold for other distortions is an assumption.
+
+        Args:
+            distance: what :meth:`forward` or :meth:`pairwise` returned, any shape.
+
+        Returns:
+            distance / d0.
+
+        Raises:
+            ValueError: the weights in use carry no calibration.
+        """
+        if self.jnd_fit is None:
+            raise ValueError(
+                f"Weights {self.weights!r} carry no calibration to just noticeable differences; use weights that were "
+                "trained on TID, such as the bundled ones of head='default'."
+            )
+        return distance / self.jnd_fit["d0"]
 
     def train(self, mode: bool = True) -> InvariantLPIPS:
         """The metric is frozen: it stays in eval mode whatever its parent module does."""
@@ -205,7 +237,7 @@ class InvariantLPIPS(nn.Module):
         return self.describe()
 
     def _load_head(self, weights: str | Path | None) -> str:
-        from invariant_lpips.registry import ENTRIES, load_weights
+        from invariant_lpips.registry import ENTRIES, load_metadata, load_weights
 
         if weights == "unit":
             return "unit"
@@ -224,9 +256,13 @@ class InvariantLPIPS(nn.Module):
                 f"`weight` of shape {expected}, but hold {found}."
             )
         if bool((state["weight"] < 0).any()):
-            raise ValueError(f"Weights {name} must be non-negative, but some are below 0: distances would be too.")
+            raise ValueError(
+                f"Weights {name} must be non-negative, but some are below 0: distances would be too."
+            )
         with torch.no_grad():
             self.head.weight.copy_(state["weight"])
+        calibration = load_metadata(name).get("jnd")
+        self.jnd_fit = json.loads(calibration) if calibration else None
         return name
 
     def _layers(self, x: Tensor, y: Tensor, size: tuple[int, int]) -> list[Tensor]:
@@ -238,7 +274,11 @@ class InvariantLPIPS(nn.Module):
             return head.layer(tap, sx, sy)
 
         layers = self.net.reduce_pair(
-            self.scaling_layer(x), self.scaling_layer(y), head.taps, lambda tap, f: head.summary(tap, f, size), contrast
+            self.scaling_layer(x),
+            self.scaling_layer(y),
+            head.taps,
+            lambda tap, f: head.summary(tap, f, size),
+            contrast,
         )
         return [layer / self._denominator(counts) for layer in layers]
 

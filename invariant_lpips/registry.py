@@ -15,6 +15,7 @@ A path to a ``.safetensors`` file of your own is read as it is, and its hash rep
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -137,6 +138,25 @@ def load_weights(
         path, data = _find(str(name_or_path), access or hub.Access())
     tensors = _parse(data, path)
     return tensors if dtype is None else {name: tensor.to(dtype) for name, tensor in tensors.items()}
+
+
+def load_metadata(
+    name_or_path: str | os.PathLike[str], *, access: hub.Access | None = None
+) -> dict[str, str]:
+    """What a weights file says of itself (the safetensors header's ``__metadata__``: strings only).
+
+    >>> load_metadata("lpips-vgg-v0.1")
+    {}
+    """
+    if _is_path(name_or_path):
+        path = _own_file(name_or_path)
+        data = path.read_bytes()
+    else:
+        path, data = _find(str(name_or_path), access or hub.Access())
+    _parse(data, path)  # the header is trusted only if the whole file is sound
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    metadata: dict[str, str] = header.get("__metadata__", {})
+    return metadata
 
 
 def weights_hash(name_or_path: str | os.PathLike[str], *, access: hub.Access | None = None) -> str:
