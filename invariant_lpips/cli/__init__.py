@@ -12,6 +12,14 @@ from invariant_lpips._version import __version__
 # name -> (module, one line of help). Only the module of the chosen command is imported.
 COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("invariant_lpips.cli.compare", "distance between pictures: two files, folders, or a csv of pairs"),
+    "bench": ("invariant_lpips.cli.bench", "agreement with people on rated databases, and other benchmarks"),
+    "train": ("invariant_lpips.cli.train", "linear weights from people's scores, or a backbone from pictures"),
+    "resynthesise": (
+        "invariant_lpips.cli.resynthesise",
+        "TID2013 or TID2008 (resynthesised) from references, scores and PSNRs",
+    ),
+    "weights": ("invariant_lpips.cli.weights", "list, find, verify or download weights"),
+    "export": ("invariant_lpips.cli.export", "write the metric as an ONNX or torch.export file"),
 }
 
 
@@ -32,5 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             module.configure(command)
             command.set_defaults(run=module.run)
     parsed = parser.parse_args(arguments)
-    status: int = parsed.run(parsed)
+    try:
+        status: int = parsed.run(parsed)
+    except (ValueError, TypeError, ImportError, OSError) as error:
+        # Errors of ours say in one sentence what to mend; a traceback would only bury it.
+        print(f"invariant-lpips {parsed.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"invariant-lpips {parsed.command}: interrupted", file=sys.stderr)
+        return 130
     return status
