@@ -1,0 +1,350 @@
+"""Which statistics of the trunk agree with people: the table behind the choice of the default head.
+
+Every candidate head is a set of blocks (tap, compression, window, statistic) with one non-negative weight a
+channel, fitted to TID2013 (resynthesised) as `invariant-lpips train linear` fits, five folds by reference.
+Beside the rank correlation with people it reports a *ladder*: each reference moved by 1 to 32 px, turned by 0.9
+to 14 degrees, zoomed by 1.0065 to 1.09 and with noise of 2.9 to 23 grey levels, ordered by multiples of the
+published detection thresholds (0.23 degrees of visual angle, 3.6 degrees, a factor of 1.026: arXiv:2407.17927;
+noise of 6.5 grey levels, where TID's scores reach the same D = 0.445). That visibility grows in proportion to
+those multiples is an assumption, and so are the pixels per degree (29 as in that paper, 71 for a sharp screen).
+No response of RAID is used.
+
+    python benchmarks/ablation.py --tree DIR --cache DIR --out benchmarks/results/ablation.json
+
+DIR is the tree that `invariant-lpips resynthesise` writes. Features take about two seconds a picture on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+from torch import Tensor
+from tqdm import tqdm
+
+from invariant_lpips.datasets import tid2013
+from invariant_lpips.evaluation.provenance import provenance
+from invariant_lpips.images import read_image
+from invariant_lpips.preprocess import ScalingLayer
+from invariant_lpips.registry import load_weights
+from invariant_lpips.training.linear import FitSettings, cross_validate, distances, fit_all
+from invariant_lpips.trunks import ARCHITECTURES, Trunk
+from invariant_lpips.windows import window_count, window_matrix
+
+Array = NDArray[np.float32]
+POOLS = ("pool1", "pool2", "pool3", "pool4", "pool5")
+RELUS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
+TAPS = tuple(ARCHITECTURES["vgg"].taps)
+#: Taps whose windows are tried; the first two ReLU taps, at full resolution, cost too much for what they add.
+WINDOWED = (*POOLS, "relu3_3", "relu4_3", "relu5_3")
+COMPRESSIONS = ("id", "log", "unit")
+SIZES = (32.0, 64.0, 128.0, 256.0, float("inf"))
+#: Mean activation of each tap over six photographs: where the logarithm bends.
+TYPICAL = {
+    "pool1": 1.0813,
+    "pool2": 1.8379,
+    "relu3_3": 0.8864,
+    "pool3": 2.052,
+    "relu4_3": 0.3068,
+    "pool4": 0.6896,
+}
+TYPICAL |= {"relu5_3": 0.1195, "pool5": 0.2334}
+TYPES = (*range(1, 12), 14, *range(16, 25))
+LADDER: tuple[tuple[str, float], ...] = (
+    *(("shift", pixels) for pixels in (1, 3, 7, 10, 16, 23, 32)),
+    *(("turn", degrees) for degrees in (0.9, 1.8, 3.6, 7.2, 14)),
+    *(("zoom", factor) for factor in (1.0065, 1.013, 1.026, 1.052, 1.09)),
+    *(("noise", sigma) for sigma in (2.9, 5.7, 8.1, 11.4, 16, 23)),
+)
+
+Block = tuple[str, ...]
+
+
+def blocks_in_order() -> Iterator[tuple[Block, int]]:
+    """Every block that is measured, with its number of channels, in the order of the feature vector."""
+    for tap in TAPS:
+        channels = ARCHITECTURES["vgg"].taps[tap].channels
+        if tap in WINDOWED:
+            for compression in COMPRESSIONS:
+                for size in SIZES:
+                    for statistic in ("mean", "deviation"):
+                        yield (tap, compression, f"{size:g}", statistic), channels
+        yield (tap, "positions"), channels
+        if tap in POOLS:
+            yield (tap, "gap of normed maps"), channels
+            yield (tap, "normed maps"), channels
+
+
+def block_slices() -> dict[Block, slice]:
+    """Where each block stands in a feature vector."""
+    slices, start = {}, 0
+    for block, channels in blocks_in_order():
+        slices[block] = slice(start, start + channels)
+        start += channels
+    return slices
+
+
+def compress(kind: str, features: Tensor, tap: str) -> Tensor:
+    """Activations as they are, their logarithm, or divided by each position's channel norm."""
+    if kind == "log":
+        return torch.log1p(features / TYPICAL[tap])
+    if kind == "unit":
+        return features / (features.square().sum(1, keepdim=True).sqrt() + 1e-6)
+    return features
+
+
+class Reader:
+    """The trunk, and the summaries and feature vectors of all blocks."""
+
+    def __init__(self) -> None:
+        self.trunk = Trunk("vgg")
+        self.trunk.load_features(load_weights("vgg16"))
+        self.trunk.eval().requires_grad_(False)
+        self.scale = ScalingLayer()
+
+    @torch.inference_mode()
+    def summaries(self, image: Tensor) -> dict[Block, Tensor]:
+        """What each block keeps of one picture."""
+        height, width = image.shape[-2:]
+        kept: dict[Block, Tensor] = {}
+
+        def read(tap: str, features: Tensor) -> None:
+            h, w = features.shape[-2:]
+            kept[tap, "positions"] = compress("unit", features, tap)[0]
+            if tap in POOLS:
+                norm = features.square().sum((2, 3), keepdim=True).sqrt() + 1e-6
+                kept[tap, "normed maps"] = (features / norm)[0]
+            if tap not in WINDOWED:
+                return
+            for kind in COMPRESSIONS:
+                compressed = compress(kind, features, tap)
+                for size in SIZES:
+                    rows = window_matrix(h, min(h, window_count(height, size)), features)
+                    columns = window_matrix(w, min(w, window_count(width, size)), features)
+                    mean = rows @ (compressed @ columns.mT)
+                    variance = rows @ (compressed.square() @ columns.mT) - mean.square()
+                    floor = 1e-8 if kind == "unit" else 1e-4
+                    kept[tap, kind, f"{size:g}", "mean"] = mean[0]
+                    kept[tap, kind, f"{size:g}", "deviation"] = (variance.clamp_min(0) + floor).sqrt()[0]
+
+        self.trunk.reduce(self.scale(image), TAPS, read)
+        return kept
+
+    def vector(self, x: dict[Block, Tensor], y: dict[Block, Tensor]) -> Array:
+        """Squared differences of a pair, one number a channel of each block."""
+        parts = []
+        for block, _ in blocks_in_order():
+            if block[1] == "gap of normed maps":
+                difference = x[block[0], "normed maps"] - y[block[0], "normed maps"]
+                parts.append(difference.mean((1, 2)).square())
+            elif block[1] == "normed maps":
+                parts.append((x[block] - y[block]).square().sum((1, 2)))
+            else:
+                parts.append((x[block] - y[block]).square().mean((1, 2)))
+        result: Array = torch.cat(parts).numpy().astype(np.float32)
+        return result
+
+
+def inner(image: Tensor, dy: int = 0, dx: int = 0) -> Tensor:
+    """A window of 352 x 256 pixels near the middle, so that a moved one needs no made-up border."""
+    top, left = (image.shape[-2] - 256) // 2 + dy, (image.shape[-1] - 352) // 2 + dx
+    return image[..., top : top + 256, left : left + 352]
+
+
+def ladder(image: Tensor, seed: int) -> Iterator[Tensor]:
+    """The rungs of :data:`LADDER` for one reference."""
+    import torchvision.transforms.v2.functional as transforms
+
+    generator, directions = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
+    for kind, amount in LADDER:
+        if kind == "shift":
+            angle = directions.rand() * 2 * np.pi
+            yield inner(image, round(amount * np.sin(angle)), round(amount * np.cos(angle)))
+        elif kind == "turn":
+            degrees = float(directions.choice([-1, 1]) * amount)
+            yield inner(transforms.rotate(image, degrees, transforms.InterpolationMode.BILINEAR))
+        elif kind == "zoom":
+            matrix = torch.tensor([[[1 / amount, 0.0, 0.0], [0.0, 1 / amount, 0.0]]])
+            grid = torch.nn.functional.affine_grid(matrix, list(image.shape), align_corners=False)
+            zoomed = torch.nn.functional.grid_sample(
+                image, grid, mode="bicubic", padding_mode="reflection", align_corners=False
+            )
+            yield inner(zoomed.clamp(-1, 1))
+        else:
+            noisy = (image + torch.randn(image.shape, generator=generator) * amount / 127.5).clamp(-1, 1)
+            yield inner(((noisy + 1) * 127.5).round() / 127.5 - 1)
+
+
+@dataclass
+class Material:
+    """Feature vectors of the rated pairs and of the ladders, and what people said."""
+
+    pairs: Array
+    quality: NDArray[np.float64]
+    references: list[str]
+    ladders: Array  # (references, rungs, features), in the order of sorted(set(references))
+
+
+def read_material(tree: Path, cache: Path, levels: Sequence[int]) -> Material:
+    """All feature vectors, from the cache where they are there."""
+    cache.mkdir(parents=True, exist_ok=True)
+    rated = tid2013.load(tree, allow_missing=True)
+    rated = rated.select(lambda pair: int(pair.distortion) in TYPES and int(pair.level) in levels)
+    reader, vectors, quality, references, ladders = Reader(), [], [], [], []
+    for reference in tqdm(sorted(set(rated.reference_ids)), desc="references"):
+        mine = sorted(
+            (pair for pair in rated if pair.reference_id == reference),
+            key=lambda p: (int(p.distortion), p.level),
+        )
+        image = read_image(mine[0].reference)
+        number = reference.lstrip("Ii")
+        path = cache / f"tid{number}_{''.join(map(str, levels))}.npz"
+        if not path.is_file():
+            base = reader.summaries(image)
+            found = [reader.vector(base, reader.summaries(read_image(pair.distorted))) for pair in mine]
+            np.savez(path, Z=np.stack(found))
+        vectors.append(np.load(path)["Z"])
+        path = cache / f"stim{number}.npz"
+        if not path.is_file():
+            base = reader.summaries(inner(image))
+            found = [reader.vector(base, reader.summaries(rung)) for rung in ladder(image, int(number))]
+            np.savez(path, Z=np.stack(found))
+        ladders.append(np.load(path)["Z"])
+        quality += [pair.score for pair in mine]
+        references += [reference] * len(mine)
+    return Material(np.concatenate(vectors), np.array(quality), references, np.stack(ladders))
+
+
+def visibility(pixels_per_degree: float) -> NDArray[np.float64]:
+    """Each rung in multiples of its detection threshold."""
+    thresholds = {
+        "shift": lambda pixels: pixels / (0.23 * pixels_per_degree),
+        "turn": lambda degrees: degrees / 3.6,
+        "zoom": lambda factor: np.log(factor) / np.log(1.026),
+        "noise": lambda sigma: sigma / 6.5,
+    }
+    return np.array([thresholds[kind](amount) for kind, amount in LADDER])
+
+
+def figures(predicted: NDArray[np.float64], rungs: NDArray[np.float64], material: Material) -> dict[str, Any]:
+    """What one candidate reached: TID, the ladder, and what a shift of one pixel costs."""
+    row: dict[str, Any] = {"tid_srcc": float(spearmanr(predicted, material.quality)[0])}
+    for density in (29, 71):
+        seen = visibility(density)
+        row[f"ladder_{density}"] = float(spearmanr(rungs.ravel(), np.tile(seen, len(rungs)))[0])
+        row[f"ladder_means_{density}"] = float(spearmanr(rungs.mean(0), seen)[0])
+    noise = rungs[:, LADDER.index(("noise", 5.7))]
+    for name, rung in {
+        "shift_1px": ("shift", 1),
+        "shift_7px": ("shift", 7),
+        "turn_3.6": ("turn", 3.6),
+    }.items():
+        row[f"{name}_share_of_noise"] = float(np.median(rungs[:, LADDER.index(rung)] / noise))
+    return row
+
+
+def candidate(
+    material: Material, blocks: Sequence[Block], settings: FitSettings, *, root: bool
+) -> dict[str, Any]:
+    """Cross-validate one candidate head."""
+    where = block_slices()
+    columns = np.concatenate([np.arange(where[block].start, where[block].stop) for block in blocks])
+    components = np.ascontiguousarray(material.pairs[:, columns])
+    validation = cross_validate(components, material.quality, material.references, settings, root=root)
+    final = fit_all(components, material.quality, validation, settings, root=root)
+    rungs = np.stack([distances(rung[:, columns], final.strengths, root=root) for rung in material.ladders])
+    return {"weights": len(columns), **figures(validation.predictions, rungs, material)}
+
+
+def stock(material: Material) -> dict[str, Any]:
+    """Stock LPIPS-VGG from the same features."""
+    where, linear = block_slices(), load_weights("lpips-vgg-v0.1")
+
+    def distance(vectors: Array) -> NDArray[np.float64]:
+        parts = [
+            vectors[..., where[tap, "positions"]] @ linear[f"lin{k}.weight"].flatten().numpy()
+            for k, tap in enumerate(RELUS)
+        ]
+        return np.sum(parts, axis=0, dtype=np.float64)
+
+    return {"weights": 1472, **figures(-distance(material.pairs), distance(material.ladders), material)}
+
+
+def windows(taps: Sequence[str], kind: str, sizes: Sequence[float], statistics: Sequence[str]) -> list[Block]:
+    """The blocks of a regional candidate; deviations only where a window covers several cells of the tap."""
+    return [
+        (tap, kind, f"{size:g}", statistic)
+        for size in sizes
+        for tap in taps
+        for statistic in statistics
+        if statistic == "mean" or 4 * ARCHITECTURES["vgg"].taps[tap].stride <= size
+    ]
+
+
+def candidates() -> Iterator[tuple[str, list[Block], FitSettings, bool]]:
+    """Everything that was tried: name, blocks, how it was fitted, and whether the distance is a root."""
+    plain, both, inf = FitSettings(), ("mean", "deviation"), float("inf")
+    yield "gap (the paper)", windows(POOLS, "id", [inf], ["mean"]), plain, True
+    batches = FitSettings(batch_size=32, steps=5000, lr=0.005)
+    yield "gap (the paper), batches of 32", windows(POOLS, "id", [inf], ["mean"]), batches, True
+    yield "gap with deviations", windows(POOLS, "id", [inf], both), plain, True
+    yield "gap with deviations, log", windows(POOLS, "log", [inf], both), plain, True
+    yield "spatial (retrained LPIPS)", [(tap, "positions") for tap in POOLS], plain, False
+    yield "spatial, root", [(tap, "positions") for tap in POOLS], plain, True
+    normed = [(tap, part) for tap in POOLS for part in ("gap of normed maps", "normed maps")]
+    yield "gap-spatial", normed, plain, True
+    for size in SIZES[:4]:
+        yield f"regional {size:g} px, log", windows(POOLS, "log", [size], both), plain, True
+    yield "regional 64 px, no compression", windows(POOLS, "id", [64], both), plain, True
+    yield "regional 64 px, unit-normalised", windows(POOLS, "unit", [64], both), plain, True
+    yield "regional 64 px, log, means only", windows(POOLS, "log", [64], ["mean"]), plain, True
+    yield "regional 64 px, log, deviations only", windows(POOLS, "log", [64], ["deviation"]), plain, True
+    yield "regional 64 px, log, pool1-pool3", windows(POOLS[:3], "log", [64], both), plain, True
+    mixed = ("pool1", "pool2", "relu3_3", "relu4_3", "relu5_3")
+    yield "regional 64 px, log, relu3_3-relu5_3", windows(mixed, "log", [64], both), plain, True
+    yield "regional 32 and 128 px, log", windows(POOLS, "log", [32, 128], both), plain, True
+    yield "regional 64 and 128 px, log", windows(POOLS, "log", [64, 128], both), plain, True
+    yield "regional 64 px and whole picture, log", windows(POOLS, "log", [64, inf], both), plain, True
+    yield "regional 32, 64 and 128 px, log", windows(POOLS, "log", [32, 64, 128], both), plain, True
+    ranking = FitSettings(loss="ranking", batch_size=256)
+    yield "regional 64 px, log, ranking loss", windows(POOLS, "log", [64], both), ranking, True
+    yield "regional 64 px, log, no decay", windows(POOLS, "log", [64], both), FitSettings(decay=0.0), True
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure every candidate and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--tree", type=Path, required=True, help="TID2013 (resynthesised)")
+    parser.add_argument("--cache", type=Path, required=True, help="folder for the feature vectors (1 GB)")
+    parser.add_argument("--levels", default="1,3,5", help="levels of TID to use")
+    parser.add_argument("--out", type=Path, required=True, help="JSON to write")
+    arguments = parser.parse_args(argv)
+    material = read_material(
+        arguments.tree, arguments.cache, [int(level) for level in arguments.levels.split(",")]
+    )
+    rows = {"stock LPIPS-VGG": stock(material)}
+    for name, blocks, settings, root in tqdm(list(candidates()), desc="candidates"):
+        rows[name] = candidate(material, blocks, settings, root=root)
+        numbers = " ".join(f"{key} {value:.3f}" for key, value in rows[name].items() if key != "weights")
+        print(f"{name}: {numbers}", file=sys.stderr)
+    result = {
+        **provenance(),
+        "pairs": len(material.quality),
+        "references": len(material.ladders),
+        "rows": rows,
+    }
+    arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
