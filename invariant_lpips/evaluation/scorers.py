@@ -56,7 +56,7 @@ class Scorer(ABC):
         raise NotImplementedError(f"Metric {self.name} compares pictures, not embeddings of them.")
 
     def distance_embedded(self, reference: Any, distorted: Any, count: int) -> Tensor:
-        """The metric of `count` embedded pictures to one embedded reference, or to as many, shape (count,)."""
+        """The metric of `count` embedded pictures to one embedded reference or to as many, (count,)."""
         raise NotImplementedError(f"Metric {self.name} compares pictures, not embeddings of them.")
 
     def describe(self) -> str:
