@@ -1,0 +1,128 @@
+"""What each metric says about each copy, and the table of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from invariant_lpips.demo.copies import DAMAGE, DISPLACEMENT
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+INVARIANT = "InvariantLPIPS"
+NETWORKS = (INVARIANT, "LPIPS vgg", "LPIPS alex")
+COLUMNS = (*NETWORKS, "SSIM", "PSNR dB")
+#: The metrics whose values can be put in proportion, 0 meaning no difference.
+DISTANCES = (*NETWORKS, "1 - SSIM", "mean square")
+
+Table = dict[str, dict[str, float]]
+
+
+class Metrics:
+    """The networks of the demonstration, built once."""
+
+    def __init__(self) -> None:
+        from invariant_lpips import LPIPS, InvariantLPIPS
+
+        self.networks: dict[str, Any] = {
+            INVARIANT: InvariantLPIPS(),
+            "LPIPS vgg": LPIPS(net="vgg", verbose=False),
+            "LPIPS alex": LPIPS(net="alex", verbose=False),
+        }
+
+    def table(self, reference: NDArray[np.uint8], copies: Mapping[str, NDArray[np.uint8]]) -> Table:
+        """copy -> metric -> value."""
+        from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
+
+        table: Table = {name: {} for name in copies}
+        x, y = as_tensor([reference]), as_tensor(list(copies.values()))
+        with torch.inference_mode():
+            for metric, network in self.networks.items():
+                for name, distance in zip(copies, network(x, y).flatten().tolist(), strict=True):
+                    table[name][metric] = distance
+        for name, copy in copies.items():
+            ssim = structural_similarity(reference, copy, channel_axis=2, data_range=255)
+            table[name] |= {
+                "SSIM": float(ssim),
+                "PSNR dB": float(peak_signal_noise_ratio(reference, copy, data_range=255)),
+                "1 - SSIM": 1 - float(ssim),
+                "mean square": float(mean_squared_error(reference, copy)),
+            }
+        return table
+
+    def maps(
+        self, metric: str, reference: NDArray[np.uint8], copies: Mapping[str, NDArray[np.uint8]]
+    ) -> dict[str, Tensor]:
+        """copy -> heat map (1, 1, H, W), its values in proportion to the distance."""
+        network = self.networks[metric]
+        x, y = as_tensor([reference]), as_tensor(list(copies.values()))
+        network.spatial = True
+        try:
+            with torch.inference_mode():
+                heat = network(x, y)
+        finally:
+            network.spatial = False
+        if metric == INVARIANT:  # its map averages to the squared distance
+            heat = heat.sign() * heat.abs().sqrt()
+        return dict(zip(copies, heat.split(1), strict=True))
+
+
+def as_tensor(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """uint8 (H, W, 3) pictures to one batch (N, 3, H, W) in [-1, 1]."""
+    return torch.stack([torch.from_numpy(picture.copy()) for picture in pictures]).movedim(-1, 1) / 127.5 - 1
+
+
+def mean(tables: Sequence[Table]) -> Table:
+    """Mean over photographs."""
+    first = tables[0]
+    return {
+        name: {
+            metric: math.fsum(table[name][metric] for table in tables) / len(tables) for metric in first[name]
+        }
+        for name in first
+    }
+
+
+def shares(tables: Sequence[Table]) -> Table:
+    """Each distance as a share of the same metric's distance to the noisy copy: mean over photographs."""
+    noise = DAMAGE[0]
+    return mean(
+        [
+            {
+                name: {metric: row[metric] / table[noise][metric] for metric in DISTANCES}
+                for name, row in table.items()
+            }
+            for table in tables
+        ]
+    )
+
+
+def as_text(table: Table, columns: Sequence[str], digits: int) -> str:
+    """A table for a terminal: a row for each copy, damage first."""
+    names = [*DAMAGE, "", *DISPLACEMENT]
+    width = max(len(name) for name in names) + 2
+    lines = ["".ljust(width) + "".join(column.rjust(16) for column in columns)]
+    for name in names:
+        row = "".join(f"{table[name][column]:16.{digits}f}" for column in columns) if name else ""
+        lines.append(name.replace("\n", " ").ljust(width) + row)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def as_csv(tables: Mapping[str, Table]) -> str:
+    """Every single value: photograph, copy, metric, value."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["photograph", "copy", "metric", "value"])
+    for photograph, table in tables.items():
+        for name, row in table.items():
+            for metric in COLUMNS:
+                writer.writerow([photograph, name.replace("\n", " "), metric, f"{row[metric]:.6g}"])
+    return text.getvalue()
