@@ -17,6 +17,7 @@ from PIL import Image
 from invariant_lpips import InvariantLPIPS, read_image
 from invariant_lpips.cli import main
 from invariant_lpips.cli.pairing import from_csv, one_against_many, pictures_in, two_folders, within_folder
+from invariant_lpips.heat_maps import overlay
 
 # The smallest trunk, and no learned weights: what is tested here is the command, not the distances.
 FAST = ["--net", "alex", "--head", "gap", "--weights", "unit"]
@@ -333,6 +334,26 @@ def test_lpips_own_numbers(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     with torch.no_grad():
         expected_distance = float(theirs(read_image("ref/a.png"), read_image("dist/a.png")))
     assert distance == pytest.approx(expected_distance, abs=1e-5)
+
+
+def test_colours_of_a_map() -> None:
+    picture = torch.zeros(1, 3, 1, 3)
+    still = overlay(torch.zeros(1, 1, 1, 3), picture)
+    assert still.std() == 0, "a map of zeros shows the picture in grey"
+    shown = overlay(torch.tensor([-1.0, 0.0, 1.0]).view(1, 1, 1, 3), picture)[0, :, 0]
+    assert torch.equal(shown[:, 1], still[0, :, 0, 1])
+    red, blue = shown[0], shown[2]
+    assert blue[0] > red[0], "below zero is cold"
+    assert red[2] > blue[2], "above zero is warm"
+    fainter = overlay(torch.tensor([-1.0, 0.0, 1.0]).view(1, 1, 1, 3), picture, full_colour_at=4.0)[0, :, 0]
+    assert fainter[0, 2] < shown[0, 2], "the scale can be fixed over pictures"
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-5), ("bfloat16", 0.1), ("float16", 0.02)])
+def test_dtype(folder: Path, capsys: pytest.CaptureFixture[str], dtype: str, tolerance: float) -> None:
+    assert compare("ref/a.png", "dist/a.png", "--dtype", dtype) == 0
+    distance = float(capsys.readouterr().out)
+    assert distance == pytest.approx(expected("ref/a.png", "dist/a.png"), rel=tolerance)
 
 
 # pairing --------------------------------------------------------------------------------------------------

@@ -231,7 +231,7 @@ def _conclude(
     if failed and len(outcomes) > 1:
         _say(f"{len(failed)} of {len(outcomes)} pairs failed")
     if pairing.unmatched:
-        _say(f"{len(pairing.unmatched)} pictures have no partner of the same name:")
+        _say(f"pictures without a partner of the same name: {len(pairing.unmatched)}")
         for path in pairing.unmatched:
             _say(f"  {path}")
     if interrupted:

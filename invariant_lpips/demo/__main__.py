@@ -15,7 +15,8 @@ from invariant_lpips.demo.figure import draw
 def main(argv: Sequence[str] | None = None) -> int:
     """Make the demonstration; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m invariant_lpips.demo", description="Photographs, altered copies, distances."
+        prog="python -m invariant_lpips.demo",
+        description="What perceptual metrics make of photographs that were damaged, and of some only moved.",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("demo"), help="folder for figure.png and table.csv (demo)"

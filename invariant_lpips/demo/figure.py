@@ -71,7 +71,7 @@ def _draw_pictures(
         axes[0, column].set_title(name, fontsize=12)
     for row, (metric, heats) in enumerate(maps.items(), start=1):
         axes[row, 0].text(0.98, 0.66, f"{metric}\nsees", ha="right", va="center", fontsize=13)
-        _draw_colour_key(axes[row, 0].inset_axes((0.36, 0.3, 0.62, 0.09)))
+        _draw_colour_key(axes[row, 0].inset_axes((0.28, 0.3, 0.55, 0.09)))
         # One scale for the whole row: a brighter map is a larger part of the distance.
         scale = max(float(heat.abs().amax()) for heat in heats.values())
         for column, (name, heat) in enumerate(heats.items(), start=1):
