@@ -275,7 +275,7 @@ def default_taps(net: str) -> tuple[str, ...]:
 HEADS: dict[str, type[Head]] = {head.name: head for head in (GAP, Spatial, GAPSpatial, Regional)}  # type: ignore[type-abstract]
 
 #: The head of InvariantLPIPS(head="default").
-DEFAULT_HEAD = "gap"
+DEFAULT_HEAD = "regional"
 
 
 def make_head(head: str, net: str) -> Head:

@@ -96,6 +96,26 @@ ENTRIES: dict[str, Entry] = dict(
         _lpips("lpips-alex-v0.1", "b2eb412ca050d6762cf9e5c851f7a0a326eeffc4ff14d11c6b5a16a245e13bf7"),
         _lpips("lpips-squeeze-v0.0", "f5600e8a58b26c9400a5d50b402315683381f52f70c10acdb80957f048acb5ee"),
         _lpips("lpips-squeeze-v0.1", "59c0b28df105e8360b04a17da244c21b2a04296ceeedb026a50e393c55465963"),
+        _learned(
+            "vgg16-gap",
+            "929d55ec80cba8d4bce146d29d600bce22cfc8ef004e205da5d74a517ddcf279",
+            "linear weights of head gap, learned on TID2013 (resynthesised)",
+        ),
+        _learned(
+            "vgg16-spatial",
+            "589a5c835aab173ae6e85b67a21ef035ab265d18eea8a4e6c9f5e0cded2d3b7d",
+            "linear weights of head spatial, learned on TID2013 (resynthesised)",
+        ),
+        _learned(
+            "vgg16-gap-spatial",
+            "b0b5d8de06caf07f183b866194e190ac72d8afa887f8e7166ba684624359b25d",
+            "linear weights of head gap-spatial, learned on TID2013 (resynthesised)",
+        ),
+        _learned(
+            "vgg16-regional",
+            "83177e9a47a978f685be5ff316185f0e9c66634977c327baa29842a544f5e9b2",
+            "linear weights of head regional, learned on TID2013 (resynthesised)",
+        ),
     ]
 )
 
