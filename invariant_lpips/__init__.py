@@ -28,11 +28,37 @@ _PUBLIC = {
     "spatial_average": "invariant_lpips.functional",
     "upsample": "invariant_lpips.functional",
     "read_image": "invariant_lpips.images",
+    "write_image": "invariant_lpips.images",
+    "im2tensor": "invariant_lpips.lpips_compat.arrays",
+    "load_image": "invariant_lpips.lpips_compat.arrays",
+    "np2tensor": "invariant_lpips.lpips_compat.arrays",
+    "tensor2im": "invariant_lpips.lpips_compat.arrays",
+    "tensor2np": "invariant_lpips.lpips_compat.arrays",
+    "tensor2vec": "invariant_lpips.lpips_compat.arrays",
+    "dssim": "invariant_lpips.lpips_compat.array_distances",
+    "l2": "invariant_lpips.lpips_compat.array_distances",
+    "psnr": "invariant_lpips.lpips_compat.array_distances",
+    "score_2afc_dataset": "invariant_lpips.lpips_compat.judgements",
+    "score_jnd_dataset": "invariant_lpips.lpips_compat.judgements",
+    "voc_ap": "invariant_lpips.lpips_compat.judgements",
+    "BCERankingLoss": "invariant_lpips.lpips_compat.ranking",
+    "Dist2LogitLayer": "invariant_lpips.lpips_compat.ranking",
 }
 
 if TYPE_CHECKING:
     from invariant_lpips.functional import normalize_tensor, spatial_average, upsample
-    from invariant_lpips.images import read_image
+    from invariant_lpips.images import read_image, write_image
+    from invariant_lpips.lpips_compat.array_distances import dssim, l2, psnr
+    from invariant_lpips.lpips_compat.arrays import (
+        im2tensor,
+        load_image,
+        np2tensor,
+        tensor2im,
+        tensor2np,
+        tensor2vec,
+    )
+    from invariant_lpips.lpips_compat.judgements import score_2afc_dataset, score_jnd_dataset, voc_ap
+    from invariant_lpips.lpips_compat.ranking import BCERankingLoss, Dist2LogitLayer
     from invariant_lpips.metric import InvariantLPIPS, Reference
     from invariant_lpips.preprocess import ScalingLayer
     from invariant_lpips.stock import LPIPS, NetLinLayer
@@ -40,16 +66,31 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LPIPS",
+    "BCERankingLoss",
+    "Dist2LogitLayer",
     "InvariantLPIPS",
     "NetLinLayer",
     "Reference",
     "ScalingLayer",
     "Trunk",
     "__version__",
+    "dssim",
+    "im2tensor",
+    "l2",
+    "load_image",
     "normalize_tensor",
+    "np2tensor",
+    "psnr",
     "read_image",
+    "score_2afc_dataset",
+    "score_jnd_dataset",
     "spatial_average",
+    "tensor2im",
+    "tensor2np",
+    "tensor2vec",
     "upsample",
+    "voc_ap",
+    "write_image",
 ]
 
 
