@@ -62,7 +62,7 @@ def configure(parser: argparse.ArgumentParser, dataset: str) -> None:
     parser.add_argument("--no-cache", action="store_true", help="neither read nor write cached scores")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
     parser.add_argument("--threads", type=int, help="threads of torch, divided between the processes")
-    parser.add_argument("--batch-size", type=int, default=8, help="pictures at once (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, help="pictures at once (default: 1 on a CPU, 16 on a GPU)")
     parser.add_argument("--device", default="cpu", help="where deep metrics run (default: %(default)s)")
     parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")

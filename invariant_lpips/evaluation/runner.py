@@ -62,7 +62,7 @@ def score_pairs(
     *,
     device: str = "cpu",
     cache: Path | None = None,
-    batch_size: int = 8,
+    batch_size: int | None = None,
     workers: int = 1,
     progress: bool = True,
 ) -> Scores:
@@ -74,7 +74,8 @@ def score_pairs(
             (one process only).
         device: where deep metrics run.
         cache: folder of cached scores; None neither reads nor writes any.
-        batch_size: distorted pictures of equal size that are scored at once.
+        batch_size: distorted pictures that are scored at once; None takes 1 on a processor, where larger
+            batches only push activations out of its caches, and 16 on anything else.
         workers: processes; the threads that torch would use are divided between them.
         progress: a progress bar on stderr.
 
@@ -87,6 +88,8 @@ def score_pairs(
     """
     import numpy as np
 
+    if batch_size is None:
+        batch_size = 1 if torch.device(device).type == "cpu" else 16
     if workers < 1 or batch_size < 1:
         raise ValueError(
             f"Arguments `workers` and `batch_size` must be positive, got {workers}, {batch_size}."
