@@ -66,7 +66,7 @@ class LPIPS(nn.Module):
 
     Shape:
         in0, in1: (N, 3, H, W) in [-1, 1], or in [0, 1] with normalize=True; one of them may hold one image.
-        returns: (N, 1, 1, 1), or (N, 1, H, W) with spatial=True; >= 0, float32 (float64 for a float64 metric).
+        returns: (N, 1, 1, 1), or (N, 1, H, W) with spatial=True; >= 0, float32 (float64 metrics: float64).
 
     Example:
         >>> import torch
@@ -145,12 +145,16 @@ class LPIPS(nn.Module):
             x, y = self.scaling_layer(x), self.scaling_layer(y)
         taps = self.net.architecture.lpips_taps
         size = (in0.shape[-2], in0.shape[-1])
+        # A max pool sends its gradient to the largest of neighbours that may differ in the last bit only. To send
+        # it where lpips does, the convolutions have to round as lpips' do.
+        graph = torch.is_grad_enabled() and any(p.requires_grad for p in (x, y, *self.net.parameters()))
         layers = self.net.reduce_pair(
             x,
             y,
             taps,
             lambda tap, f: (f,),
             lambda tap, fx, fy: self._layer(taps.index(tap), fx[0], fy[0], size),
+            apart=graph,
         )
         total = torch.stack(layers).sum(0)
         return (total, layers) if retPerLayer else total

@@ -212,7 +212,9 @@ class Trunk(nn.Module):
         """Activations at the taps LPIPS reads, from a scaled image (N, 3, H, W)."""
         return self.reduce(x, self.architecture.lpips_taps, lambda tap, features: features)
 
-    def reduce(self, x: Tensor, taps: Sequence[str], reducer: Callable[[str, Tensor], T]) -> list[T]:
+    def reduce(
+        self, x: Tensor, taps: Sequence[str], reducer: Callable[[str, Tensor], T], *, keep_order: bool = False
+    ) -> list[T]:
         """Run the stack and apply `reducer(tap, activation)` at each tap as soon as it is produced.
 
         Handing over activations one by one lets a head keep a few numbers instead of every map, which is
@@ -222,6 +224,8 @@ class Trunk(nn.Module):
             x: (N, 3, H, W), already scaled as the network expects.
             taps: names in the order of the network.
             reducer: called with the tap's name and its (N, C, h, w) activation.
+            keep_order: leave the order of the dimensions in memory as it is. Otherwise CPU tensors are
+                brought to channels_last, whose kernels are a fifth to a half faster; that changes last bits.
 
         Returns:
             What the reducer returned, in order.
@@ -229,9 +233,7 @@ class Trunk(nn.Module):
         at = {self.architecture.taps[tap].layer: tap for tap in taps}
         last = max(at)
         results: list[T] = []
-        if x.device.type == "cpu":
-            # oneDNN's kernels for this order are a fifth to a half faster, with and without a graph; and
-            # equal images then give equal bits in whatever order the caller holds them.
+        if x.device.type == "cpu" and not keep_order:
             x = x.contiguous(memory_format=torch.channels_last)
         for group in self.children():
             for name, layer in group.named_children():
@@ -250,19 +252,23 @@ class Trunk(nn.Module):
         taps: Sequence[str],
         summary: Callable[[str, Tensor], Summary],
         contrast: Callable[[str, Summary, Summary], Tensor],
+        *,
+        apart: bool = False,
     ) -> list[Tensor]:
         """Run the stack on two batches and apply `contrast` to their summaries at each tap.
 
-        Both go through in one pass, unless exactly one of them needs a gradient: then the other runs first,
-        without a graph. Summaries and contrasts are computed outside autocast, in full precision. Where
-        the two images are equal the contrast is exactly 0: what rounding may leave between two runs of one
-        picture is taken off its value and not off its derivatives.
+        Both go through in one pass, unless `apart` is set or exactly one of them needs a gradient: then the
+        other runs first, without a graph. Summaries and contrasts are computed outside autocast, in full
+        precision. Where the two images are equal the contrast is exactly 0: what rounding may leave between
+        two runs of one picture is taken off its value and not off its derivatives.
 
         Args:
             x, y: (N, 3, H, W) and (M, 3, H, W), scaled; N = M, or one of them 1.
             taps: names in the order of the network.
             summary: what to keep of (tap, activation): tensors whose first dimension is the batch.
             contrast: what to return for (tap, summary of x, summary of y), batch first.
+            apart: run the batches one after the other and leave their order in memory, so that every kernel is
+                called as by a caller who runs the trunk on each, and rounds alike.
 
         Returns:
             One contrast for each tap.
@@ -284,7 +290,7 @@ class Trunk(nn.Module):
         one_sided = torch.is_grad_enabled() and x.requires_grad != y.requires_grad and not tuned
         # CPU kernels for float64 round by where a picture lies in memory, so that two equal pictures in one
         # batch may differ in the last bit; in two batches they lie alike.
-        if not one_sided and not (device == "cpu" and x.dtype == torch.float64):
+        if not (apart or one_sided or (device == "cpu" and x.dtype == torch.float64)):
             n = x.shape[0]
 
             def split(tap: str, features: Tensor) -> Tensor:
@@ -295,13 +301,13 @@ class Trunk(nn.Module):
         y_first = x.requires_grad or not y.requires_grad
         first, second = (y, x) if y_first else (x, y)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not one_sided):
-            held = dict(zip(taps, self.reduce(first, taps, summarise), strict=True))
+            held = dict(zip(taps, self.reduce(first, taps, summarise, keep_order=apart), strict=True))
 
         def against_held(tap: str, features: Tensor) -> Tensor:
             kept = summarise(tap, features)
             return compare(tap, kept, held[tap]) if y_first else compare(tap, held[tap], kept)
 
-        return self.reduce(second, taps, against_held)
+        return self.reduce(second, taps, against_held, keep_order=apart)
 
     def minimum_side(self, taps: Sequence[str]) -> int:
         """Smallest height and width, in pixels, for which every tap has at least one position."""
