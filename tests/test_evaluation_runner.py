@@ -130,7 +130,7 @@ def test_bad_scores_and_sizes_name_the_pair(tmp_path: Path) -> None:
     pairs = make_pairs(tmp_path, references=1)
     bad = FunctionScorer("bad", "bad", lambda x, y: torch.tensor([1.0, float("nan"), 1.0, 1.0]))
     with pytest.raises(ValueError, match=r"not finite for pair R0\.png\|R0_1\.png"):
-        score_pairs(pairs, bad, progress=False)
+        score_pairs(pairs, bad, batch_size=4, progress=False)
     Image.fromarray(np.zeros((40, 48, 3), dtype=np.uint8)).save(pairs[2].distorted)
     with pytest.raises(
         ValueError, match=r"R0_2\.png must hold pictures of one size, but has 48x48 and 48x40"
