@@ -66,9 +66,11 @@ class PolyphasePool2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # On a CPU image by image: the temporary maps of one image fit memory that the allocator reuses, those
         # of a batch are mapped anew each time, and the page faults cost three times the arithmetic.
-        one_by_one = x.device.type == "cpu" and x.shape[0] > 1
-        if one_by_one and not torch.compiler.is_compiling() and not torch.jit.is_tracing():
-            return torch.cat([self._pool(image) for image in x.split(1)])
+        # While a graph is captured the batch's size may be left open.
+        tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        captured = torch.compiler.is_compiling() or tracing
+        if x.device.type == "cpu" and x.shape[0] > 1 and not captured:
+            return torch.cat([self._pool(x[n : n + 1]) for n in range(x.shape[0])])
         return self._pool(x)
 
     def _pool(self, x: Tensor) -> Tensor:

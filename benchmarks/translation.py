@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+"""What moving a picture does to classifiers and to metrics.
+
+    python benchmarks/translation.py classifiers --data pictures --classifier runs/flatten-0 runs/gap-0 ...
+    python benchmarks/translation.py embeddings --photographs photos
+    python benchmarks/translation.py digits
+    python benchmarks/translation.py overhead
+
+`classifiers` runs the protocol of arXiv:2604.27870 (mirror tiling, shifts up to 50 px, rotations, scales; a
+coarse grid unless --full). `embeddings` measures what is left of the metric's distance under circular, real
+and sub-pixel shifts, for each pooling and against lpips, ST-LPIPS, DISTS and SSIM. `digits` trains on centred
+digits only and moves them. `overhead` times the poolings. Each writes `translation-PART.json` and its figures
+into --out. The same as `invariant-lpips bench translation`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from invariant_lpips.atomic_writing import replacing
+from invariant_lpips.evaluation import classifier_bench, invariance_bench
+from invariant_lpips.evaluation import robustness_figures as figures
+from invariant_lpips.evaluation.provenance import provenance
+from invariant_lpips.evaluation.robustness import protocol
+
+SHORT = {
+    "max, zeros": "max pooling (VGG's own)",
+    "polyphase, circular": "polyphase pooling, circular padding",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one part; `argv` None takes the command line."""
+    args = arguments(argv)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+    command = "invariant-lpips bench translation " + " ".join(sys.argv[1:] if argv is None else argv)
+    try:
+        measured = {
+            "classifiers": classifiers,
+            "embeddings": embeddings,
+            "digits": digits,
+            "overhead": overhead,
+        }[args.part](args)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"bench translation: {error}", file=sys.stderr)
+        return 1
+    path = args.out / f"translation-{args.part}.json"
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps({**provenance(command), **measured}, indent=1) + "\n")
+    print(path)
+    return 0
+
+
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="invariant-lpips bench translation",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("part", choices=("classifiers", "embeddings", "digits", "overhead"))
+    add = parser.add_argument
+    add(
+        "--out", type=Path, default=Path("results"), help="folder of the result and figures (default results)"
+    )
+    add("--work", type=Path, help="folder of what a stopped run goes on from (default: OUT/work)")
+    add("--device", default="cpu")
+    add("--threads", type=int, help="threads of PyTorch on a CPU")
+    add("--quiet", action="store_true", help="no progress bars")
+    group = parser.add_argument_group("classifiers")
+    group.add_argument("--data", type=Path, help="tree of labelled pictures")
+    group.add_argument("--classifier", type=Path, nargs="+", default=[], help="runs or saved classifiers")
+    group.add_argument("--subset", default="test", choices=("train", "val", "test"), help="default test")
+    group.add_argument("--per-class", type=int, help="only the first so many pictures of each class")
+    group.add_argument("--step", type=int, default=25, help="of the grid of shifts in pixels (default 25)")
+    group.add_argument("--full", action="store_true", help="every shift, degree and scale of the paper")
+    group.add_argument("--cross", action="store_true", help="shift along one axis at a time only")
+    group.add_argument("--shifts-only", action="store_true", help="no rotations and scales")
+    group = parser.add_argument_group("embeddings and overhead")
+    group.add_argument("--photographs", type=Path, help="folder; default: scikit-image's")
+    group.add_argument("--count", type=int, default=6, help="photographs for real shifts (default 6)")
+    group.add_argument(
+        "--comb-count", type=int, default=2, help="photographs for circular shifts (default 2)"
+    )
+    group.add_argument("--size", type=int, default=256, help="side of the window in pixels (default 256)")
+    group.add_argument("--shifts", type=int, default=64, help="circular shifts 0 .. N - 1 (default 64)")
+    group.add_argument("--batch", type=int, default=8, help="pictures per forward of `overhead` (default 8)")
+    group.add_argument("--repeats", type=int, default=5, help="of `overhead` (default 5)")
+    group = parser.add_argument_group("digits")
+    group.add_argument("--mnist", type=Path, help="folder of MNIST's files; default: scikit-learn's digits")
+    group.add_argument("--canvases", type=int, nargs="+", default=[56, 128, 256])
+    group.add_argument("--digits-per-class", type=int, nargs=3, default=(30, 10, 10), metavar="N")
+    group.add_argument("--tune-epochs", type=int, default=3, help="0 leaves tuning out (default 3)")
+    group.add_argument("--seeds", type=int, default=1, help="of training (default 1)")
+    args = parser.parse_args(argv)
+    args.work = args.work or args.out / "work"
+    if args.part == "classifiers" and not (args.data and args.classifier):
+        parser.error("`classifiers` needs --data and --classifier")
+    return args
+
+
+def classifiers(args: argparse.Namespace) -> dict[str, Any]:
+    """Heads on photographs, and their figures."""
+    models = classifier_bench.load_classifiers(args.classifier)
+    classes = next(iter(models.values())).classes
+    images = classifier_bench.part_of(args.data, args.subset, classes, args.per_class)
+    moves = protocol(full=args.full, step=args.step, shifts_only=args.shifts_only, cross=args.cross)
+    result = classifier_bench.judge(
+        models, images, moves, args.work / "answers", device=args.device, wrap=bars(args)
+    )
+    reach = sorted({move.dx for move in moves if move.kind == "shift"})
+    heads: dict[str, Any] = result["heads"]
+    maps = {
+        f"{head}\nloses {100 * entry['shift']['mean_relative_loss']:.1f} % of its accuracy": figures.grid_of(
+            entry["by_move"], reach
+        )
+        for head, entry in heads.items()
+    }
+    figures.draw_heat_maps(
+        args.out / "translation-accuracy-map.png",
+        f"Accuracy when the picture moves by (dx, dy), {len(images)} pictures, mean over seeds",
+        maps,
+        reach,
+    )
+    curves = {}
+    for head, entry in heads.items():
+        rows = sorted(
+            (r["dx"], r["accuracy"]) for r in entry["by_move"] if r["kind"] == "shift" and not r["dy"]
+        )
+        curves[head] = ([dx for dx, _ in rows], [100 * accuracy for _, accuracy in rows])
+    figures.draw_curves(
+        args.out / "translation-accuracy-dx.png",
+        f"Accuracy when the picture moves sideways ({len(images)} pictures, mean over seeds)",
+        curves,
+        x_label="window moved right by dx [px]",
+        y_label="accuracy [%]",
+    )
+    return result
+
+
+def embeddings(args: argparse.Namespace) -> dict[str, Any]:
+    """Poolings and peers on photographs, and their figures."""
+    photos = invariance_bench.photographs(args.photographs, args.count)
+    few, wrap, labels = photos[: args.comb_count], bars(args), list(invariance_bench.CONFIGURATIONS)
+    comb_labels = ["max, zeros", "max, circular", "blur, circular", "polyphase, circular"]
+    result: dict[str, Any] = {"size": args.size, "photographs": len(photos), "comb_photographs": len(few)}
+    result["comb"] = invariance_bench.combs(few, args.size, args.shifts, comb_labels, args.device, wrap)
+    small = [(args.size, args.size), (96, 160), (64, 64), (100, 60), (75, 75), (63, 97)]
+    result["exact"] = invariance_bench.exactness(few, small, args.shifts, args.device, wrap)
+    result["heads"] = invariance_bench.head_residuals(few, args.size, args.device, wrap)
+    result["sub_pixel"] = invariance_bench.fractions(few, args.size, labels, args.device, wrap)
+    distances = [1, 2, 4, 8, 16, 32]
+    result["real"] = invariance_bench.real_shifts(
+        photos, args.size, distances, labels, invariance_bench.PEERS, args.device, wrap
+    )
+    combs = result["comb"]
+    figures.draw_comb(
+        args.out / "translation-comb.png",
+        {label: combs[label]["mean_residual"] for label in comb_labels},
+        {label: combs[label]["spectrum"] for label in comb_labels},
+    )
+    real = {name: entry["share"] for name, entry in result["real"].items() if "share" in entry}
+    figures.draw_curves(
+        args.out / "translation-real-shifts.png",
+        f"A window moved inside a larger photograph, as each metric sees it ({len(photos)} photographs)",
+        {name: (distances, [share[str(d)] for d in distances]) for name, share in real.items()},
+        x_label="window moved by [px]",
+        y_label="distance as a share of noise of sigma 8/255\n(1: as bad as the noise)",
+        logarithmic=True,
+    )
+    figures.draw_bars(
+        args.out / "translation-sub-pixel.png",
+        "Shifts by fractions of a pixel (band-limited, circular)",
+        {
+            f"{move} px": {label: result["sub_pixel"][label][move] for label in labels}
+            for move in result["sub_pixel"][labels[0]]
+        },
+        y_label="distance as a share of noise of sigma 8/255",
+    )
+    return result
+
+
+def digits(args: argparse.Namespace) -> dict[str, Any]:
+    """Heads trained on centred digits, and their figure."""
+    result = classifier_bench.digits_by_canvas(
+        args.work,
+        canvases=args.canvases,
+        per_class=tuple(args.digits_per_class),
+        seeds=range(args.seeds),
+        tune_epochs=args.tune_epochs,
+        mnist=args.mnist,
+        device=args.device,
+        wrap=bars(args),
+    )
+    groups: dict[str, dict[str, float]] = {}
+    for side, entry in result.items():
+        for kind in ("frozen", "tuned"):
+            if kind in entry:
+                heads = entry[kind]["heads"]
+                groups[f"{side} px\n{kind} trunk"] = {
+                    head: 100 * heads[head]["shift"]["mean_accuracy"] for head in heads
+                }
+    figures.draw_bars(
+        args.out / "translation-digits.png",
+        "Digits learned in the middle of the canvas only, then moved: accuracy over all shifts",
+        groups,
+        y_label="mean accuracy over shifts [%]",
+        line=10.0,
+    )
+    return {"digits": "MNIST" if args.mnist else "scikit-learn (8x8, enlarged to 28x28)", "canvases": result}
+
+
+def overhead(args: argparse.Namespace) -> dict[str, Any]:
+    """Time of each pooling."""
+    labels = list(invariance_bench.CONFIGURATIONS)
+    timed = invariance_bench.overhead(args.size, args.batch, labels, args.device, args.repeats, bars(args))
+    for label in labels:
+        timed[label]["one_forward"] = invariance_bench.pool_shares(args.size, args.batch, label, args.device)
+    return {"size": args.size, "batch": args.batch, "device": args.device, "configurations": timed}
+
+
+def bars(args: argparse.Namespace) -> Any:
+    """Progress bars on stderr, or none."""
+
+    def wrap(steps: Iterable[Any], what: str) -> Iterable[Any]:
+        from tqdm import tqdm
+
+        bar: Iterable[Any] = tqdm(steps, desc=what, leave=False, file=sys.stderr, disable=args.quiet)
+        return bar
+
+    return wrap
+
+
+if __name__ == "__main__":
+    sys.exit(main())

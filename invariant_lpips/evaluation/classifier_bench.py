@@ -1,0 +1,159 @@
+"""The classifier half of the translation benchmark: accuracy, relative loss and consistency under moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from invariant_lpips.classifier import HEADS, GAPClassifier, count_parameters
+from invariant_lpips.datasets import digits, folders
+from invariant_lpips.datasets.folders import LabelledImages
+from invariant_lpips.evaluation.robustness import Move, answers, interval_of_loss, protocol, summary
+
+__all__ = ["by_head", "digits_by_canvas", "judge", "load_classifiers"]
+
+Wrap = Callable[[Iterable[Any], str], Iterable[Any]]
+
+
+def load_classifiers(paths: Sequence[Path]) -> dict[str, GAPClassifier]:
+    """Name -> classifier for folders that `train backbone` wrote (the run's or its `model`), or files.
+
+    Raises:
+        ValueError: two have the same name, or their classes differ.
+    """
+    models: dict[str, GAPClassifier] = {}
+    for path in paths:
+        inner = path / "model" if (path / "model" / "config.json").is_file() else path
+        name = inner.parent.name if inner.name == "model" else inner.stem
+        if name in models:
+            raise ValueError(f"Classifiers must have names of their own, but two are called {name!r}.")
+        models[name] = GAPClassifier.from_pretrained(inner)
+    if len({model.classes for model in models.values()}) > 1:
+        raise ValueError("Classifiers judged together must have the same classes, but these differ.")
+    return models
+
+
+def part_of(data: Path, part: str, classes: Sequence[str] | None, per_class: int | None) -> LabelledImages:
+    """Pictures of one part of a tree, in the classes of the classifiers; the first `per_class` of each."""
+    tree = folders.load(data, classes=classes)
+    images: LabelledImages = getattr(tree, part)
+    if not len(images):
+        raise ValueError(f"{data} must have pictures in its part {part!r}, but has none.")
+    return images if per_class is None else images.first_of_each_class(per_class)
+
+
+def judge(
+    models: Mapping[str, GAPClassifier],
+    images: LabelledImages,
+    moves: Sequence[Move],
+    store: Path,
+    *,
+    device: str = "cpu",
+    wrap: Wrap = lambda steps, what: steps,
+) -> dict[str, Any]:
+    """Every classifier's summary, and those of classifiers with the same head put together (seeds)."""
+    import numpy as np
+
+    table = answers(models, images, moves, store, device=device, wrap=lambda steps: wrap(steps, "pictures"))
+    names = list(models)
+    shifts = [i for i, move in enumerate(moves) if move.kind == "shift"]
+    correct = (table == np.asarray(images.labels)[:, None, None])[:, shifts]
+    heads: dict[str, list[int]] = {}
+    for column, model in enumerate(models.values()):
+        heads.setdefault(model.head_name, []).append(column)
+    intervals = interval_of_loss(correct, list(heads.values()))
+    each = summary(table, images.labels, moves, names)
+    together = by_head(each, {head: [names[c] for c in columns] for head, columns in heads.items()})
+    for (head, columns), interval in zip(heads.items(), intervals, strict=True):
+        together[head]["shift"]["mean_relative_loss_95"] = list(interval)
+        model = models[names[columns[0]]]
+        together[head]["trainable_parameters"] = count_parameters(model.linear)
+        together[head]["all_parameters"] = count_parameters(model)
+    return {"pictures": len(images), "moves": len(moves), "heads": together, "classifiers": each}
+
+
+def by_head(
+    each: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, Any]]:
+    """Means over the classifiers of each group, with the standard deviation of the accuracy at rest."""
+    import numpy as np
+
+    result: dict[str, dict[str, Any]] = {}
+    for head, names in groups.items():
+        rest = [each[name]["accuracy"] for name in names]
+        entry: dict[str, Any] = {
+            "classifiers": list(names),
+            "accuracy": float(np.mean(rest)),
+            "accuracy_deviation": float(np.std(rest, ddof=1)) if len(rest) > 1 else 0.0,
+        }
+        for kind in ("shift", "rotation", "zoom"):
+            if kind in each[names[0]]:
+                entry[kind] = {
+                    key: float(np.mean([each[name][kind][key] for name in names]))
+                    for key in each[names[0]][kind]
+                }
+                losses = [each[name][kind]["mean_relative_loss"] for name in names]
+                entry[kind]["relative_loss_of_each"] = losses
+        rows = zip(*(each[name]["by_move"] for name in names), strict=True)
+        entry["by_move"] = [
+            {
+                **row[0],
+                "accuracy": float(np.mean([one["accuracy"] for one in row])),
+                "consistency": float(np.mean([one["consistency"] for one in row])),
+            }
+            for row in rows
+        ]
+        result[head] = entry
+    return result
+
+
+def digits_by_canvas(
+    work: Path,
+    *,
+    canvases: Sequence[int],
+    per_class: tuple[int, int, int],
+    seeds: Sequence[int] = (0,),
+    tune_epochs: int = 0,
+    tuned_canvases: Sequence[int] = (56,),
+    steps_outward: int = 2,
+    mnist: Path | None = None,
+    device: str = "cpu",
+    wrap: Wrap = lambda steps, what: steps,
+) -> dict[str, Any]:
+    """Train every head on centred digits only, then move the digits: what was learned at one place only?
+
+    Args:
+        work: folder for pictures, features and runs; what is there is used.
+        canvases: sides in pixels; their largest shifts are those of :data:`digits.CANVASES`.
+        per_class: pictures of each digit in train, val and test.
+        seeds: of training.
+        tune_epochs: also tune the whole trunk, at the centre only, for so many epochs; 0 leaves it out.
+        tuned_canvases: on these canvases.
+        steps_outward: shifts per side along each axis of the grid.
+        mnist: folder of MNIST's files; None for scikit-learn's digits.
+
+    Returns:
+        Canvas -> `frozen` and `tuned` -> as :func:`judge`.
+    """
+    from invariant_lpips.training.backbone import train
+    from invariant_lpips.training.backbone_config import BackboneConfig
+
+    result: dict[str, Any] = {}
+    for side in canvases:
+        tree = digits.write_tree(work / f"digits-{side}", side, per_class=per_class, mnist=mnist)
+        reach = digits.CANVASES.get(side, (side - digits.SIDE) // 2)
+        moves = protocol(reach=reach, step=-(-reach // steps_outward), shifts_only=True)
+        images = folders.load(tree).test
+        for kind in ("frozen", "tuned") if tune_epochs and side in tuned_canvases else ("frozen",):
+            options: dict[str, Any] = {"tune": 5, "epochs": tune_epochs} if kind == "tuned" else {}
+            models = {}
+            for head in HEADS:
+                for seed in seeds if kind == "frozen" else seeds[:1]:
+                    run = work / "runs" / f"{side}-{kind}-{head}-{seed}"
+                    config = BackboneConfig(str(tree), head=head, image_size=side, seed=seed, **options)
+                    train(config, run, cache=work / "features", device=device, wrap=wrap)
+                    models[run.name] = GAPClassifier.from_pretrained(run / "model")
+            judged = judge(models, images, moves, work / "answers", device=device, wrap=wrap)
+            result.setdefault(str(side), {"reach": reach})[kind] = judged
+    return result
