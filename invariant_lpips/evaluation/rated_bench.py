@@ -7,6 +7,7 @@ all call :func:`main`.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -119,11 +120,11 @@ def run(dataset: str, arguments: argparse.Namespace) -> dict[str, Any]:
         )
         for name in names
     ]
+    if arguments.label:
+        pairs = dataclasses.replace(pairs, name=arguments.label)
     report = build_report(
         pairs, results, names=getattr(module, "DISTORTIONS", None), resamples=arguments.resamples
     )
-    if arguments.label:
-        report["dataset"] = arguments.label
     if dataset == "raid":
         report["raid"] = raid_part(pairs, results, arguments.device)
     report = {**provenance(), **report}
