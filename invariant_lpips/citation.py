@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from invariant_lpips.registry import load_weights, local_path, tensors_hash, weights_hash
+from invariant_lpips.registry import ENTRIES, load_weights, local_path, tensors_hash, weights_hash
 
 
 def cite_parameters(name: str, held: Mapping[str, Tensor]) -> str:
@@ -17,7 +17,7 @@ def cite_parameters(name: str, held: Mapping[str, Tensor]) -> str:
     the numbers themselves are compared (at the precision in which they are held). Nothing is downloaded.
 
     Args:
-        name: a registered name, as :func:`invariant_lpips.registry.load_weights` takes it.
+        name: a registered name or a path, as :func:`invariant_lpips.registry.load_weights` takes it.
         held: the tensors as the module has them, under the names of the file.
 
     Example:
@@ -27,10 +27,17 @@ def cite_parameters(name: str, held: Mapping[str, Tensor]) -> str:
         >>> cite_parameters("lpips-alex-v0.0", linear)
         'own parameters [b2eb412ca050]'
     """
-    if local_path(name) is not None:
-        registered = load_weights(name)
-        if registered.keys() == held.keys() and all(
-            torch.equal(value.detach().cpu(), registered[key].to(value.dtype)) for key, value in held.items()
-        ):
-            return f"{name} [{weights_hash(name)}]"
+    registered = _registered(name)
+    if registered.keys() == held.keys() and all(
+        torch.equal(value.detach().cpu(), registered[key].to(value.dtype)) for key, value in held.items()
+    ):
+        return f"{name} [{weights_hash(name)}]"
     return f"own parameters [{tensors_hash({key: value.detach() for key, value in held.items()})}]"
+
+
+def _registered(name: str) -> dict[str, Tensor]:
+    # A description must not fail because a file was moved, and must not fetch one.
+    try:
+        return load_weights(name) if name not in ENTRIES or local_path(name) is not None else {}
+    except (ValueError, OSError):
+        return {}

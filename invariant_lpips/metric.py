@@ -8,9 +8,11 @@ their weighted vectors. See :mod:`invariant_lpips.heads` for the arithmetic of e
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +66,11 @@ class InvariantLPIPS(nn.Module):
         >>> metric.embed(x).shape
         torch.Size([1, 1472])
     """
+
+    #: As pyiqa names what a metric's number means: full reference, smaller is more alike.
+    lower_better: ClassVar[bool] = True
+    metric_mode: ClassVar[str] = "FR"
+    score_range: ClassVar[str] = "0, inf"
 
     def __init__(
         self,
@@ -158,7 +165,11 @@ class InvariantLPIPS(nn.Module):
         """
         self._require_euclidean("embed")
         if not isinstance(x, Tensor):
-            images = [image if image.dim() == 4 else image.unsqueeze(0) for image in x]
+            images = [
+                image.unsqueeze(0) if isinstance(image, Tensor) and image.dim() == 3 else image for image in x
+            ]
+            for k, image in enumerate(images):
+                C.check_image(image, f"x[{k}]", grey=self.images.repeat_grey)
             if not images:
                 raise ValueError("Argument `x` must hold at least one image, but got an empty list.")
             if not self.head.sizeless and len({image.shape[-2:] for image in images}) > 1:
@@ -195,14 +206,17 @@ class InvariantLPIPS(nn.Module):
         return torch.cdist(ex, ey, compute_mode="donot_use_mm_for_euclid_dist")
 
     def describe(self) -> str:
-        """What a paper should cite: network, head, pooling, weights and the hashes of what was used."""
+        """What a paper should cite: network, head, pooling, weights and the hashes of what is held now."""
         from invariant_lpips._version import __version__
-        from invariant_lpips.registry import weights_hash
+        from invariant_lpips.citation import cite_parameters
 
-        name = self.net.architecture.name
-        learned = "unit" if self.weights == "unit" else f"{self.weights} [{weights_hash(self.weights)}]"
+        trunk = cite_parameters(self.net.architecture.name, self.net.features_state())
+        if self.weights == "unit" and bool((self.head.weight == 1).all()):
+            learned = "unit"
+        else:
+            learned = cite_parameters(self.weights, {"weight": self.head.weight})
         return (
-            f"InvariantLPIPS(net={name} [{weights_hash(name)}], head={self.head.name}, pooling={self.net.pooling}, "
+            f"InvariantLPIPS(net={trunk}, head={self.head.name}, pooling={self.net.pooling}, "
             f"padding={self.net.padding}, weights={learned}, invariant-lpips {__version__})"
         )
 
@@ -311,7 +325,7 @@ class InvariantLPIPS(nn.Module):
         head = self.head
         pairs = list(zip(head.taps, summaries, strict=True))
         vector = torch.cat([head.vector(tap, summary) for tap, summary in pairs], dim=1)
-        return vector / self._denominator([head.count(tap, summary) for tap, summary in pairs]) ** 0.5
+        return vector / math.sqrt(self._denominator([head.count(tap, summary) for tap, summary in pairs]))
 
     def _denominator(self, counts: Sequence[int]) -> int:
         return sum(counts) if self.head.euclidean else 1

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -78,6 +78,11 @@ class LPIPS(nn.Module):
         >>> round(metric(x, x.flip(-1)).item(), 3)
         0.41
     """
+
+    #: As pyiqa names what a metric's number means: full reference, smaller is more alike.
+    lower_better: ClassVar[bool] = True
+    metric_mode: ClassVar[str] = "FR"
+    score_range: ClassVar[str] = "0, inf"
 
     def __init__(
         self,

@@ -172,7 +172,7 @@ def canonical_net(net: str) -> str:
         >>> canonical_net("vgg16")
         'vgg'
     """
-    name = ALIASES.get(net, net) if isinstance(net, str) else net
+    name = ALIASES.get(net, net) if isinstance(net, str) else ""
     if name not in ARCHITECTURES:
         raise ValueError(f"Argument `net` must be one of 'vgg', 'alex' or 'squeeze', but got {net!r}.")
     return name
