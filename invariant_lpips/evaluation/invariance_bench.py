@@ -34,8 +34,8 @@ CONFIGURATIONS = {
     "polyphase, circular": ("polyphase", "circular"),
 }
 
-#: What real shifts are compared with.
-PEERS = ("lpips-vgg", "lpips-alex", "st-lpips-alex", "dists-full", "ssim")
+#: What GAP is compared with under real shifts; `default` is this package's own default head.
+PEERS = ("default", "lpips-vgg", "lpips-alex", "st-lpips-alex", "dists-full", "ssim")
 
 
 def photographs(folder: Path | None, count: int) -> list[Tensor]:

@@ -132,14 +132,15 @@ def relative_loss(correct: NDArray[np.bool_], still: int = 0) -> NDArray[np.floa
     """Mean over moves of (acc(0) - acc(move)) / acc(0), from (pictures, moves, models) right or wrong.
 
     Returns:
-        (models,); the still picture, move number `still`, is not counted.
+        (models,); the still picture, move number `still`, is not counted. 0 for a model that is never right
+        about still pictures: it has nothing to lose.
     """
     import numpy as np
 
     accuracy = correct.mean(0)
     others = np.delete(accuracy, still, axis=0)
-    loss: NDArray[np.float64] = ((accuracy[still] - others) / accuracy[still]).mean(0)
-    return loss
+    lost: NDArray[np.float64] = (accuracy[still] - others).mean(0)
+    return np.divide(lost, accuracy[still], out=np.zeros_like(lost), where=accuracy[still] > 0)
 
 
 def interval_of_loss(
@@ -173,11 +174,11 @@ def summary(
         for kind in dict.fromkeys(move.kind for move in moves):
             rows = [i for i, move in enumerate(moves) if move.kind == kind and not move.still]
             if rows:
-                loss = (accuracy[0, column] - accuracy[rows, column]) / accuracy[0, column]
+                loss = relative_loss(correct[:, [0, *rows], column, None])[0]
                 entry[kind] = {
                     "mean_accuracy": float(accuracy[rows, column].mean()),
                     "worst_accuracy": float(accuracy[rows, column].min()),
-                    "mean_relative_loss": float(loss.mean()),
+                    "mean_relative_loss": float(loss),
                     "consistency": float(same[rows, column].mean()),
                 }
         entry["by_move"] = [
