@@ -36,7 +36,8 @@ from invariant_lpips.evaluation.provenance import provenance
 from invariant_lpips.images import read_image
 from invariant_lpips.preprocess import ScalingLayer
 from invariant_lpips.registry import load_weights
-from invariant_lpips.training.linear import FitSettings, cross_validate, distances, fit_all
+from invariant_lpips.training.linear import cross_validate, fit_all
+from invariant_lpips.training.strengths import FitSettings, distances
 from invariant_lpips.trunks import ARCHITECTURES, Trunk
 from invariant_lpips.windows import window_count, window_matrix
 

@@ -13,7 +13,7 @@ Euclidean head has an embedding with d = ||embed(x) - embed(y)||.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import torch
@@ -253,7 +253,8 @@ class Regional(Head):
     def vector(self, tap: str, summary: Summary) -> Tensor:
         statistics = torch.cat(summary, dim=1)
         windows = statistics.shape[-2] * statistics.shape[-1]
-        return (statistics * self.tap_weight(tap).view(1, -1, 1, 1)).flatten(1) / windows**0.5
+        weighted: Tensor = (statistics * self.tap_weight(tap).view(1, -1, 1, 1)).flatten(1)
+        return weighted * (1 / windows) ** 0.5
 
     def heat(self, tap: str, fx: Tensor, fy: Tensor, size: tuple[int, int]) -> Tensor:
         # Each window's part is spread over the pixels it covers, in proportion to their weight in it.
@@ -263,7 +264,8 @@ class Regional(Head):
         height, width = windows.shape[-2:]
         rows = window_matrix(size[0], height, windows) * (size[0] / height)
         columns = window_matrix(size[1], width, windows) * (size[1] / width)
-        return rows.mT @ windows @ columns
+        spread: Tensor = rows.mT @ windows @ columns
+        return spread
 
 
 def default_taps(net: str) -> tuple[str, ...]:
@@ -272,7 +274,7 @@ def default_taps(net: str) -> tuple[str, ...]:
     return POOL_TAPS if POOL_TAPS[0] in architecture.taps else architecture.lpips_taps
 
 
-HEADS: dict[str, type[Head]] = {head.name: head for head in (GAP, Spatial, GAPSpatial, Regional)}  # type: ignore[type-abstract]
+HEADS: dict[str, Callable[[str], Head]] = {head.name: head for head in (GAP, Spatial, GAPSpatial, Regional)}
 
 #: The head of InvariantLPIPS(head="default").
 DEFAULT_HEAD = "regional"
@@ -288,4 +290,4 @@ def make_head(head: str, net: str) -> Head:
     if name not in HEADS:
         known = ", ".join(repr(known) for known in ("default", *HEADS))
         raise ValueError(f"Argument `head` must be one of {known}, but got {head!r}.")
-    return HEADS[name](net)  # type: ignore[call-arg]
+    return HEADS[name](net)

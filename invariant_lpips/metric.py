@@ -203,7 +203,8 @@ class InvariantLPIPS(nn.Module):
                 f"Images compared with head={self.head.name!r} must have one size, since its embedding grows with "
                 "the image; resize them, or use head='gap', whose embedding has none."
             )
-        return torch.cdist(ex, ey, compute_mode="donot_use_mm_for_euclid_dist")
+        distances: Tensor = torch.cdist(ex, ey, compute_mode="donot_use_mm_for_euclid_dist")
+        return distances
 
     def describe(self) -> str:
         """What a paper should cite: network, head, pooling, weights and the hashes of what is held now."""

@@ -6,19 +6,28 @@ import argparse
 import re
 import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from invariant_lpips.training.linear import LOSSES, FitSettings
+from invariant_lpips.training.strengths import LOSSES, FitSettings
+
+if TYPE_CHECKING:
+    from invariant_lpips.datasets.bapps import TwoAFC
+    from invariant_lpips.datasets.pairs import RatedPairs
+    from invariant_lpips.training.threshold import Threshold
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     default = FitSettings()
-    parser.add_argument("--dataset", required=True, help="tid2013, tid2008, kadid10k, csv, ...")
+    parser.add_argument(
+        "--dataset", required=True, help="tid2013, tid2008, kadid10k, csv, ..., or 2afc (BAPPS)"
+    )
     parser.add_argument("--root", required=True, type=Path, help="the database's folder (csv: the table)")
     parser.add_argument("--label", help="what to call the scores in the card (default: the database's name)")
     parser.add_argument("--allow-missing", action="store_true", help="use the pictures that are there")
+    parser.add_argument("--split", default="train", help="of 2afc: train or val")
     parser.add_argument("--types", help="distortions to use, as 1-11,14,16-24 (default: all)")
     parser.add_argument(
         "--head", action="append", help="head to train; may be given several times (default: regional)"
@@ -49,12 +58,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Collect the components once, cross-validate, fit on everything and write weights and card."""
     from invariant_lpips.datasets import load_dataset
+    from invariant_lpips.datasets.bapps import load_2afc
     from invariant_lpips.training.components import collect_components
+    from invariant_lpips.training.two_afc import as_pairs
 
     settings = FitSettings(
         args.loss, args.steps, args.lr, args.batch_size, args.decay, FitSettings().check_every, args.seed
     )
-    pairs = load_dataset(args.dataset, args.root, allow_missing=args.allow_missing)
+    choices: tuple[TwoAFC, ...] = ()
+    if args.dataset == "2afc":
+        choices = load_2afc(args.root, split=args.split)
+        pairs = as_pairs(choices)
+    else:
+        pairs = load_dataset(args.dataset, args.root, allow_missing=args.allow_missing)
     if args.types:
         wanted = numbers(args.types)
         pairs = pairs.select(lambda pair: int(pair.distortion) in wanted)
@@ -73,53 +89,107 @@ def run(args: argparse.Namespace) -> int:
         workers=args.workers,
     )
     for head in heads:
-        train_head(head, components[head], pairs, settings, args)
+        if choices:
+            train_on_choices(
+                head, components[head], pairs, [choice.judge for choice in choices], settings, args
+            )
+        else:
+            train_on_scores(head, components[head], pairs, settings, args)
     return 0
 
 
-def train_head(
+def train_on_choices(
+    head: str,
+    components: Any,
+    pairs: RatedPairs,
+    judge: Sequence[float],
+    settings: FitSettings,
+    args: argparse.Namespace,
+) -> None:
+    """Fit one head to 2AFC choices, one fold of references choosing the step."""
+    import numpy as np
+
+    from invariant_lpips.heads import make_head
+    from invariant_lpips.training.linear import folds_by_reference
+    from invariant_lpips.training.strengths import distances
+    from invariant_lpips.training.two_afc import agreement, fit_choices
+
+    root = make_head(head, args.net).euclidean
+    judged = np.array(judge, dtype=np.float64)
+    n = len(judged)
+    held_out = folds_by_reference(pairs.reference_ids[:n], args.folds, settings.seed) == 0
+    fitted = fit_choices(components, judged, settings, root=root, held_out=held_out)
+    d = distances(components, fitted.strengths, root=root)
+    kept = ~held_out
+    figures = {
+        "2AFC on the choices that picked the stopping step": (
+            f"{agreement(d[:n][held_out], d[n:][held_out], judged[held_out]):.4f}"
+        ),
+        "2AFC on the fitted choices": f"{agreement(d[:n][kept], d[n:][kept], judged[kept]):.4f}",
+        "stopping step": str(fitted.step),
+    }
+    write_head(head, fitted.strengths, None, figures, pairs, args)
+
+
+def train_on_scores(
     head: str, components: Any, pairs: Any, settings: FitSettings, args: argparse.Namespace
 ) -> None:
     """Cross-validate and fit one head; write its weights and card; print its figures on stdout."""
-    import numpy as np
-
     from invariant_lpips.evaluation.correlations import krcc, plcc, srcc
-    from invariant_lpips.evaluation.provenance import provenance
     from invariant_lpips.heads import make_head
-    from invariant_lpips.registry import weights_hash
-    from invariant_lpips.training import card
-    from invariant_lpips.training.linear import cross_validate, distances, fit_all
+    from invariant_lpips.training.card import JUST_NOTICEABLE
+    from invariant_lpips.training.linear import cross_validate, fit_all
+    from invariant_lpips.training.strengths import distances
     from invariant_lpips.training.threshold import fit_threshold
-    from invariant_lpips.trunks import ARCHITECTURES
 
     root = make_head(head, args.net).euclidean
-    scores = pairs.scores
+    scores, references = pairs.scores, pairs.reference_ids
     quality = scores if pairs.higher_is_better else -scores
-    references = pairs.reference_ids
     print(f"{head}: {args.folds}-fold cross-validation by reference", file=sys.stderr)
     validation = cross_validate(components, quality, references, settings, root=root, folds=args.folds)
     fitted = fit_all(components, quality, validation, settings, root=root)
-    strengths = fitted.strengths
-    threshold = None
+    strengths, threshold = fitted.strengths, None
     if args.dataset.startswith("tid"):
         # One positive factor is free: it puts the just noticeable distance at JUST_NOTICEABLE.
         d0 = fit_threshold(distances(components, strengths, root=root), scores, references, draws=1).d0
-        factor = card.JUST_NOTICEABLE / d0
+        factor = JUST_NOTICEABLE / d0
         strengths = strengths * (factor**2 if root else factor)
         threshold = fit_threshold(distances(components, strengths, root=root), scores, references)
-    weight = np.sqrt(strengths) if root else strengths
-    name = ARCHITECTURES[args.net].name
-    path = args.out / f"{name}-{head}.safetensors"
-    trunk = weights_hash(name)
-    sha256 = card.write_weights(path, weight, head=head, trunk=trunk, threshold=threshold)
     predictions, training = validation.predictions, distances(components, strengths, root=root)
     figures = {
         f"SRCC, references left out ({args.folds} folds)": f"{srcc(predictions, quality):.4f}",
         "PLCC, references left out": f"{plcc(predictions, quality):.4f}",
         "KRCC, references left out": f"{krcc(predictions, quality):.4f}",
         "SRCC on the training pairs": f"{-srcc(training, quality):.4f}",
-        "stopping step of each fold, and of the shipped fit": f"{', '.join(map(str, validation.steps))}; {fitted.step}",
+        "stopping step of each fold, and of the shipped fit": (
+            f"{', '.join(map(str, validation.steps))}; {fitted.step}"
+        ),
     }
+    write_head(head, strengths, threshold, figures, pairs, args)
+
+
+def write_head(
+    head: str,
+    strengths: Any,
+    threshold: Threshold | None,
+    figures: Mapping[str, str],
+    pairs: RatedPairs,
+    args: argparse.Namespace,
+) -> None:
+    """Write one head's weights and card, and print its figures on stdout."""
+    import numpy as np
+
+    from invariant_lpips.evaluation.provenance import provenance
+    from invariant_lpips.heads import make_head
+    from invariant_lpips.registry import weights_hash
+    from invariant_lpips.training import card
+    from invariant_lpips.trunks import ARCHITECTURES
+
+    weight = np.sqrt(strengths) if make_head(head, args.net).euclidean else strengths
+    name = ARCHITECTURES[args.net].name
+    path = args.out / f"{name}-{head}.safetensors"
+    trunk = weights_hash(name)
+    sha256 = card.write_weights(path, weight, head=head, trunk=trunk, threshold=threshold)
     versions = provenance()["versions"]
     facts = {
         "head": head,
@@ -128,7 +198,7 @@ def train_head(
         "weights": len(weight),
         "database": args.label or args.dataset,
         "pairs": len(pairs),
-        "references": len(set(references)),
+        "references": len(set(pairs.reference_ids)),
         "distortions": args.types or "all",
         "command": command(args, head),
         "sha256": sha256,
@@ -147,9 +217,21 @@ def command(args: argparse.Namespace, head: str) -> str:
     words = ["invariant-lpips", "train", "linear", "--dataset", args.dataset, "--root", "DIR", "--head", head]
     words += ["--allow-missing"] if args.allow_missing else []
     words += ["--label", args.label] if args.label else []
-    for option in ("types", "net", "pooling", "loss", "steps", "lr", "batch_size", "decay", "folds", "seed"):
+    for option in (
+        "split",
+        "types",
+        "net",
+        "pooling",
+        "loss",
+        "steps",
+        "lr",
+        "batch_size",
+        "decay",
+        "folds",
+        "seed",
+    ):
         value = getattr(args, option)
-        if value is not None:
+        if value is not None and (option != "split" or args.dataset == "2afc"):
             words += [f"--{option.replace('_', '-')}", str(value)]
     return shlex.join(words)
 

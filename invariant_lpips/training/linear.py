@@ -1,14 +1,10 @@
-"""Fitting a head's linear weights to people's scores.
-
-The strengths multiply a pair's components (:mod:`invariant_lpips.training.components`); they are exponentials
-of the free parameters, so no distance can turn negative however long one trains. Training minimises
+"""Fitting a head's linear weights to mean opinion scores, k-fold by reference.
 
 - `pearson`: the correlation of distance and quality (arXiv:2604.27870), over batches or the whole set;
 - `ranking`: mean log(1 + exp(-s)) over pairs of a batch, s the difference of distances along the difference
   of scores, in units of the distances' deviation (RankNet, Burges et al. 2005).
 
-Everything starts from weights that give each component the same share of the squared distance, and stops
-at the step that ranks held-out references best.
+Training stops at the step that ranks held-out references best.
 """
 
 from __future__ import annotations
@@ -21,51 +17,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from invariant_lpips.training.strengths import Fit, FitSettings, descend, distances
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-LOSSES = ("pearson", "ranking")
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """How to fit.
-
-    Attributes:
-        loss: `pearson` or `ranking`.
-        steps: Adam steps; the learning rate falls to 0 along a cosine.
-        lr: Adam's learning rate for the logarithms of the strengths.
-        batch_size: pairs a step; 0 takes all of them.
-        decay: weight of the mean square of the log-strengths (pulls towards equal shares).
-        check_every: steps between looks at the held-out references.
-        seed: of the batches.
-    """
-
-    loss: str = "pearson"
-    steps: int = 600
-    lr: float = 0.02
-    batch_size: int = 0
-    decay: float = 0.003
-    check_every: int = 20
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.loss not in LOSSES:
-            raise ValueError(f"Argument `loss` must be one of {', '.join(LOSSES)}, but got {self.loss!r}.")
-        if self.steps < 1 or self.lr <= 0 or self.batch_size < 0 or self.batch_size in (1, 2):
-            raise ValueError(
-                "Arguments `steps` and `lr` must be positive and `batch_size` 0 (all) or at least 3, but got "
-                f"{self.steps}, {self.lr} and {self.batch_size}."
-            )
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Fitted strengths (K,), >= 0, and the step they were taken at."""
-
-    strengths: NDArray[np.float64]
-    step: int
 
 
 @dataclass(frozen=True)
@@ -79,22 +35,6 @@ class CrossValidation:
 
     predictions: NDArray[np.float64]
     steps: tuple[int, ...]
-
-
-def distances(
-    components: NDArray[np.float32], strengths: NDArray[np.float64], *, root: bool
-) -> NDArray[np.float64]:
-    """Distances (N,) of pairs from their components (N, K) and the strengths (K,); root for Euclidean heads.
-
-    Example:
-        >>> import numpy as np
-        >>> distances(np.array([[1.0, 3.0]], dtype=np.float32), np.array([1.0, 1.0]), root=True)
-        array([2.])
-    """
-    import numpy as np
-
-    squared = components.astype(np.float64) @ strengths
-    return np.sqrt(squared) if root else squared
 
 
 def fit(
@@ -120,7 +60,6 @@ def fit(
     Returns:
         Strengths that reproduce the distance up to one positive factor.
     """
-    import numpy as np
     from scipy.stats import spearmanr
 
     if components.shape[0] != quality.shape[0] or components.shape[0] < 3:
@@ -128,39 +67,22 @@ def fit(
             f"Components and scores must be given for the same three pairs or more, but got {components.shape[0]} "
             f"and {quality.shape[0]}."
         )
-    generator = torch.Generator().manual_seed(settings.seed)
-    z = torch.from_numpy(np.ascontiguousarray(components))
-    mean = z.mean(0).double()
-    live = mean > 0  # a component that never differs can't be learned, and must not divide by 0
-    start = (
-        torch.where(live, 1 / mean.where(live, torch.ones_like(mean)), torch.zeros_like(mean)) / live.sum()
-    )
-    shares = z * start.float()
     target = torch.from_numpy(quality).float()
-    logs = torch.zeros(z.shape[1], requires_grad=True)
-    optimiser = torch.optim.Adam([logs], lr=settings.lr)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps)
-    best, best_srcc, best_step = logs.detach().clone(), -np.inf, stop_at or settings.steps
-    last = stop_at or settings.steps
-    for step in range(1, last + 1):
-        batch: Tensor | slice = slice(None)
-        if settings.batch_size:
-            batch = torch.randint(len(target), (settings.batch_size,), generator=generator)
-        squared = shares[batch] @ logs.exp()
-        distance = (squared + 1e-8).sqrt() if root else squared
-        loss = LOSS[settings.loss](distance, target[batch]) + settings.decay * logs.square().mean()
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
-        if held_out is not None and (step % settings.check_every == 0 or step == last):
-            strengths = (logs.detach().double().exp() * start).numpy()
-            srcc = -float(spearmanr(distances(held_out[0], strengths, root=root), held_out[1])[0])
-            if srcc > best_srcc:
-                best, best_srcc, best_step = logs.detach().clone(), srcc, step
-    if held_out is None:
-        best = logs.detach()
-    return Fit((best.double().exp() * start).numpy(), best_step)
+    measure = LOSS[settings.loss]
+
+    def rank(strengths: NDArray[np.float64]) -> float:
+        assert held_out is not None
+        return -float(spearmanr(distances(held_out[0], strengths, root=root), held_out[1])[0])
+
+    return descend(
+        components,
+        len(target),
+        lambda distance, batch: measure(distance(batch), target[batch]),
+        settings,
+        root=root,
+        held_out=rank if held_out is not None else None,
+        stop_at=stop_at,
+    )
 
 
 def folds_by_reference(references: Sequence[str], folds: int, seed: int) -> NDArray[np.int64]:
@@ -168,7 +90,7 @@ def folds_by_reference(references: Sequence[str], folds: int, seed: int) -> NDAr
 
     Example:
         >>> folds_by_reference(["a", "a", "b", "c"], 3, 0).tolist()
-        [2, 2, 1, 0]
+        [1, 1, 2, 0]
     """
     import numpy as np
 
