@@ -13,6 +13,7 @@ Euclidean head has an embedding with d = ||embed(x) - embed(y)||.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
@@ -254,7 +255,7 @@ class Regional(Head):
         statistics = torch.cat(summary, dim=1)
         windows = statistics.shape[-2] * statistics.shape[-1]
         weighted: Tensor = (statistics * self.tap_weight(tap).view(1, -1, 1, 1)).flatten(1)
-        return weighted * (1 / windows) ** 0.5
+        return weighted / math.sqrt(windows)
 
     def heat(self, tap: str, fx: Tensor, fy: Tensor, size: tuple[int, int]) -> Tensor:
         # Each window's part is spread over the pixels it covers, in proportion to their weight in it.
