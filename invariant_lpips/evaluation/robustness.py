@@ -140,7 +140,9 @@ def relative_loss(correct: NDArray[np.bool_], still: int = 0) -> NDArray[np.floa
     accuracy = correct.mean(0)
     others = np.delete(accuracy, still, axis=0)
     lost: NDArray[np.float64] = (accuracy[still] - others).mean(0)
-    return np.divide(lost, accuracy[still], out=np.zeros_like(lost), where=accuracy[still] > 0)
+    loss: NDArray[np.float64] = np.zeros_like(lost)
+    np.divide(lost, accuracy[still], out=loss, where=accuracy[still] > 0)
+    return loss
 
 
 def interval_of_loss(
