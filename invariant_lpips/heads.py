@@ -277,8 +277,8 @@ def default_taps(net: str) -> tuple[str, ...]:
 
 HEADS: dict[str, Callable[[str], Head]] = {head.name: head for head in (GAP, Spatial, GAPSpatial, Regional)}
 
-#: The head of InvariantLPIPS(head="default").
-DEFAULT_HEAD = "regional"
+#: The head of InvariantLPIPS(head="default") on each trunk.
+DEFAULT_HEAD = {"vgg": "regional", "alex": "gap", "squeeze": "gap"}
 
 
 def make_head(head: str, net: str) -> Head:
@@ -287,7 +287,7 @@ def make_head(head: str, net: str) -> Head:
     Raises:
         ValueError: the head is unknown.
     """
-    name = DEFAULT_HEAD if head == "default" else head
+    name = DEFAULT_HEAD[net] if head == "default" else head
     if name not in HEADS:
         known = ", ".join(repr(known) for known in ("default", *HEADS))
         raise ValueError(f"Argument `head` must be one of {known}, but got {head!r}.")

@@ -18,9 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips import checks as C
+from invariant_lpips.functional import without_autocast
 from invariant_lpips.heads import make_head
 from invariant_lpips.preprocess import ImageInput, ScalingLayer
-from invariant_lpips.trunks import ARCHITECTURES, Summary, Trunk, canonical_net
+from invariant_lpips.trunks import ALIASES, ARCHITECTURES, Summary, Trunk, canonical_net
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,10 @@ class InvariantLPIPS(nn.Module):
     """Perceptual distance of two images, called as lpips is called.
 
     Args:
-        net: trunk: `vgg` (the one with learned weights), `alex` or `squeeze`.
+        net: trunk: `vgg` (the one with learned weights), `alex` or `squeeze`; or a backbone of your own: a
+            :class:`invariant_lpips.classifier.GAPClassifier`, the name of a bundled one, or its folder. On a trunk
+            that was tuned, weights=None means `unit`: learned weights belong to the trunk they were learned on, and
+            are used elsewhere only when named.
         head: `default`, `gap`, `gap-spatial` or `spatial`; see :mod:`invariant_lpips.heads`.
         pooling: the trunk's downsampler: `max`, `blur` or `polyphase`; see :mod:`invariant_lpips.pooling`.
         padding: of the convolutions: `zeros` or `circular`; None is circular for polyphase, zeros otherwise.
@@ -74,7 +78,7 @@ class InvariantLPIPS(nn.Module):
 
     def __init__(
         self,
-        net: str = "vgg",
+        net: str | Path | nn.Module = "vgg",
         head: str = "default",
         pooling: str = "max",
         padding: str | None = None,
@@ -88,7 +92,14 @@ class InvariantLPIPS(nn.Module):
         super().__init__()
         from invariant_lpips.registry import load_weights
 
-        self.net_name = canonical_net(net)
+        backbone = None
+        if not isinstance(net, str) or (net not in ARCHITECTURES and net not in ALIASES):
+            from invariant_lpips.classifier import trunk_from
+
+            backbone = trunk_from(net)
+        if backbone is not None and pooling == "max":  # the downsampler it was trained with
+            pooling, padding = backbone.pooling, padding or backbone.padding
+        self.net_name = canonical_net(str(net) if backbone is None else backbone.net)
         architecture = ARCHITECTURES[self.net_name]
         self.spatial = spatial
         self.normalize = normalize
@@ -96,7 +107,11 @@ class InvariantLPIPS(nn.Module):
         self.net = Trunk(
             self.net_name, pooling, padding or ("circular" if pooling == "polyphase" else "zeros")
         )
-        self.net.load_features(load_weights(architecture.name))
+        if backbone is None:
+            self.net.load_features(load_weights(architecture.name))
+        else:
+            self.net.load_features(backbone.state)
+            weights = "unit" if weights is None and not backbone.bundled else weights
         self.head = make_head(head, self.net_name)
         #: Calibration of :meth:`jnd` that came with the weights: a, b, d0, low, high, bootstrap_low, bootstrap_high.
         self.jnd_fit: dict[str, float] | None = None
@@ -317,7 +332,7 @@ class InvariantLPIPS(nn.Module):
         device = image.device.type
 
         def summary(tap: str, features: Tensor) -> Summary:
-            with torch.autocast(device, enabled=False):
+            with without_autocast(device):
                 return self.head.summary(tap, features, size)
 
         return self.net.reduce(self.scaling_layer(image), self.head.taps, summary)
