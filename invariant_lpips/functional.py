@@ -7,6 +7,8 @@ as they are. Every root is safe: at 0 its value is 0 and its gradient is 0, neve
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
@@ -22,6 +24,11 @@ def full_precision(x: Tensor) -> Tensor:
         torch.float32
     """
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def without_autocast(device_type: str) -> AbstractContextManager[object]:
+    """A region in which autocast leaves precisions alone; nothing on devices that have no autocast."""
+    return nullcontext() if device_type == "meta" else torch.autocast(device_type, enabled=False)
 
 
 def safe_sqrt(x: Tensor, floor: float = ROOT_FLOOR) -> Tensor:
@@ -190,7 +197,7 @@ def lpips_layer(fx: Tensor, fy: Tensor, weight: Tensor, eps: float = 1e-10) -> T
     if difference.requires_grad or weight.requires_grad:
         return (difference.square() * weight).sum(dim=1, keepdim=True)
     # These maps are the largest tensors of LPIPS: without a graph they are reused.
-    return difference.square_().mul_(weight).sum(dim=1, keepdim=True)
+    return difference.mul_(difference).mul_(weight).sum(dim=1, keepdim=True)
 
 
 def unit_difference(fx: Tensor, fy: Tensor, eps: float = 1e-10) -> Tensor:

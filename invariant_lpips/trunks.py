@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from invariant_lpips.functional import without_autocast
 from invariant_lpips.pooling import PADDINGS, make_pool
 
 T = TypeVar("T")
@@ -234,7 +235,7 @@ class Trunk(nn.Module):
         last = max(at)
         results: list[T] = []
         if x.device.type == "cpu" and not keep_order:
-            x = x.contiguous(memory_format=torch.channels_last)
+            x = _channels_last(x)
         for group in self.children():
             for name, layer in group.named_children():
                 x = layer(x)
@@ -277,11 +278,11 @@ class Trunk(nn.Module):
         equal = (x == y).flatten(1).all(1)
 
         def summarise(tap: str, features: Tensor) -> Summary:
-            with torch.autocast(device, enabled=False):
+            with without_autocast(device):
                 return summary(tap, features)
 
         def compare(tap: str, sx: Summary, sy: Summary) -> Tensor:
-            with torch.autocast(device, enabled=False):
+            with without_autocast(device):
                 result = contrast(tap, sx, sy)
             remainder = result.detach().masked_fill(~equal.view(-1, *[1] * (result.dim() - 1)), 0)
             return result - remainder
@@ -347,3 +348,10 @@ def _numbered(layers: Sequence[nn.Module], start: int, end: int) -> nn.Sequentia
     for index in range(start, end):
         sequence.add_module(str(index), layers[index])
     return sequence
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    try:
+        return x.contiguous(memory_format=torch.channels_last)
+    except RuntimeError:  # torch.vmap can't reorder; the numbers don't need it
+        return x
