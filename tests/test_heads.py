@@ -1,0 +1,187 @@
+"""Each head against its formula, written out in float64 on the trunk's own activations."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+from torch import Tensor
+
+from invariant_lpips import InvariantLPIPS, Trunk
+from invariant_lpips.canonical import safetensors_bytes
+from invariant_lpips.heads import HEADS, POOL_TAPS, make_head
+
+SIZE = (70, 100)
+
+
+@pytest.fixture(scope="module")
+def activations(photo, noisy) -> tuple[list[Tensor], list[Tensor]]:
+    """The five pooled maps of a photograph and of its noisy copy, float64."""
+    from invariant_lpips.preprocess import ScalingLayer
+    from invariant_lpips.registry import load_weights
+
+    trunk = Trunk("vgg").double().requires_grad_(False)
+    trunk.load_features(load_weights("vgg16"))
+    x = photo("coffee", *SIZE)
+    scale = ScalingLayer().double()
+    return tuple(trunk.reduce(scale(image.double()), POOL_TAPS, lambda tap, f: f) for image in (x, noisy(x)))
+
+
+@pytest.fixture(scope="module")
+def distance_of(photo, noisy):
+    """distance_of(head): weights drawn at random, and the float64 metric's (d, [r_l]) of the same pair with them."""
+
+    def measure(head: str) -> tuple[Tensor, float, list[float]]:
+        metric = InvariantLPIPS(head=head, weights="unit").double()
+        generator = torch.Generator().manual_seed(len(head))
+        weight = torch.rand(metric.head.weight.shape, generator=generator, dtype=torch.float64)
+        metric.head.weight.copy_(weight)
+        x = photo("coffee", *SIZE)
+        d, layers = metric(x, noisy(x), retPerLayer=True)
+        return weight, d.item(), [layer.item() for layer in layers]
+
+    return measure
+
+
+def agree(measured: list[float], expected: list[Tensor]) -> None:
+    torch.testing.assert_close(torch.tensor(measured).double(), torch.stack(expected), rtol=1e-6, atol=0)
+
+
+def test_gap(activations, distance_of):
+    weight, d, layers = distance_of("gap")
+    gx, gy = (torch.cat([f.mean((2, 3)) for f in maps], 1) for maps in activations)
+    squares = (weight * (gx - gy)).square()[0]
+    assert squares.numel() == 1472
+    agree(
+        [d, *layers],
+        [squares.mean().sqrt(), *(part.sum() / 1472 for part in squares.split([64, 128, 256, 512, 512]))],
+    )
+
+
+def test_spatial(activations, distance_of):
+    weight, d, layers = distance_of("spatial")
+    expected = []
+    for fx, fy in zip(*activations, strict=True):
+        nx, ny = (f / (f.norm(dim=1, keepdim=True) + 1e-6) for f in (fx, fy))
+        w, weight = weight[: fx.shape[1]], weight[fx.shape[1] :]
+        expected.append(((nx - ny).square() * w.view(1, -1, 1, 1)).sum(1).mean())
+    agree([d, *layers], [sum(expected), *expected])
+
+
+def test_gap_spatial(activations, distance_of):
+    weight, d, layers = distance_of("gap-spatial")
+    expected, count = [], 0
+    for fx, fy in zip(*activations, strict=True):
+        channels = fx.shape[1]
+        nx, ny = (f / (f.square().sum((2, 3), keepdim=True).sqrt() + 1e-6) for f in (fx, fy))
+        w, v, weight = weight[:channels], weight[channels : 2 * channels], weight[2 * channels :]
+        means = w * (nx - ny).mean((2, 3))
+        maps = v.view(1, -1, 1, 1) * (nx - ny)
+        expected.append(means.square().sum() + maps.square().sum())
+        count += means.numel() + maps.numel()
+    expected = [part / count for part in expected]
+    agree([d, *layers], [sum(expected).sqrt(), *expected])
+
+
+def triangles(cells: int, pixels: int) -> list[Tensor]:
+    """The weights of each window of 64 pixels along an axis."""
+    count = min(cells, max(1, int(2 * pixels / 64 + 0.5)))
+    if count == 1:
+        return [torch.full((cells,), 1 / cells).double()]
+    spacing = cells / count
+    windows = []
+    for k in range(count):
+        window = torch.tensor(
+            [max(0.0, 1 - abs(i + 0.5 - (k + 0.5) * spacing) / spacing) for i in range(cells)],
+            dtype=torch.float64,
+        )
+        windows.append(window / window.sum())
+    return windows
+
+
+def test_regional(activations, distance_of):
+    weight, d, layers = distance_of("regional")
+    typical = (1.0813, 1.8379, 2.052, 0.6896, 0.2334)
+    expected = []
+    for tap, (pair, s) in enumerate(zip(zip(*activations, strict=True), typical, strict=True)):
+        gx, gy = (torch.log1p(f[0] / s) for f in pair)
+        rows, columns = triangles(gx.shape[1], SIZE[0]), triangles(gx.shape[2], SIZE[1])
+        means, deviations = [], []
+        for row in rows:
+            for column in columns:
+                window = row[:, None] * column
+                mx, my = ((g * window).sum((1, 2)) for g in (gx, gy))
+                vx, vy = (
+                    ((g - m[:, None, None]).square() * window).sum((1, 2)) for g, m in ((gx, mx), (gy, my))
+                )
+                means.append((mx - my).square())
+                deviations.append(((vx + 1e-4).sqrt() - (vy + 1e-4).sqrt()).square())
+        squares = torch.stack(means).mean(0)
+        if tap < 4:
+            squares = torch.cat([squares, torch.stack(deviations).mean(0)])
+        w, weight = weight[: squares.numel()], weight[squares.numel() :]
+        expected.append((w.square() * squares).sum())
+    assert weight.numel() == 0
+    expected = [part / 2432 for part in expected]
+    agree([d, *layers], [sum(expected).sqrt(), *expected])
+
+
+def test_unknown_heads_are_refused():
+    with pytest.raises(ValueError, match=r"must be one of 'default', 'gap', 'spatial', .* but got 'mean'"):
+        InvariantLPIPS(head="mean", weights="unit")
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_learned_weights_come_in_the_box(head, photo, noisy):
+    x = photo("astronaut", 48, 48)
+    learned, unit = InvariantLPIPS(head=head), InvariantLPIPS(head=head, weights="unit")
+    assert (learned.head.weight >= 0).all()
+    assert learned.head.weight.std() > 0
+    assert torch.equal(unit.head.weight, torch.ones_like(unit.head.weight))
+    assert learned(x, noisy(x)) > 0
+    assert learned(x, noisy(x)) != unit(x, noisy(x))
+
+
+@pytest.mark.parametrize(("net", "head"), [("alex", "gap"), ("squeeze", "default"), ("alex", "spatial")])
+def test_heads_without_learned_weights_say_so(net, head, monkeypatch):
+    monkeypatch.setattr(Trunk, "load_features", lambda self, state: None)
+    monkeypatch.setattr("invariant_lpips.registry.load_weights", lambda name: {})
+    with pytest.raises(ValueError, match="weights='unit' to weigh all channels alike, or a path"):
+        InvariantLPIPS(net=net, head=head)
+
+
+def test_weights_of_ones_own(tmp_path, photo, noisy):
+    x = photo("astronaut", 48, 48)
+    file = tmp_path / "own.safetensors"
+    file.write_bytes(safetensors_bytes({"weight": torch.full((1472,), 3.0)}))
+    own, unit = InvariantLPIPS(head="gap", weights=file), InvariantLPIPS(head="gap", weights="unit")
+    torch.testing.assert_close(own(x, noisy(x)), 3 * unit(x, noisy(x)))
+    assert "weights=own parameters [" in own.describe() or f"weights={file} [" in own.describe()
+    file.unlink()
+    assert "weights=own parameters [" in own.describe()
+
+
+@pytest.mark.parametrize(
+    ("tensors", "sentence"),
+    [
+        (
+            {"weight": torch.ones(1471)},
+            "must hold one tensor `weight` of shape (1472,), but hold {'weight': (1471,)}",
+        ),
+        ({"weights": torch.ones(1472)}, "must hold one tensor `weight`"),
+        ({"weight": torch.ones(1472), "bias": torch.ones(1)}, "must hold one tensor `weight`"),
+        ({"weight": torch.linspace(-1e-6, 1, 1472)}, "must be non-negative"),
+    ],
+)
+def test_unfit_weights_are_refused(tensors, sentence, tmp_path):
+    file = tmp_path / "own.safetensors"
+    file.write_bytes(safetensors_bytes(tensors))
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        InvariantLPIPS(head="gap", weights=file)
+
+
+def test_heads_name_their_taps():
+    assert make_head("gap", "vgg").taps == POOL_TAPS
+    assert make_head("gap", "alex").taps == ("relu1", "relu2", "relu3", "relu4", "relu5")
+    assert "weights=1472" in repr(make_head("gap", "vgg"))
