@@ -5,6 +5,7 @@
     python benchmarks/translation.py embeddings --photographs photos
     python benchmarks/translation.py digits
     python benchmarks/translation.py overhead
+    python benchmarks/translation.py report                    # tables of what is in --out, on stdout
 
 `classifiers` runs the protocol of arXiv:2604.27870 (mirror tiling, shifts up to 50 px, rotations, scales; a
 coarse grid unless --full). `embeddings` measures what is left of the metric's distance under circular, real
@@ -25,7 +26,7 @@ from typing import Any
 import torch
 
 from invariant_lpips.atomic_writing import replacing
-from invariant_lpips.evaluation import classifier_bench, invariance_bench
+from invariant_lpips.evaluation import classifier_bench, invariance_bench, translation_report
 from invariant_lpips.evaluation import robustness_figures as figures
 from invariant_lpips.evaluation.provenance import provenance
 from invariant_lpips.evaluation.robustness import protocol
@@ -42,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
+    if args.part == "report":
+        print(translation_report.report(args.out), end="")
+        return 0
     command = "invariant-lpips bench translation " + " ".join(sys.argv[1:] if argv is None else argv)
     try:
         measured = {
@@ -66,7 +70,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("part", choices=("classifiers", "embeddings", "digits", "overhead"))
+    parser.add_argument("part", choices=("classifiers", "embeddings", "digits", "overhead", "report"))
     add = parser.add_argument
     add(
         "--out", type=Path, default=Path("results"), help="folder of the result and figures (default results)"

@@ -1,0 +1,169 @@
+"""Result files of the translation benchmark as Markdown tables, so that documents quote what was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["report"]
+
+
+def report(folder: Path) -> str:
+    """Tables of every `translation-PART.json` in `folder`, with the command that made each.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    writers = {
+        "classifiers": classifiers,
+        "digits": digits,
+        "embeddings": embeddings,
+        "overhead": overhead,
+    }
+    parts = []
+    for name, writer in writers.items():
+        path = folder / f"translation-{name}.json"
+        if path.is_file():
+            result = json.loads(path.read_text(encoding="utf-8"))
+            machine = result["machine"]
+            made = f"`{result['command']}` ({machine['processor']}, {machine['threads']} thread(s), {result['date']})"
+            parts.append(f"{writer(result)}\n\nMade by {made}.")
+    if not parts:
+        raise FileNotFoundError(
+            f"{folder} must hold a translation-PART.json, but has none; run a part first."
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table.
+
+    Example:
+        >>> print(table(["a", "b"], [["1", "2"]]))
+        | a | b |
+        |---|---|
+        | 1 | 2 |
+    """
+    lines = [head, ["---"] * len(head), *rows]
+    first, rule, *rest = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join([first, rule.replace(" ", ""), *rest])
+
+
+def classifiers(result: Mapping[str, Any]) -> str:
+    """Accuracy, loss and parameters of each head."""
+    rows = []
+    for head, entry in result["heads"].items():
+        low, high = entry["shift"]["mean_relative_loss_95"]
+        row = [
+            f"`{head}`",
+            f"{entry['trainable_parameters']:,}",
+            f"{100 * entry['accuracy']:.1f} ± {100 * entry['accuracy_deviation']:.1f}",
+            f"{entry['shift']['mean_relative_loss']:.3f} ({low:.3f} to {high:.3f})",
+            f"{entry['shift']['consistency']:.3f}",
+        ]
+        row += [f"{entry[k]['mean_relative_loss']:.3f}" if k in entry else "-" for k in ("rotation", "zoom")]
+        rows.append(row)
+    head_row = ["head", "trained parameters", "accuracy at rest [%]", "mean relative loss, shifts (95 %)"]
+    head_row += ["consistency, shifts", "loss, rotations", "loss, scales"]
+    seeds = len(next(iter(result["heads"].values()))["classifiers"])
+    return (
+        f"### Heads on photographs\n\n{result['pictures']} test pictures, {result['moves']} moves, mean over {seeds} "
+        f"seed(s) ± their standard deviation; intervals are over pictures.\n\n{table(head_row, rows)}"
+    )
+
+
+def digits(result: Mapping[str, Any]) -> str:
+    """Accuracy at the centre and over shifts, by canvas, trunk and head."""
+    rows = []
+    for side, kinds in result["canvases"].items():
+        for kind in ("frozen", "tuned"):
+            for head, entry in kinds.get(kind, {}).get("heads", {}).items():
+                rows.append(
+                    [
+                        f"{side} px, ±{kinds['reach']} px",
+                        kind,
+                        f"`{head}`",
+                        f"{100 * entry['accuracy']:.1f}",
+                        f"{100 * entry['shift']['mean_accuracy']:.1f}",
+                        f"{100 * entry['shift']['worst_accuracy']:.1f}",
+                        f"{entry['shift']['mean_relative_loss']:.3f}",
+                    ]
+                )
+    head_row = [
+        "canvas, shifts",
+        "trunk",
+        "head",
+        "centre [%]",
+        "mean over shifts [%]",
+        "worst shift [%]",
+        "loss",
+    ]
+    return f"### Digits learned in the middle only\n\nDigits: {result['digits']}.\n\n{table(head_row, rows)}"
+
+
+def embeddings(result: Mapping[str, Any]) -> str:
+    """Residuals of circular, sub-pixel and real shifts; all as shares of the distance to noise of 8/255."""
+    comb = [
+        [
+            label,
+            f"{sum(e['mean_residual'][1:]) / (len(e['mean_residual']) - 1):.1e}",
+            f"{e['max_residual']:.1e}",
+        ]
+        + [f"{dict(map(tuple, e['spectrum'])).get(float(period), 0.0):.1e}" for period in (32, 16, 8, 4, 2)]
+        for label, e in result["comb"].items()
+    ]
+    exact = [
+        [size, str(e["shifts"]), str(e["pictures"]), f"{e['max_residual']:.1e}"]
+        for size, e in result["exact"].items()
+    ]
+    moves = list(next(iter(result["sub_pixel"].values())))
+    fractions = [[label, *(f"{e[move]:.3f}" for move in moves)] for label, e in result["sub_pixel"].items()]
+    steps = list(next(e["share"] for e in result["real"].values() if "share" in e))
+    real = [
+        [name, *(f"{e['share'][step]:.2f}" for step in steps)]
+        for name, e in result["real"].items()
+        if "share" in e
+    ]
+    circular = list(next(iter(next(iter(result["heads"].values())).values())))
+    heads = [
+        [f"`{head}`", label, *(f"{e[move]:.1e}" for move in circular)]
+        for head, labels in result["heads"].items()
+        for label, e in labels.items()
+    ]
+    return "\n\n".join(
+        [
+            "### What is left of the distance\n\nEvery number is a share of the metric's own distance to noise of "
+            f"sigma 8/255. Windows of {result['size']} px.",
+            "Circular shifts along one axis, GAP head; the last columns are the amplitudes of the comb by period:",
+            table(["pooling, padding", "mean", "max", "32 px", "16 px", "8 px", "4 px", "2 px"], comb),
+            "Polyphase, circular; circular shifts of both axes together:",
+            table(["size", "shifts", "photographs", "largest residual"], exact),
+            "Other heads, circular shifts (dx,dy):",
+            table(["head", "pooling, padding", *circular], heads),
+            "Shifts by fractions of a pixel (dx,dy), GAP head:",
+            table(["pooling, padding", *moves], fractions),
+            f"A window moved inside a larger photograph ({result['photographs']} photographs):",
+            table(["metric", *(f"{step} px" for step in steps)], real),
+        ]
+    )
+
+
+def overhead(result: Mapping[str, Any]) -> str:
+    """Time of each pooling over that of max pooling."""
+    rows = [
+        [
+            label,
+            f"{e['median_seconds']:.2f}",
+            f"{100 * e['over_max_zeros']:+.0f} %",
+            f"{e['one_forward']['pools']:.2f}",
+            f"{e['one_forward']['everything_else']:.2f}",
+        ]
+        for label, e in result["configurations"].items()
+    ]
+    head_row = ["pooling, padding", "s per batch", "over max, zeros", "of it pools", "everything else"]
+    return (
+        f"### Time\n\nBatch of {result['batch']} at {result['size']} px on {result['device']}.\n\n"
+        f"{table(head_row, rows)}"
+    )
