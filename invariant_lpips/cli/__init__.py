@@ -11,9 +11,15 @@ from invariant_lpips._version import __version__
 
 # name -> (module, one line of help). Only the module of the chosen command is imported.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "compare": ("invariant_lpips.cli.compare", "distance between pictures: two files, folders, or a csv of pairs"),
+    "compare": (
+        "invariant_lpips.cli.compare",
+        "distance between pictures: two files, folders, or a csv of pairs",
+    ),
     "bench": ("invariant_lpips.cli.bench", "agreement with people on rated databases, and other benchmarks"),
-    "train": ("invariant_lpips.cli.train", "linear weights from people's scores, or a backbone from pictures"),
+    "train": (
+        "invariant_lpips.cli.train",
+        "linear weights from people's scores, or a backbone from pictures",
+    ),
     "resynthesise": (
         "invariant_lpips.cli.resynthesise",
         "TID2013 or TID2008 (resynthesised) from references, scores and PSNRs",

@@ -31,8 +31,6 @@ from invariant_lpips.stock import LPIPS
 #: Smallest free height and width: torch.export treats maps of one position as another program, and 64 pixels
 #: leave two positions at pool5.
 SMALLEST_SIDE = 64
-#: Polyphase pooling chooses among the phases of an even axis, so every level has to be even.
-POLYPHASE_STEP = 32
 
 
 class _Distance(nn.Module):
@@ -79,7 +77,7 @@ def to_program(
         metric: in float32; it decides where the program runs.
         normalize: the program's images are in [0, 1] instead of [-1, 1].
         embed: export `embed` instead of the distance.
-        size: fix height and width; None leaves them free from SMALLEST_SIDE up (polyphase: multiples of 32).
+        size: fix height and width; None leaves them free from SMALLEST_SIDE up.
 
     Returns:
         A program whose batch size is free.
@@ -87,7 +85,12 @@ def to_program(
     Raises:
         ValueError: the head and pooling leave no size free, or there is no embedding to export.
     """
-    module, shapes = _module(metric, normalize, embed), _shapes(metric, size)
+    if size is None and metric.net.pooling == "polyphase":
+        raise ValueError(
+            "Polyphase pooling splits an axis of even length into two phases and one of odd length into none, "
+            "so its graph depends on the size of the image; fix the size with size=(H, W)."
+        )
+    module, shapes = _module(metric, normalize, embed), _shapes(size)
     images = tuple(_example(metric, size) for _ in module.inputs)
     with torch.no_grad():
         try:
@@ -192,7 +195,7 @@ def onnx_difference(
     generator = torch.Generator().manual_seed(0)
     like = metric.scaling_layer.shift
     worst = 0.0
-    for batch, height, width in _trial_shapes(metric, size):
+    for batch, height, width in _trial_shapes(size):
         images = [
             torch.rand(batch, 3, height, width, generator=generator) * (1 if normalize else 2)
             - (0 if normalize else 1)
@@ -235,38 +238,25 @@ def _module(metric: LPIPS | InvariantLPIPS, normalize: bool, embed: bool) -> Any
     return _Embedding(metric, normalize).eval()
 
 
-def _polyphase(metric: LPIPS | InvariantLPIPS) -> bool:
-    return metric.net.pooling == "polyphase"
-
-
-def _shapes(metric: LPIPS | InvariantLPIPS, size: tuple[int, int] | None) -> dict[int, Any]:
+def _shapes(size: tuple[int, int] | None) -> dict[int, Any]:
     Dim = torch.export.Dim
     free: dict[int, Any] = {0: Dim("batch", min=1)}
     if size is None:
-        if _polyphase(metric):
-            least = SMALLEST_SIDE // POLYPHASE_STEP
-            free |= {
-                2: POLYPHASE_STEP * Dim("height_steps", min=least),
-                3: POLYPHASE_STEP * Dim("width_steps", min=least),
-            }
-        else:
-            free |= {2: Dim("height", min=SMALLEST_SIDE), 3: Dim("width", min=SMALLEST_SIDE)}
+        # Not named: torch.export then keeps the branches that hold for every size it can't prove them for,
+        # where a named dimension is refused. Comparing at other sizes shows whether they do hold.
+        free |= {2: Dim.DYNAMIC(min=SMALLEST_SIDE), 3: Dim.DYNAMIC(min=SMALLEST_SIDE)}
     return free
 
 
 def _example(metric: LPIPS | InvariantLPIPS, size: tuple[int, int] | None) -> Tensor:
     # Not 1, nor equal sides: torch.export would take them for constants or for one another.
-    height, width = size or (SMALLEST_SIDE + POLYPHASE_STEP, SMALLEST_SIDE + 2 * POLYPHASE_STEP)
+    height, width = size or (96, 128)
     return torch.rand(2, 3, height, width, device=metric.scaling_layer.shift.device)
 
 
-def _trial_shapes(
-    metric: LPIPS | InvariantLPIPS, size: tuple[int, int] | None
-) -> tuple[tuple[int, int, int], ...]:
+def _trial_shapes(size: tuple[int, int] | None) -> tuple[tuple[int, int, int], ...]:
     if size is not None:
         return ((1, *size), (3, *size))
-    if _polyphase(metric):
-        return ((1, 64, 64), (3, 64, 160), (2, 96, 96))
     return ((1, 64, 64), (3, 97, 131), (2, 120, 65))
 
 
