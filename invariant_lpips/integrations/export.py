@@ -170,7 +170,8 @@ def to_torchscript(
     images = tuple(_example(metric, size) for _ in module.inputs)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about shape checks that become constants, and the deprecation
-        traced = torch.jit.trace(module, images)
+        trace: Any = torch.jit.trace  # typed in some releases of torch only
+        traced = trace(module, images)
     assert isinstance(traced, torch.jit.ScriptModule)
     return traced
 
