@@ -48,3 +48,22 @@ def built() -> Callable[..., Any]:
         return made[key]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def named(built: Callable[..., Any]) -> Callable[[str], Any]:
+    """named("gap"), "gap-map", "gap-polyphase", "alex", "vgg", "default" ...: metrics by a short name."""
+    from invariant_lpips import LPIPS, InvariantLPIPS
+
+    def make(name: str) -> Any:
+        spatial = name.endswith("-map")
+        name = name.removesuffix("-map")
+        if name in ("alex", "vgg"):
+            return built(LPIPS, net=name, spatial=spatial)
+        if name == "default":
+            return built(InvariantLPIPS)
+        pooling = next((p for p in ("blur", "polyphase") if name.endswith(f"-{p}")), "max")
+        head = name.removesuffix(f"-{pooling}")
+        return built(InvariantLPIPS, head=head, weights="unit", pooling=pooling, spatial=spatial)
+
+    return make
