@@ -323,7 +323,9 @@ def candidates() -> Iterator[tuple[str, list[Block], FitSettings, bool]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure every candidate and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="invariant-lpips bench ablation", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("--tree", type=Path, required=True, help="TID2013 (resynthesised)")
     parser.add_argument("--cache", type=Path, required=True, help="folder for the feature vectors (1 GB)")
     parser.add_argument("--levels", default="1,3,5", help="levels of TID to use")
