@@ -116,6 +116,16 @@ ENTRIES: dict[str, Entry] = dict(
             "83177e9a47a978f685be5ff316185f0e9c66634977c327baa29842a544f5e9b2",
             "linear weights of head regional, learned on TID2013 (resynthesised)",
         ),
+        _learned(
+            "vgg16-final-gap",
+            "1044ea9625eb395fb6aa1e7fc6fc4a8ab6c563214d002c6bcbde251e147362c7",
+            "GAP classifier, 30 classes of Caltech-101 (GAPClassifier.from_pretrained)",
+        ),
+        _learned(
+            "vgg16-multi-gap",
+            "d47add7d4f0e704836d7a2f5a94538d07b160952d9cb0bdec9d4f0e352b5795a",
+            "GAP classifier, 30 classes of Caltech-101 (GAPClassifier.from_pretrained)",
+        ),
     ]
 )
 
