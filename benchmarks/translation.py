@@ -19,7 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ SHORT = {
     "max, zeros": "max pooling (VGG's own)",
     "polyphase, circular": "polyphase pooling, circular padding",
 }
+
+MEASURES = ("comb", "exact", "heads", "sub_pixel", "real")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,6 +98,10 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     group.add_argument("--size", type=int, default=256, help="side of the window in pixels (default 256)")
     group.add_argument("--shifts", type=int, default=64, help="circular shifts 0 .. N - 1 (default 64)")
+    group.add_argument(
+        "--distances", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32], help="of real shifts"
+    )
+    group.add_argument("--measure", nargs="+", choices=MEASURES, default=list(MEASURES), help="default: all")
     group.add_argument("--batch", type=int, default=8, help="pictures per forward of `overhead` (default 8)")
     group.add_argument("--repeats", type=int, default=5, help="of `overhead` (default 5)")
     group = parser.add_argument_group("digits")
@@ -151,45 +157,73 @@ def classifiers(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def embeddings(args: argparse.Namespace) -> dict[str, Any]:
-    """Poolings and peers on photographs, and their figures."""
+    """Poolings and peers on photographs, and their figures; measurements not asked for keep earlier results."""
     photos = invariance_bench.photographs(args.photographs, args.count)
     few, wrap, labels = photos[: args.comb_count], bars(args), list(invariance_bench.CONFIGURATIONS)
+    size, device, shifts = args.size, args.device, args.shifts
     comb_labels = ["max, zeros", "max, circular", "blur, circular", "polyphase, circular"]
-    result: dict[str, Any] = {"size": args.size, "photographs": len(photos), "comb_photographs": len(few)}
-    result["comb"] = invariance_bench.combs(few, args.size, args.shifts, comb_labels, args.device, wrap)
-    small = [(args.size, args.size), (96, 160), (64, 64), (100, 60), (35, 33)]
-    result["exact"] = invariance_bench.exactness(few, small, args.shifts, args.device, wrap)
-    result["heads"] = invariance_bench.head_residuals(few, args.size, args.device, wrap)
-    result["sub_pixel"] = invariance_bench.fractions(few, args.size, labels, args.device, wrap)
-    distances = [1, 2, 4, 8, 16, 32]
-    result["real"] = invariance_bench.real_shifts(
-        photos, args.size, distances, labels, invariance_bench.PEERS, args.device, wrap
-    )
-    combs = result["comb"]
-    figures.draw_comb(
-        args.out / "translation-comb.png",
-        {label: combs[label]["mean_residual"] for label in comb_labels},
-        {label: combs[label]["spectrum"] for label in comb_labels},
-    )
-    real = {name: entry["share"] for name, entry in result["real"].items() if "share" in entry}
-    figures.draw_curves(
-        args.out / "translation-real-shifts.png",
-        f"A window moved inside a larger photograph, as each metric sees it ({len(photos)} photographs)",
-        {name: (distances, [share[str(d)] for d in distances]) for name, share in real.items()},
-        x_label="window moved by [px]",
-        y_label="distance as a share of noise of sigma 8/255\n(1: as bad as the noise)",
-        logarithmic=True,
-    )
-    figures.draw_bars(
-        args.out / "translation-sub-pixel.png",
-        "Shifts by fractions of a pixel (band-limited, circular)",
-        {
-            f"{move} px": {label: result["sub_pixel"][label][move] for label in labels}
-            for move in result["sub_pixel"][labels[0]]
-        },
-        y_label="distance as a share of noise of sigma 8/255",
-    )
+    sizes = [(size, size), (96, 160), (64, 64), (100, 60), (35, 33)]
+    bench = invariance_bench
+    measurements: dict[str, Callable[[], dict[str, Any]]] = {
+        "comb": lambda: bench.combs(few, size, shifts, comb_labels, device, wrap),
+        "exact": lambda: bench.exactness(few, sizes, shifts, device, wrap),
+        "heads": lambda: bench.head_residuals(few, size, device, wrap),
+        "sub_pixel": lambda: bench.fractions(few, size, labels, device, wrap),
+        "real": lambda: bench.real_shifts(photos, size, args.distances, labels, bench.PEERS, device, wrap),
+    }
+    settings = {
+        "size": size,
+        "photographs": len(photos),
+        "comb_photographs": len(few),
+        "distances": args.distances,
+        "shifts": shifts,
+    }
+    kept = args.work / "embeddings.json"
+    result: dict[str, Any] = {}
+    if kept.is_file():
+        earlier = json.loads(kept.read_text())
+        result = earlier if earlier.get("settings") == settings else {}
+    result["settings"] = settings
+    for name in args.measure:
+        if name not in result:
+            result[name] = measurements[name]()
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(kept) as temporary:
+                temporary.write_text(json.dumps(result))
+    draw_embeddings(args.out, result)
     return result
+
+
+def draw_embeddings(out: Path, result: dict[str, Any]) -> None:
+    """The figures of what was measured."""
+    if "comb" in result:
+        figures.draw_comb(
+            out / "translation-comb.png",
+            {label: entry["mean_residual"] for label, entry in result["comb"].items()},
+            {label: entry["spectrum"] for label, entry in result["comb"].items()},
+        )
+    if "real" in result:
+        shares = {name: entry["share"] for name, entry in result["real"].items() if "share" in entry}
+        figures.draw_curves(
+            out / "translation-real-shifts.png",
+            "A window moved inside a larger photograph, as each metric sees it "
+            f"({result['settings']['photographs']} photographs)",
+            {name: ([int(d) for d in share], list(share.values())) for name, share in shares.items()},
+            x_label="window moved by [px]",
+            y_label="distance as a share of noise of sigma 8/255\n(1: as bad as the noise)",
+            logarithmic=True,
+        )
+    if "sub_pixel" in result:
+        moves = next(iter(result["sub_pixel"].values()))
+        figures.draw_bars(
+            out / "translation-sub-pixel.png",
+            "Shifts by fractions of a pixel (band-limited, circular)",
+            {
+                f"({move}) px": {label: entry[move] for label, entry in result["sub_pixel"].items()}
+                for move in moves
+            },
+            y_label="distance as a share of noise of sigma 8/255",
+        )
 
 
 def digits(args: argparse.Namespace) -> dict[str, Any]:

@@ -105,49 +105,60 @@ def digits(result: Mapping[str, Any]) -> str:
 
 def embeddings(result: Mapping[str, Any]) -> str:
     """Residuals of circular, sub-pixel and real shifts; all as shares of the distance to noise of 8/255."""
-    comb = [
-        [
-            label,
-            f"{sum(e['mean_residual'][1:]) / (len(e['mean_residual']) - 1):.1e}",
-            f"{e['max_residual']:.1e}",
+    settings = result["settings"]
+    parts = [
+        "### What is left of the distance",
+        "Every number is a share of the metric's own distance to noise of sigma 8/255. Windows of "
+        f"{settings['size']} px.",
+    ]
+    if "comb" in result:
+        rows = []
+        for label, entry in result["comb"].items():
+            line = entry["mean_residual"][1:]
+            amplitudes = dict(entry["spectrum"])
+            teeth = [
+                f"{amplitudes[period]:.1e}" for period in (32.0, 16.0, 8.0, 4.0, 2.0) if period in amplitudes
+            ]
+            rows.append([label, f"{sum(line) / len(line):.1e}", f"{entry['max_residual']:.1e}", *teeth])
+        head_row = ["pooling, padding", "mean", "max", "32 px", "16 px", "8 px", "4 px", "2 px"]
+        parts += [
+            f"Circular shifts of 1 to {settings['shifts'] - 1} px along one axis, GAP head, "
+            f"{settings['comb_photographs']} photograph(s); the last columns are the comb's amplitudes by period:",
+            table(head_row, rows),
         ]
-        + [f"{dict(map(tuple, e['spectrum'])).get(float(period), 0.0):.1e}" for period in (32, 16, 8, 4, 2)]
-        for label, e in result["comb"].items()
-    ]
-    exact = [
-        [size, str(e["shifts"]), str(e["pictures"]), f"{e['max_residual']:.1e}"]
-        for size, e in result["exact"].items()
-    ]
-    moves = list(next(iter(result["sub_pixel"].values())))
-    fractions = [[label, *(f"{e[move]:.3f}" for move in moves)] for label, e in result["sub_pixel"].items()]
-    steps = list(next(e["share"] for e in result["real"].values() if "share" in e))
-    real = [
-        [name, *(f"{e['share'][step]:.2f}" for step in steps)]
-        for name, e in result["real"].items()
-        if "share" in e
-    ]
-    circular = list(next(iter(next(iter(result["heads"].values())).values())))
-    heads = [
-        [f"`{head}`", label, *(f"{e[move]:.1e}" for move in circular)]
-        for head, labels in result["heads"].items()
-        for label, e in labels.items()
-    ]
-    return "\n\n".join(
-        [
-            "### What is left of the distance\n\nEvery number is a share of the metric's own distance to noise of "
-            f"sigma 8/255. Windows of {result['size']} px.",
-            "Circular shifts along one axis, GAP head; the last columns are the amplitudes of the comb by period:",
-            table(["pooling, padding", "mean", "max", "32 px", "16 px", "8 px", "4 px", "2 px"], comb),
-            "Polyphase, circular; circular shifts of both axes together:",
-            table(["size", "shifts", "photographs", "largest residual"], exact),
-            "Other heads, circular shifts (dx,dy):",
-            table(["head", "pooling, padding", *circular], heads),
+    if "exact" in result:
+        rows = [
+            [size, str(e["shifts"]), str(e["pictures"]), f"{e['max_residual']:.1e}"]
+            for size, e in result["exact"].items()
+        ]
+        parts += [
+            "GAP head, polyphase, circular; circular shifts of both axes together:",
+            table(["size", "shifts", "photographs", "largest residual"], rows),
+        ]
+    if "heads" in result:
+        moves = list(next(iter(next(iter(result["heads"].values())).values())))
+        rows = [
+            [f"`{head}`", label, *(f"{e[move]:.1e}" for move in moves)]
+            for head, labels in result["heads"].items()
+            for label, e in labels.items()
+        ]
+        parts += ["All heads, circular shifts (dx,dy):", table(["head", "pooling, padding", *moves], rows)]
+    if "sub_pixel" in result:
+        moves = list(next(iter(result["sub_pixel"].values())))
+        rows = [[label, *(f"{e[move]:.3f}" for move in moves)] for label, e in result["sub_pixel"].items()]
+        parts += [
             "Shifts by fractions of a pixel (dx,dy), GAP head:",
-            table(["pooling, padding", *moves], fractions),
-            f"A window moved inside a larger photograph ({result['photographs']} photographs):",
-            table(["metric", *(f"{step} px" for step in steps)], real),
+            table(["pooling, padding", *moves], rows),
         ]
-    )
+    if "real" in result:
+        measured = {name: e for name, e in result["real"].items() if "share" in e}
+        steps = list(next(iter(measured.values()))["share"])
+        rows = [[name, *(f"{e['share'][step]:.2f}" for step in steps)] for name, e in measured.items()]
+        parts += [
+            f"A window moved inside a larger photograph ({settings['photographs']} photographs):",
+            table(["metric", *(f"{step} px" for step in steps)], rows),
+        ]
+    return "\n\n".join(parts)
 
 
 def overhead(result: Mapping[str, Any]) -> str:
