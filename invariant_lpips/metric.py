@@ -371,5 +371,6 @@ class InvariantLPIPS(nn.Module):
     def _require_euclidean(self, what: str) -> None:
         if not self.head.euclidean:
             raise ValueError(
-                f"Head {self.head.name!r} has no Euclidean form and so no `{what}`; use head='gap' or 'gap-spatial'."
+                f"Head {self.head.name!r} has no Euclidean form and so no `{what}`; use head='regional', 'gap' or "
+                "'gap-spatial'."
             )

@@ -30,10 +30,10 @@ from invariant_lpips.cli.pairing import (
 DESCRIPTION = """\
 Perceptual distance between pictures: 0 for equal ones, larger for more different ones.
 
-  invariant-lpips compare a.png b.png              one number invariant-lpips compare originals/ results/
-  pictures of the same name (or the same name but for its suffix) invariant-lpips compare a.png b.png c.png
-  d/     the first against each of the others invariant-lpips compare --csv pairs.csv          the rows of a
-  table with columns reference,distorted
+  invariant-lpips compare a.png b.png              one number
+  invariant-lpips compare originals/ results/      pictures of the same name (but for the suffix)
+  invariant-lpips compare a.png b.png c.png d/     the first against each of the others
+  invariant-lpips compare --csv pairs.csv          the rows of a table with columns reference,distorted
 
 More than one pair gives a table (reference,distorted,distance,error) in the order of the files named, of the
 sorted names in a folder, or of the rows of the csv. Progress and complaints go to stderr.

@@ -35,10 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     shares = measurements.shares(list(tables.values()))
     print(f"Mean over the photographs {', '.join(tables)} ({copies.SIDE} x {copies.SIDE} pixels)\n")
     print(measurements.as_text(means, measurements.COLUMNS, digits=3))
-    print(
-        "\nAs shares of the distance to the noisy copy: what only moved should stay far below what was damaged\n"
-    )
+    print("\nAs shares of the distance to the noisy copy\n")
     print(measurements.as_text(shares, measurements.DISTANCES, digits=2))
+
+    print("\nWhat only moved, in multiples of what people just notice (1 = just noticeable)\n")
+    print(measurements.against_thresholds(means, metrics.networks[measurements.INVARIANT]))
 
     shown, centre = next(iter(copies.PHOTOGRAPHS.items()))
     picture = copies.photograph(shown)

@@ -91,6 +91,24 @@ def mean(tables: Sequence[Table]) -> Table:
     }
 
 
+#: Each displacement in multiples of its published detection threshold (arXiv:2407.17927): 0.23 degrees of visual
+#: angle at the 29 pixels per degree assumed there, 3.6 degrees, a factor of 1.026.
+THRESHOLDS = {
+    "shift\n4 px": 4 / (0.23 * 29),
+    "rotation\n2 degrees": 2 / 3.6,
+    "zoom\n2 %": math.log(1.02) / math.log(1.026),
+}
+
+
+def against_thresholds(means: Table, metric: Any) -> str:
+    """What the metric's `jnd` says of the displaced copies, beside what people were found to need."""
+    lines = [f"{'':22}{'metric.jnd(d)':>15}{'people':>10}"]
+    for name, people in THRESHOLDS.items():
+        noticed = metric.jnd(torch.tensor(means[name][INVARIANT])).item()
+        lines.append(f"{name.replace(chr(10), ' '):22}{noticed:15.2f}{people:10.2f}")
+    return "\n".join(lines)
+
+
 def shares(tables: Sequence[Table]) -> Table:
     """Each distance as a share of the same metric's distance to the noisy copy: mean over photographs."""
     noise = DAMAGE[0]
