@@ -56,7 +56,9 @@ class PolyphasePool2d(nn.Module):
     axes keep their length: slower, and exactly invariant. See :func:`strongest_phase` for the choice.
 
     The choice is piecewise constant, so gradients flow through the chosen phase only, and the distance jumps
-    where two phases of unequal content change rank.
+    where two phases of unequal content change rank: pictures of 64 pixels that differ by 6e-8, found by
+    bisection, lie as far apart as a fifth to a half of noise of sigma 8/255 puts them. Shifted copies of
+    either of them still agree.
     """
 
     def __init__(self, padding: str = "circular") -> None:
@@ -117,8 +119,10 @@ def _axis_phases(x: Tensor, axis: int, padding: str) -> list[Tensor]:
     return [torch.maximum(even, odd), torch.maximum(odd, after_odd)]
 
 
-#: Phases whose squared norms agree to this share are alike: well above the rounding that separates the
-#: activations of a picture from those of its shifted copy, below what separates the phases of a photograph.
+#: Phases are alike when their squared norms differ by no more than this share of how much the energy varies
+#: over the map: well above the rounding that separates the activations of a picture from those of its shifted
+#: copy, below what separates the phases of a photograph. Shares of the norm itself would take all phases of a
+#: faint picture for alike.
 NORM_TIE = 1e-5
 NORM_TIE_HALF = 1e-3
 
@@ -136,7 +140,8 @@ def strongest_phase(phases: Sequence[Tensor]) -> Tensor:
     stacked = torch.stack(lengths, 1)
     energy = (stacked if stacked.device.type == "mps" else stacked.double()).square()  # Metal has no float64
     norms = energy.sum((2, 3))
-    alike = norms >= norms.amax(1, keepdim=True) * (1 - (NORM_TIE_HALF if half else NORM_TIE))
+    variation = (energy - energy.mean((2, 3), keepdim=True)).abs().sum((2, 3)).amax(1, keepdim=True)
+    alike = norms >= norms.amax(1, keepdim=True) - variation * (NORM_TIE_HALF if half else NORM_TIE)
     # The golden ratio keeps the sum of two axes from cancelling.
     order = handedness(energy.sum(2)) + 0.6180339887 * handedness(energy.sum(3))
     return order.masked_fill(~alike, -torch.inf).argmax(1)

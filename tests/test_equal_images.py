@@ -77,7 +77,7 @@ def test_however_the_images_are_held(name, named, photo):
         assert (distance == 0).all()
         assert (named(name)(y, x) == 0).all()
         distance.sum().backward()
-        assert moving.grad.norm() < 1e-5
+        assert moving.grad.norm() < 1e-4
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
