@@ -131,7 +131,8 @@ class LPIPS(nn.Module):
             if pretrained:
                 self._load_linear(name, model_path)
             self.lins.requires_grad_(not eval_mode)
-        self.register_load_state_dict_pre_hook(_complete_lin_aliases)  # type: ignore[no-untyped-call]
+        # Its public name came with torch 2.5.
+        self._register_load_state_dict_pre_hook(_complete_lin_aliases, with_module=True)  # type: ignore[no-untyped-call]
         level = logging.INFO if verbose else logging.DEBUG
         if logger.isEnabledFor(level):
             logger.log(level, "%s", self.describe())
