@@ -10,7 +10,7 @@ What is exported takes two float32 batches (N, 3, H, W), `reference` and `distor
 where the head and the pooling allow it (docs/export.md has the table); else fix them with ``size=(H, W)``.
 
 Checks of values are not part of an exported graph, and an ONNX file has no checks at all: hand it what the
-metric expects. Only `to_onnx` needs packages beyond torch.
+metric expects. Needs torch 2.7; only `to_onnx` needs other packages.
 """
 
 from __future__ import annotations
@@ -83,8 +83,13 @@ def to_program(
         A program whose batch size is free.
 
     Raises:
+        ImportError: torch is older than 2.7.
         ValueError: the head and pooling leave no size free, or there is no embedding to export.
     """
+    if not callable(getattr(torch.export.Dim, "DYNAMIC", None)):
+        raise ImportError(
+            f"Export needs torch 2.7 or newer, but this is {torch.__version__}: pip install -U torch."
+        )
     if size is None and metric.net.pooling == "polyphase":
         raise ValueError(
             "Polyphase pooling splits an axis of even length into two phases and one of odd length into none, "
