@@ -86,7 +86,17 @@ def channel_length(features: Tensor, eps: float = 1e-10) -> Tensor:
         5.0
     """
     # The floor is a root that float32 squares can just resolve: below it there is no direction to follow.
-    return safe_sqrt(features.square().sum(dim=1, keepdim=True), floor=1e-12) + eps
+    return nan_for_overflow(safe_sqrt(features.square().sum(dim=1, keepdim=True), floor=1e-12)) + eps
+
+
+def nan_for_overflow(length: Tensor) -> Tensor:
+    """A length, NaN where its square overflowed: dividing by infinity would make any two images equal.
+
+    Example:
+        >>> nan_for_overflow(torch.tensor([1.0, float("inf")]))
+        tensor([1., nan])
+    """
+    return length.masked_fill(length.isinf(), torch.nan)
 
 
 def normalize_tensor(in_feat: Tensor, eps: float = 1e-10) -> Tensor:

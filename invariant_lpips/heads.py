@@ -173,7 +173,8 @@ class GAPSpatial(Head):
 
     def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Summary:
         features = ILF.full_precision(features)
-        return (features / (ILF.safe_sqrt(features.square().sum((2, 3), keepdim=True)) + self.eps),)
+        length = ILF.nan_for_overflow(ILF.safe_sqrt(features.square().sum((2, 3), keepdim=True)))
+        return (features / (length + self.eps),)
 
     def components(self, tap: str, sx: Summary, sy: Summary) -> Tensor:
         difference = sx[0] - sy[0]

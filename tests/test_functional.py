@@ -160,3 +160,9 @@ def test_resize_keeps_means_and_whole_ratios(size):
     torch.testing.assert_close(resized.mean((2, 3)), maps.mean((2, 3)), rtol=1e-12, atol=0)
     if size == (12, 20):
         torch.testing.assert_close(resized, maps.repeat_interleave(2, 2).repeat_interleave(2, 3))
+
+
+def test_overflow_is_never_a_number():
+    x, y = features(1, 5, 3, 3).float(), features(1, 5, 3, 3, seed=1).float()
+    assert ILF.lpips_layer(x * 1e18, y * 1e18, torch.ones(5)).isfinite().all()
+    assert ILF.lpips_layer(x * 1e25, y * 1e25, torch.ones(5))[..., 1:, 1:].isnan().all()
