@@ -212,7 +212,7 @@ class LPIPS(nn.Module):
         elif Path(model_path).suffix == ".safetensors":
             state = load_weights(str(model_path))
         else:
-            state = torch.load(model_path, map_location="cpu", weights_only=True)
+            state = _published_file(Path(model_path))
         found = {key.split(".")[0]: value for key, value in state.items() if key.startswith("lin")}
         for k in range(self.L):
             weight = self.linear(k).weight
@@ -221,8 +221,27 @@ class LPIPS(nn.Module):
                     f"Linear weights {model_path or net} must hold lin{k} of shape {tuple(weight.shape)} for "
                     f"net={net!r}, but hold {sorted(found)}; check that the file was made for this network."
                 )
+            values = found[f"lin{k}"].float()
+            if not bool((values.isfinite() & (values >= 0)).all()):
+                raise ValueError(
+                    f"Linear weights {model_path or net} must be finite and non-negative, but lin{k} is not: "
+                    "distances would be below 0 or no numbers."
+                )
             with torch.no_grad():
-                weight.copy_(found[f"lin{k}"])
+                weight.copy_(values)
+
+
+def _published_file(path: Path) -> dict[str, Tensor]:
+    """The linear weights of a `.pth` file such as lpips' own."""
+    from invariant_lpips.torch_files import read_tensors
+
+    try:
+        return read_tensors(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(
+            f"Linear weights {path} must be a state dict as torch.save writes it, but {error}; if you trust the file, "
+            "safetensors.torch.save_file(torch.load(path, weights_only=True), 'x.safetensors') may convert it."
+        ) from None
 
 
 _LINEAR_NAME = re.compile(r"lins?\.?(\d+)\.model\.[01]\.weight")
