@@ -29,6 +29,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", "
 DEFAULT_MAX_PIXELS = 89_478_485
 
 _ORIENTATION_TAG, _PHOTOMETRIC_TAG, _BITS_TAG, _SAMPLE_FORMAT_TAG = 0x0112, 262, 258, 339
+_BAND = 1024  # rows converted at a time
 _pillow_settings_lock = threading.Lock()
 
 
@@ -157,13 +158,18 @@ def _eight_bit_samples(image: ImageFile) -> NDArray[np.uint8]:
 
     image.load()
     has_alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+    mode = "RGBA" if has_alpha else "RGB"
+    samples = np.empty((image.height, image.width, len(mode)), dtype=np.uint8)
     try:
-        converted = image.convert("RGBA" if has_alpha else "RGB")
+        # In bands, since conversion makes a copy and the array another: a large picture is not held three times.
+        for top in range(0, image.height, _BAND):
+            band = image.crop((0, top, image.width, min(top + _BAND, image.height)))
+            samples[top : top + _BAND] = np.asarray(band.convert(mode))
     except ValueError:
         raise _Unsupported(
             f"pictures of Pillow's mode {image.mode} are not handled; convert it to RGB"
         ) from None
-    return np.asarray(converted)
+    return samples
 
 
 def _grey_integer_samples(image: ImageFile) -> tuple[NDArray[np.uint16], int]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from invariant_lpips.atomic_writing import replacing
-from invariant_lpips.decoding import DEFAULT_MAX_PIXELS, decode_file
+from invariant_lpips.decoding import DEFAULT_MAX_PIXELS, Decoded, decode_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,16 +64,29 @@ def read_image(
         ...     read_image(Path(folder) / "pixel.png").flatten().tolist()
         [-1.0, 0.003921568859368563, 1.0]
     """
+    return tensor_from_samples(decode_file(path, max_pixels=max_pixels), alpha=alpha, name=str(path))
+
+
+def tensor_from_samples(decoded: Decoded, *, alpha: Alpha, name: str) -> Tensor:
+    """Samples as a file holds them, or a region of them, to what :func:`read_image` returns.
+
+    Args:
+        decoded: samples (H, W, 3 or 4) and their full intensity.
+        alpha: what transparent parts are shown against.
+        name: the file, for messages.
+
+    Raises:
+        ValueError: unknown `alpha`, or transparent parts where it is "refuse".
+    """
     import numpy as np
 
     if alpha not in ALPHA_CHOICES:
         raise ValueError(f"Argument `alpha` must be one of {', '.join(ALPHA_CHOICES)}, but got {alpha!r}.")
-    decoded = decode_file(path, max_pixels=max_pixels)
     colour = _to_signed_unit(decoded.samples[..., :3], decoded.full_scale)
     if decoded.has_alpha and alpha != "drop":
         if alpha == "refuse" and (decoded.samples[..., 3] < decoded.full_scale).any():
             raise ValueError(
-                f"cannot read {path}: parts are transparent; choose alpha='white', 'black' or 'drop'"
+                f"cannot read {name}: parts are transparent; choose alpha='white', 'black' or 'drop'"
             )
         opacity = decoded.samples[..., 3:].astype(np.float32) / np.float32(decoded.full_scale)
         background = np.float32(1 if alpha == "white" else -1)

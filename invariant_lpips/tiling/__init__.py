@@ -1,0 +1,82 @@
+"""Images that don't fit: embeddings in tiles, from tensors and from files that are read region by region.
+
+The statistics of `gap` and `regional` are sums over positions of activations, and an activation sees a bounded
+part of the picture. So a picture is run tile by tile, each with the margin that its positions see, and the
+sums are added: the numbers of the whole picture in the memory of one tile.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from invariant_lpips import checks as C
+from invariant_lpips.decoding import DEFAULT_MAX_PIXELS
+from invariant_lpips.images import Alpha
+from invariant_lpips.tiling.embedding import embed_regions
+from invariant_lpips.tiling.regions import TensorRegions, open_regions
+
+if TYPE_CHECKING:
+    from invariant_lpips.metric import InvariantLPIPS
+
+__all__ = ["embed_file", "embed_in_tiles"]
+
+
+def embed_in_tiles(metric: InvariantLPIPS, x: Tensor, tile: int, *, normalize: bool) -> Tensor:
+    """What `metric.embed(x, tile=tile)` does: images (N, 3, H, W) to (N, C), one image and one tile at a time."""
+    C.check_image(x, "x", grey=metric.images.repeat_grey)
+    if x.requires_grad and torch.is_grad_enabled():
+        raise ValueError(
+            "Argument `tile` keeps no graph, but `x` requires a gradient; pass x.detach(), or embed it without `tile`."
+        )
+    rows = [
+        embed_regions(metric, TensorRegions(x[n : n + 1]), tile, normalize=normalize) for n in range(len(x))
+    ]
+    return torch.cat(rows)
+
+
+def embed_file(
+    metric: InvariantLPIPS,
+    path: str | os.PathLike[str],
+    *,
+    tile: int = 1024,
+    max_pixels: int | None = DEFAULT_MAX_PIXELS,
+    alpha: Alpha = "white",
+    progress: bool = False,
+) -> Tensor:
+    """Embedding of a picture file of any size, without decoding it whole where its format allows that.
+
+    Equal to `metric.embed(read_image(path))` to 1e-4 of its norm. What is in memory: one tile's activations (1.3 GB
+    for tile=1024 on vgg in float32), and of the picture what :mod:`invariant_lpips.tiling.regions` lists by format.
+
+    Args:
+        metric: an :class:`invariant_lpips.InvariantLPIPS` with head `gap` or `regional`, pooling `max` or `blur`.
+        path: PNG, JPEG, TIFF, ... or an array (H, W, 3) in a .npy file, uint8, uint16 or floats in [0, 1].
+        tile: side of a tile in pixels. Larger tiles need fewer margins and more memory.
+        max_pixels: larger pictures are refused, a guard against decompression bombs; None lifts the limit.
+        alpha: what transparent parts are shown against, as for `read_image`.
+        progress: count tiles on stderr.
+
+    Returns:
+        (1, C), without a graph.
+
+    Raises:
+        FileNotFoundError, ValueError: as `read_image`, or the metric can't be cut into tiles.
+
+    Example:
+        >>> import tempfile, pathlib, numpy
+        >>> from invariant_lpips import InvariantLPIPS
+        >>> metric = InvariantLPIPS("alex", head="gap", weights="unit")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = pathlib.Path(folder) / "picture.npy"
+        ...     numpy.save(file, numpy.tile(numpy.arange(240, dtype="uint8")[:, None, None], (1, 200, 3)))
+        ...     in_tiles = embed_file(metric, file, tile=64)
+        >>> whole = torch.arange(240.0).view(1, 1, 240, 1).expand(1, 3, 240, 200) / 127.5 - 1
+        >>> bool((in_tiles - metric.embed(whole)).norm() < 1e-4 * in_tiles.norm())
+        True
+    """
+    picture = open_regions(path, alpha=alpha, max_pixels=max_pixels)
+    return embed_regions(metric, picture, tile, progress=progress)

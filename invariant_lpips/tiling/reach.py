@@ -1,0 +1,121 @@
+"""What a position of a tap sees: from intervals of an activation back to intervals of the picture.
+
+Along one axis a layer is a window of `kernel` cells every `stride` cells, the first of which begins `padding`
+cells before the axis. So the outputs [a, b) read the inputs [a stride - padding, (b - 1) stride - padding +
+kernel), and a chain of layers is followed from its end to the picture. Nothing here is measured or rounded up:
+the halo of a tile is what its positions read, no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import nn
+
+from invariant_lpips.pooling import BlurPool2d
+from invariant_lpips.trunks import Fire, Trunk
+
+
+class Window(NamedTuple):
+    """One layer along one axis."""
+
+    kernel: int
+    stride: int
+    padding: int
+    #: How the number of outputs is rounded: "floor" and "ceil" as torch has them, "half" for n // 2.
+    rounding: str
+
+    def outputs(self, cells: int) -> int:
+        """How many outputs an axis of `cells` gives."""
+        if self.rounding == "half":
+            return cells // 2
+        room = cells + 2 * self.padding - self.kernel
+        if self.rounding == "floor":
+            return room // self.stride + 1
+        count = -(-room // self.stride) + 1
+        # torch drops a last window that would begin beyond the axis.
+        return count - 1 if (count - 1) * self.stride >= cells + self.padding else count
+
+
+class TapReach(NamedTuple):
+    """The layers between the picture and a tap, and the tap's stride in pixels."""
+
+    windows: tuple[Window, ...]
+    stride: int
+
+    def positions(self, pixels: int) -> int:
+        """How many positions an axis of `pixels` pixels has at this tap."""
+        for window in self.windows:
+            pixels = window.outputs(pixels)
+        return pixels
+
+    def pixels(self, start: int, stop: int) -> tuple[int, int]:
+        """The pixels [first, last) that the positions [start, stop) depend on; they may lie outside the picture.
+
+        Example:
+            >>> TapReach((Window(3, 1, 1, "floor"), Window(2, 2, 0, "floor")), 2).pixels(10, 11)
+            (19, 23)
+        """
+        for window in reversed(self.windows):
+            start = start * window.stride - window.padding
+            stop = (stop - 1) * window.stride - window.padding + window.kernel
+        return start, stop
+
+
+def tap_reaches(trunk: Trunk, taps: Sequence[str]) -> dict[str, TapReach]:
+    """How far each tap of a trunk sees.
+
+    Raises:
+        ValueError: the trunk pads or pools by what lies elsewhere in the picture, so no part of it stands alone.
+
+    Example:
+        >>> reach = tap_reaches(Trunk("vgg"), ["pool1", "pool5"])
+        >>> reach["pool1"].pixels(0, 1), reach["pool5"].pixels(0, 1)
+        ((-2, 4), (-90, 122))
+        >>> reach["pool5"].positions(500)
+        15
+    """
+    if trunk.pooling == "polyphase":
+        raise ValueError(
+            "A picture can't be embedded in tiles with pooling='polyphase', which chooses phases by the content of "
+            "the whole picture; use pooling='blur' or 'max', or embed it without `tile`."
+        )
+    if trunk.padding != "zeros":
+        raise ValueError(
+            f"A picture can't be embedded in tiles with padding={trunk.padding!r}, which joins opposite borders; "
+            "use padding='zeros', or embed it without `tile`."
+        )
+    at = {trunk.architecture.taps[tap].layer: tap for tap in taps}
+    reaches: dict[str, TapReach] = {}
+    windows: list[Window] = []
+    for group in trunk.children():
+        for name, layer in group.named_children():
+            if (window := _window(layer)) is not None:
+                windows.append(window)
+            if (tap := at.get(int(name))) is not None:
+                reaches[tap] = TapReach(tuple(windows), trunk.architecture.taps[tap].stride)
+    return reaches
+
+
+def _window(layer: nn.Module) -> Window | None:
+    if isinstance(layer, nn.Conv2d):
+        padding = layer.padding[0]
+        assert isinstance(padding, int)  # never "same": the trunks name their paddings
+        return Window(layer.kernel_size[0], layer.stride[0], padding, "floor")
+    if isinstance(layer, nn.MaxPool2d):
+        sizes = layer.kernel_size, layer.stride
+        assert isinstance(sizes[0], int)
+        assert isinstance(sizes[1], int)
+        return Window(sizes[0], sizes[1], 0, "ceil" if layer.ceil_mode else "floor")
+    if isinstance(
+        layer, BlurPool2d
+    ):  # maxima of 2 cells, of which 3 are averaged: one before, the rest behind
+        return Window(4, 2, 1, "half")
+    if isinstance(layer, Fire):  # its 3x3 half reaches farthest
+        return Window(3, 1, 1, "floor")
+    if isinstance(layer, nn.ReLU):
+        return None
+    raise TypeError(
+        f"Layer {type(layer).__name__} has no known reach, so its picture can't be cut into tiles."
+    )
