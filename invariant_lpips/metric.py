@@ -165,12 +165,16 @@ class InvariantLPIPS(nn.Module):
         with torch.no_grad():
             return Reference(tuple(self._summaries(x, normalize)), (x.shape[-2], x.shape[-1]))
 
-    def embed(self, x: Tensor | Sequence[Tensor], normalize: bool | None = None) -> Tensor:
+    def embed(
+        self, x: Tensor | Sequence[Tensor], normalize: bool | None = None, *, tile: int | None = None
+    ) -> Tensor:
         """Embedding whose Euclidean distance is the metric: ||embed(x) - embed(y)|| = metric(x, y).
 
         Args:
             x: (N, 3, H, W), or a list of (3, H, W) or (1, 3, H, W) images, which may differ in size for the
                 heads whose embedding has no size (`gap`).
+            tile: read images in tiles of this side in pixels, so that memory doesn't grow with them: see
+                :mod:`invariant_lpips.tiling`. No graph is kept.
 
         Returns:
             (N, C), at least float32; 1472 columns for `gap` on vgg.
@@ -192,7 +196,11 @@ class InvariantLPIPS(nn.Module):
                     f"Images embedded with head={self.head.name!r} must have one size, since its embedding grows "
                     "with the image; resize them, or use head='gap', whose embedding has none."
                 )
-            return torch.cat([self.embed(image, normalize) for image in images])
+            return torch.cat([self.embed(image, normalize, tile=tile) for image in images])
+        if tile is not None:
+            from invariant_lpips.tiling import embed_in_tiles
+
+            return embed_in_tiles(self, x, tile, normalize=self.normalize if normalize is None else normalize)
         summaries = self._summaries(x, normalize)
         return self._vector(summaries)
 
