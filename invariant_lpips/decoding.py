@@ -11,6 +11,7 @@ import contextlib
 import os
 import sys
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -55,6 +56,8 @@ def decode_file(path: str | os.PathLike[str], *, max_pixels: int | None = DEFAUL
     with _open_binary(path) as handle:
         image = _identify(path, handle, max_pixels)
         try:
+            if image.format == "PNG":
+                _check_png_sums(handle)
             with _complete_pictures_only():
                 samples, full_scale = _samples(image, handle)
                 orientation = _orientation(image)
@@ -119,6 +122,25 @@ def _identify(path: Path, handle: Any, max_pixels: int | None) -> ImageFile:
 
 def _size_text(image: ImageFile) -> str:
     return f"{image.width} x {image.height} = {image.width * image.height} pixels"
+
+
+def _check_png_sums(handle: Any) -> None:
+    """Compare the checksums of a PNG's pixel data, which Pillow skips; leaves the file where it stood."""
+    place = handle.tell()
+    handle.seek(8)
+    while len(head := handle.read(8)) == 8 and head[4:] != b"IEND":
+        length = int.from_bytes(head[:4], "big")
+        if head[4:] != b"IDAT":
+            handle.seek(length + 4, os.SEEK_CUR)
+            continue
+        data = handle.read(length)
+        # Where the file ends early Pillow says so.
+        if len(data) == length and handle.read(4) not in (
+            zlib.crc32(data, zlib.crc32(b"IDAT")).to_bytes(4, "big"),
+            b"",
+        ):
+            raise ValueError("a checksum of its pixels is wrong")
+    handle.seek(place)
 
 
 @contextlib.contextmanager

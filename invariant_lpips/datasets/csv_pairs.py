@@ -13,6 +13,7 @@ higher; a first line ``# higher_is_better: false`` says otherwise.
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
@@ -36,22 +37,32 @@ def load(root: Path, *, verify: bool = True, allow_missing: bool = False) -> Rat
     if not table.is_file():
         problems.add(f"{table} is missing")
         problems.raise_if_any()
-    lines = table.read_text(encoding="utf-8-sig").splitlines()
+    try:
+        text = table.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        problems.add(f"{table} is not in UTF-8: {error}")
+        problems.raise_if_any()
     skipped, higher_is_better = 0, True
-    while lines and lines[0].startswith("#"):
-        key, _, value = lines.pop(0).lstrip("# ").partition(":")
+    while text.startswith("#"):
+        line, _, text = text.partition("\n")
+        key, _, value = line.lstrip("# ").partition(":")
         skipped += 1
         if key.strip() == "higher_is_better":
             if value.strip().lower() not in ("true", "false"):
                 problems.add(f"{table}: higher_is_better must be true or false, but is {value.strip()!r}")
             higher_is_better = value.strip().lower() != "false"
-    reader = csv.DictReader(lines)
-    lacking = {"reference", "distorted", "score"} - set(reader.fieldnames or ())
+    try:
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        columns, rows = set(reader.fieldnames or ()), list(reader)
+    except csv.Error as error:
+        problems.add(f"{table} is not a csv file: {error}")
+        problems.raise_if_any()
+    lacking = {"reference", "distorted", "score"} - columns
     if lacking:
         problems.add(f"{table} has no column {', '.join(sorted(lacking))}")
         problems.raise_if_any()
     pairs = []
-    for number, row in enumerate(reader, start=skipped + 2):
+    for number, row in enumerate(rows, start=skipped + 2):
         level = row.get("level") or "0"
         if not row["reference"] or not row["distorted"] or not is_number(row["score"] or ""):
             problems.add(f"{table} line {number} must hold reference, distorted and a number as score")
