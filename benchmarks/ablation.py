@@ -2,12 +2,8 @@
 
 Every candidate head is a set of blocks (tap, compression, window, statistic) with one non-negative weight a
 channel, fitted to TID2013 (resynthesised) as `invariant-lpips train linear` fits, five folds by reference.
-Beside the rank correlation with people it reports a *ladder*: each reference moved by 1 to 32 px, turned by 0.9
-to 14 degrees, zoomed by 1.0065 to 1.09 and with noise of 2.9 to 23 grey levels, ordered by multiples of the
-published detection thresholds (0.23 degrees of visual angle, 3.6 degrees, a factor of 1.026: arXiv:2407.17927;
-noise of 6.5 grey levels, where TID's scores reach the same D = 0.445). That visibility grows in proportion to
-those multiples is an assumption, and so are the pixels per degree (29 as in that paper, 71 for a sharp screen).
-No response of RAID is used.
+Beside the rank correlation with people it reports the ladder of detection thresholds
+(`invariant_lpips/evaluation/ladder.py`). No response of RAID is used.
 
     python benchmarks/ablation.py --tree DIR --cache DIR --out benchmarks/results/ablation.json
 
@@ -20,7 +16,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +28,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from invariant_lpips.datasets import tid2013
+from invariant_lpips.evaluation.ladder import inner, ladder, summary
 from invariant_lpips.evaluation.provenance import provenance
 from invariant_lpips.images import read_image
 from invariant_lpips.preprocess import ScalingLayer
@@ -60,13 +57,6 @@ TYPICAL = {
 }
 TYPICAL |= {"relu5_3": 0.1195, "pool5": 0.2334}
 TYPES = (*range(1, 12), 14, *range(16, 25))
-LADDER: tuple[tuple[str, float], ...] = (
-    *(("shift", pixels) for pixels in (1, 3, 7, 10, 16, 23, 32)),
-    *(("turn", degrees) for degrees in (0.9, 1.8, 3.6, 7.2, 14)),
-    *(("zoom", factor) for factor in (1.0065, 1.013, 1.026, 1.052, 1.09)),
-    *(("noise", sigma) for sigma in (2.9, 5.7, 8.1, 11.4, 16, 23)),
-)
-
 Block = tuple[str, ...]
 
 
@@ -155,36 +145,6 @@ class Reader:
         return result
 
 
-def inner(image: Tensor, dy: int = 0, dx: int = 0) -> Tensor:
-    """A window of 352 x 256 pixels near the middle, so that a moved one needs no made-up border."""
-    top, left = (image.shape[-2] - 256) // 2 + dy, (image.shape[-1] - 352) // 2 + dx
-    return image[..., top : top + 256, left : left + 352]
-
-
-def ladder(image: Tensor, seed: int) -> Iterator[Tensor]:
-    """The rungs of :data:`LADDER` for one reference."""
-    import torchvision.transforms.v2.functional as transforms
-
-    generator, directions = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
-    for kind, amount in LADDER:
-        if kind == "shift":
-            angle = directions.rand() * 2 * np.pi
-            yield inner(image, round(amount * np.sin(angle)), round(amount * np.cos(angle)))
-        elif kind == "turn":
-            degrees = float(directions.choice([-1, 1]) * amount)
-            yield inner(transforms.rotate(image, degrees, transforms.InterpolationMode.BILINEAR))
-        elif kind == "zoom":
-            matrix = torch.tensor([[[1 / amount, 0.0, 0.0], [0.0, 1 / amount, 0.0]]])
-            grid = torch.nn.functional.affine_grid(matrix, list(image.shape), align_corners=False)
-            zoomed = torch.nn.functional.grid_sample(
-                image, grid, mode="bicubic", padding_mode="reflection", align_corners=False
-            )
-            yield inner(zoomed.clamp(-1, 1))
-        else:
-            noisy = (image + torch.randn(image.shape, generator=generator) * amount / 127.5).clamp(-1, 1)
-            yield inner(((noisy + 1) * 127.5).round() / 127.5 - 1)
-
-
 @dataclass
 class Material:
     """Feature vectors of the rated pairs and of the ladders, and what people said."""
@@ -225,42 +185,21 @@ def read_material(tree: Path, cache: Path, levels: Sequence[int]) -> Material:
     return Material(np.concatenate(vectors), np.array(quality), references, np.stack(ladders))
 
 
-def visibility(pixels_per_degree: float) -> NDArray[np.float64]:
-    """Each rung in multiples of its detection threshold."""
-    thresholds = {
-        "shift": lambda pixels: pixels / (0.23 * pixels_per_degree),
-        "turn": lambda degrees: degrees / 3.6,
-        "zoom": lambda factor: np.log(factor) / np.log(1.026),
-        "noise": lambda sigma: sigma / 6.5,
-    }
-    return np.array([thresholds[kind](amount) for kind, amount in LADDER])
-
-
 def figures(predicted: NDArray[np.float64], rungs: NDArray[np.float64], material: Material) -> dict[str, Any]:
     """What one candidate reached: TID, the ladder, and what a shift of one pixel costs."""
-    row: dict[str, Any] = {"tid_srcc": float(spearmanr(predicted, material.quality)[0])}
-    for density in (29, 71):
-        seen = visibility(density)
-        row[f"ladder_{density}"] = float(spearmanr(rungs.ravel(), np.tile(seen, len(rungs)))[0])
-        row[f"ladder_means_{density}"] = float(spearmanr(rungs.mean(0), seen)[0])
-    noise = rungs[:, LADDER.index(("noise", 5.7))]
-    for name, rung in {
-        "shift_1px": ("shift", 1),
-        "shift_7px": ("shift", 7),
-        "turn_3.6": ("turn", 3.6),
-    }.items():
-        row[f"{name}_share_of_noise"] = float(np.median(rungs[:, LADDER.index(rung)] / noise))
-    return row
+    return {"tid_srcc": float(spearmanr(predicted, material.quality)[0]), **summary(rungs)}
 
 
 def candidate(
-    material: Material, blocks: Sequence[Block], settings: FitSettings, *, root: bool
+    material: Material, blocks: Sequence[Block], settings: FitSettings, *, root: bool, folds: int = 5
 ) -> dict[str, Any]:
     """Cross-validate one candidate head."""
     where = block_slices()
     columns = np.concatenate([np.arange(where[block].start, where[block].stop) for block in blocks])
     components = np.ascontiguousarray(material.pairs[:, columns])
-    validation = cross_validate(components, material.quality, material.references, settings, root=root)
+    validation = cross_validate(
+        components, material.quality, material.references, settings, root=root, folds=folds
+    )
     final = fit_all(components, material.quality, validation, settings, root=root)
     rungs = np.stack([distances(rung[:, columns], final.strengths, root=root) for rung in material.ladders])
     return {"weights": len(columns), **figures(validation.predictions, rungs, material)}
@@ -329,6 +268,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--tree", type=Path, required=True, help="TID2013 (resynthesised)")
     parser.add_argument("--cache", type=Path, required=True, help="folder for the feature vectors (1 GB)")
     parser.add_argument("--levels", default="1,3,5", help="levels of TID to use")
+    parser.add_argument("--folds", type=int, default=5, help="k-fold by reference")
+    parser.add_argument("--seed", type=int, default=0, help="of the folds and the fits")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     arguments = parser.parse_args(argv)
     material = read_material(
@@ -336,13 +277,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     rows = {"stock LPIPS-VGG": stock(material)}
     for name, blocks, settings, root in tqdm(list(candidates()), desc="candidates"):
-        rows[name] = candidate(material, blocks, settings, root=root)
+        settings = replace(settings, seed=arguments.seed)
+        rows[name] = candidate(material, blocks, settings, root=root, folds=arguments.folds)
         numbers = " ".join(f"{key} {value:.3f}" for key, value in rows[name].items() if key != "weights")
         print(f"{name}: {numbers}", file=sys.stderr)
     result = {
         **provenance(),
         "pairs": len(material.quality),
         "references": len(material.ladders),
+        "folds": arguments.folds,
+        "seed": arguments.seed,
         "rows": rows,
     }
     arguments.out.write_text(json.dumps(result, indent=1) + "\n")

@@ -24,6 +24,11 @@ BENCHES: dict[str, tuple[str, tuple[str, ...], str]] = {
     "csiq": ("pairs", ("csiq",), "agreement with people on CSIQ"),
     "live": ("pairs", ("live",), "agreement with people on LIVE"),
     "pipal": ("pairs", ("pipal",), "agreement with people on PIPAL"),
+    "ladder": (
+        "ladder",
+        (),
+        "displacements against noise, ordered by detection thresholds, on any photographs",
+    ),
     "translation": ("translation", (), "classifiers and metrics under shifts, turns and zooms"),
     "resynthesis": ("resynthesis", (), "how near TID2013 (resynthesised) comes to the published PSNRs"),
     "ablation": ("ablation", (), "which statistics of the trunk agree with people"),
