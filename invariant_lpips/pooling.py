@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from invariant_lpips.circular import in_pieces
 
 POOLINGS = ("max", "blur", "polyphase")
 PADDINGS = ("zeros", "circular")
@@ -25,30 +26,59 @@ def dense_max(x: Tensor, padding: str) -> Tensor:
     The window reaches one row and column beyond the map: they are wrapped for `circular` padding (without
     this the residual under circular shifts is .13-.28 of noise of sigma 8/255) and repeated otherwise.
     """
-    mode = "circular" if padding == "circular" else "replicate"
-    return F.max_pool2d(F.pad(x, (0, 1, 0, 1), mode=mode), kernel_size=2, stride=1)
+    for axis in (2, 3):
+        x = torch.maximum(x, _neighbours(x, axis, padding))
+    return x
 
 
-class BlurPool2d(nn.Module):
-    """2x2 max at stride 1, a 3x3 binomial low-pass, then stride 2; (N, C, H, W) -> (N, C, H//2, W//2)."""
+def _neighbours(x: Tensor, axis: int, padding: str) -> Tensor:
+    """Each sample's next one along an axis; the last one's is the first for `circular`, itself otherwise."""
+    length = x.shape[axis]
+    beyond = x.narrow(axis, 0 if padding == "circular" else length - 1, 1)
+    return torch.cat([x.narrow(axis, 1, length - 1), beyond], axis)
 
-    def __init__(self, padding: str = "zeros") -> None:
+
+class _Pool2d(nn.Module):
+    """What the two downsamplers share: their padding, and that they run a few images at a time."""
+
+    def __init__(self, padding: str) -> None:
         super().__init__()
         self.padding = padding
 
     def forward(self, x: Tensor) -> Tensor:
-        height, width = x.shape[-2:]
-        mode = "circular" if self.padding == "circular" else "replicate"
-        dense = F.pad(dense_max(x, self.padding), (1, 1, 1, 1), mode=mode)
-        # The binomial (1 2 1)/4 is two box filters of width 2: averaging twice needs no kernel per channel.
-        smooth = F.avg_pool2d(F.avg_pool2d(dense, 2, stride=1), 2, stride=1)
-        return smooth[..., 0 : 2 * (height // 2) : 2, 0 : 2 * (width // 2) : 2]
+        return in_pieces(self.pool, x)
+
+    def pool(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
 
     def extra_repr(self) -> str:
         return f"padding={self.padding!r}"
 
 
-class PolyphasePool2d(nn.Module):
+class BlurPool2d(_Pool2d):
+    """2x2 max at stride 1, a 3x3 binomial low-pass, then stride 2; (N, C, H, W) -> (N, C, H//2, W//2)."""
+
+    def __init__(self, padding: str = "zeros") -> None:
+        super().__init__(padding)
+
+    def pool(self, x: Tensor) -> Tensor:
+        x = dense_max(x, self.padding)
+        for axis in (2, 3):
+            x = _smooth_half(x, axis, self.padding)
+        return x
+
+
+def _smooth_half(x: Tensor, axis: int, padding: str) -> Tensor:
+    """Every second sample of (1 2 1)/4 along one axis: only what is kept is computed."""
+    length = x.shape[axis]
+    half = length // 2
+    even, odd = (x[..., k : 2 * half : 2, :] if axis == 2 else x[..., k : 2 * half : 2] for k in (0, 1))
+    before = x.narrow(axis, length - 1 if padding == "circular" else 0, 1)
+    left = torch.cat([before, odd.narrow(axis, 0, half - 1)], axis)
+    return (left + odd).mul(0.25).add(even, alpha=0.5)
+
+
+class PolyphasePool2d(_Pool2d):
     """2x2 max at stride 1, then the stride-2 phase of largest L2 norm, chosen per image.
 
     An axis of even length n has two phases of n/2 samples. An axis of odd length has, on the circle, a
@@ -62,20 +92,9 @@ class PolyphasePool2d(nn.Module):
     """
 
     def __init__(self, padding: str = "circular") -> None:
-        super().__init__()
-        self.padding = padding
+        super().__init__(padding)
 
-    def forward(self, x: Tensor) -> Tensor:
-        # On a CPU image by image: the temporary maps of one image fit memory that the allocator reuses, those
-        # of a batch are mapped anew each time, and the page faults cost three times the arithmetic.
-        # While a graph is captured the batch's size may be left open.
-        tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-        captured = torch.compiler.is_compiling() or tracing
-        if x.device.type == "cpu" and x.shape[0] > 1 and not captured:
-            return torch.cat([self._pool(x[n : n + 1]) for n in range(x.shape[0])])
-        return self._pool(x)
-
-    def _pool(self, x: Tensor) -> Tensor:
+    def pool(self, x: Tensor) -> Tensor:
         phases = dense_phases(x, self.padding)
         kept = phases[0]
         if len(phases) > 1:
@@ -83,9 +102,6 @@ class PolyphasePool2d(nn.Module):
             for index, phase in enumerate(phases[1:], 1):
                 kept = torch.where(chosen == index, phase, kept)
         return kept
-
-    def extra_repr(self) -> str:
-        return f"padding={self.padding!r}"
 
 
 def dense_phases(x: Tensor, padding: str) -> list[Tensor]:
@@ -109,10 +125,9 @@ def dense_phases(x: Tensor, padding: str) -> list[Tensor]:
 def _axis_phases(x: Tensor, axis: int, padding: str) -> list[Tensor]:
     """Maxima of neighbours along one axis, split into its two phases; one phase where its length is odd."""
     length = x.shape[axis]
-    start, end = x.narrow(axis, 0, 1), x.narrow(axis, length - 1, 1)
-    beyond = start if padding == "circular" else end
+    beyond = x.narrow(axis, 0 if padding == "circular" else length - 1, 1)
     if length % 2:
-        dense = torch.maximum(x, torch.cat([x.narrow(axis, 1, length - 1), beyond], axis))
+        dense = torch.maximum(x, _neighbours(x, axis, padding))
         return [dense.index_select(axis, torch.arange(0, 2 * length, 2, device=x.device) % length)]
     even, odd = (x[..., k::2, :] if axis == 2 else x[..., k::2] for k in (0, 1))
     after_odd = torch.cat([even.narrow(axis, 1, length // 2 - 1), beyond], axis)

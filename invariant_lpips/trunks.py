@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from invariant_lpips.circular import convolution
 from invariant_lpips.functional import without_autocast
 from invariant_lpips.pooling import PADDINGS, make_pool
 
@@ -52,14 +53,14 @@ def _vgg16_layers(pooling: str, padding: Padding) -> list[nn.Module]:
         if isinstance(width, str):
             layers.append(make_pool(pooling, padding))
         else:
-            layers += [nn.Conv2d(channels, width, 3, padding=1, padding_mode=padding), nn.ReLU(inplace=True)]
+            layers += [convolution(channels, width, 3, around=1, padding=padding), nn.ReLU(inplace=True)]
             channels = width
     return layers
 
 
 def _alexnet_layers(pooling: str, padding: Padding) -> list[nn.Module]:
     def conv(cin: int, cout: int, kernel: int, stride: int, pad: int) -> list[nn.Module]:
-        return [nn.Conv2d(cin, cout, kernel, stride, pad, padding_mode=padding), nn.ReLU(inplace=True)]
+        return [convolution(cin, cout, kernel, stride, around=pad, padding=padding), nn.ReLU(inplace=True)]
 
     return [
         *conv(3, 64, 11, 4, 2),
@@ -79,7 +80,7 @@ class Fire(nn.Module):
         super().__init__()
         self.squeeze = nn.Conv2d(channels, squeezed, 1)
         self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
-        self.expand3x3 = nn.Conv2d(squeezed, expanded, 3, padding=1, padding_mode=padding)
+        self.expand3x3 = convolution(squeezed, expanded, 3, around=1, padding=padding)
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.relu(self.squeeze(x))

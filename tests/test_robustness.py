@@ -165,7 +165,7 @@ def test_phases_are_slices_of_the_dense_maximum(size, padding):
 def test_polyphase_of_a_batch_is_that_of_its_images():
     x = torch.rand(3, 4, 8, 6)
     pool = PolyphasePool2d("circular")
-    batch = pool._pool(x)
+    batch = pool.pool(x)
     assert torch.equal(pool(x), batch)
     assert torch.equal(torch.cat([pool(image[None]) for image in x]), batch)
 
