@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips.heads import default_taps
+from invariant_lpips.hub_folders import Publishable
 from invariant_lpips.preprocess import ImageInput, ScalingLayer
 from invariant_lpips.trunks import ARCHITECTURES, Trunk, canonical_net
 
@@ -51,7 +52,7 @@ HEADS = {
 }
 
 
-class GAPClassifier(nn.Module):
+class GAPClassifier(nn.Module, Publishable):
     """A trunk and one linear layer; the trunk starts as the bundled, frozen one.
 
     Args:
@@ -203,7 +204,7 @@ class GAPClassifier(nn.Module):
         return describe(self)
 
     def save_pretrained(self, folder: str | PathLike[str]) -> Path:
-        """Write `config.json` and `model.safetensors` into `folder`, each whole or not at all."""
+        """Write `config.json`, `model.safetensors` and a model card into `folder`, each whole or not at all."""
         from invariant_lpips.classifier_files import save
 
         return save(self, Path(folder))
@@ -217,8 +218,8 @@ class GAPClassifier(nn.Module):
         Args:
             name_or_path: a registered name (`vgg16-final-gap`, `vgg16-multi-gap`), a folder that
                 :meth:`save_pretrained` wrote, a `.safetensors` file with its config inside, or a Hub
-                repository "owner/name".
-            revision: of the Hub repository.
+                repository: "owner/name" or "owner/name@revision".
+            revision: of the Hub repository: branch, tag or commit.
             access: further fields of :class:`invariant_lpips.hub.Access`: `token`, `local_files_only` ...
 
         Raises:

@@ -15,18 +15,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from invariant_lpips import registry
-from invariant_lpips.atomic_writing import replacing
+from invariant_lpips import hub_folders, registry
 from invariant_lpips.canonical import safetensors_bytes
 from invariant_lpips.hub import Access
+from invariant_lpips.hub_folders import CONFIG_FILE, TENSORS_FILE
 from invariant_lpips.trunks import ARCHITECTURES
 
 if TYPE_CHECKING:
     from invariant_lpips.classifier import GAPClassifier
 
 FORMAT = "invariant-lpips classifier 1"
-CONFIG_FILE = "config.json"
-TENSORS_FILE = "model.safetensors"
 
 # field -> the type it must have; a config holds exactly these.
 _FIELDS: dict[str, type] = {
@@ -75,14 +73,12 @@ def tensors(model: GAPClassifier) -> dict[str, Tensor]:
 
 
 def save(model: GAPClassifier, folder: Path) -> Path:
-    """Write the two files into `folder`, which is made if need be; returns it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    # The tensors first: a config without tensors is noticed, tensors under an older config might not be.
-    with replacing(folder / TENSORS_FILE) as temporary:
-        temporary.write_bytes(as_file(model))
-    with replacing(folder / CONFIG_FILE) as temporary:
-        temporary.write_text(json.dumps(describe(model), indent=1) + "\n", encoding="utf-8")
-    return folder
+    """Write config, tensors and card into `folder`, which is made if need be; returns it."""
+    from invariant_lpips.model_card import classifier_card
+
+    config = describe(model)
+    file = as_file(model)
+    return hub_folders.write(folder, config, file, classifier_card(model, config, file))
 
 
 def as_file(model: GAPClassifier) -> bytes:
@@ -109,52 +105,18 @@ def load(name_or_path: str | os.PathLike[str], access: Access) -> GAPClassifier:
     if name in registry.ENTRIES:
         file = registry.weights_path(name, access=access)
         return _build(_checked(_config_inside(file), file), registry.load_weights(name, access=access), file)
-    if path.is_dir():
-        return _from_folder(path)
     if path.suffix == ".safetensors" and path.is_file():
         return _build(_checked(_config_inside(path), path), registry.load_weights(path), path)
-    if path.suffix != ".safetensors" and name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        return _from_folder(_from_hub(name, access))
-    raise FileNotFoundError(
-        f"A classifier must be a registered name, a folder with {CONFIG_FILE} and {TENSORS_FILE}, a "
-        f".safetensors file or a Hub repository 'owner/name', but {name!r} is none of these."
-    )
-
-
-def _from_folder(folder: Path) -> GAPClassifier:
-    for file in (folder / CONFIG_FILE, folder / TENSORS_FILE):
-        if not file.is_file():
-            raise FileNotFoundError(f"A classifier's folder must hold {file.name}, but {folder} does not.")
-    file = folder / CONFIG_FILE
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} must be a JSON file, but cannot be read: {error}.") from None
-    return _build(_checked(config, file), registry.load_weights(folder / TENSORS_FILE), folder / TENSORS_FILE)
-
-
-def _from_hub(repository: str, access: Access) -> Path:
-    from huggingface_hub import hf_hub_download
-
-    try:
-        paths = [
-            hf_hub_download(
-                repository,
-                file,
-                revision=access.revision,
-                cache_dir=None if access.cache_dir is None else Path(access.cache_dir),
-                token=access.token,
-                local_files_only=access.offline,
-                force_download=access.force_download and not access.offline,
-            )
-            for file in (CONFIG_FILE, TENSORS_FILE)
-        ]
-    except Exception as error:  # the client raises its own, its HTTP library's and the system's errors
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if not (path.is_dir() or "/" in name):
         raise FileNotFoundError(
-            f"There is no folder {repository!r}, and no Hub repository of that name could be read: {reason}."
-        ) from error
-    return Path(paths[0]).parent
+            f"A classifier must be a registered name, a folder with {CONFIG_FILE} and {TENSORS_FILE}, a "
+            f".safetensors file or a Hub repository 'owner/name', but {name!r} is none of these."
+        )
+    folder = hub_folders.locate(name, access)
+    config, data = hub_folders.read(folder)
+    config.pop("sha256", None)  # compared by now; a file with its config inside can't hold its own
+    state = {key: value.float() for key, value in registry.parse(data, folder / TENSORS_FILE).items()}
+    return _build(_checked(config, folder / CONFIG_FILE), state, folder / TENSORS_FILE)
 
 
 def _config_inside(file: Path) -> object:

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from invariant_lpips._version import __version__
 from invariant_lpips.atomic_writing import replacing
 
 HUB_REPO: str | None = None
@@ -50,6 +51,11 @@ class Access:
         said = os.environ.get("HF_HUB_OFFLINE", "").upper()
         return self.local_files_only or said in {"1", "ON", "YES", "TRUE"}
 
+    @property
+    def endpoint(self) -> str | None:
+        """The server that ``HF_ENDPOINT`` names, also when it was set after huggingface_hub was imported."""
+        return os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
+
 
 def repository() -> tuple[str, str | None] | None:
     """(repository id, pinned revision or None), or None while nothing is published."""
@@ -71,30 +77,43 @@ def cache_folder(access: Access | None = None) -> Path:
 
 
 def from_hub(file: str, access: Access) -> Path:
-    """Download ``file`` from the repository, or take it from huggingface_hub's cache.
-
-    Raises OSError with the reason on any failure: no network, no such repository, no permission.
-    """
+    """``file`` of the repository that holds the registered files; raises as :func:`download` does."""
     source = repository()
     if source is None:
         raise OSError("no Hub repository is published")
     repo, pinned = source
+    return download(repo, file, access.revision or pinned, access)
+
+
+def download(repo: str, file: str, revision: str | None, access: Access) -> Path:
+    """One file of a Hub repository, from huggingface_hub's cache where it is there already.
+
+    A broken connection is resumed by the client, an answer of another length than announced is refused by it.
+
+    Raises OSError, most often PermissionError, FileNotFoundError or ConnectionError, whose text is a clause
+    that says what happened and what to do.
+    """
     from huggingface_hub import hf_hub_download
+
+    from invariant_lpips.hub_errors import explained
 
     try:
         return Path(
             hf_hub_download(
                 repo,
                 file,
-                revision=access.revision or pinned,
+                revision=revision,
                 cache_dir=None if access.cache_dir is None else Path(access.cache_dir),
                 token=access.token,
+                endpoint=access.endpoint,
                 local_files_only=access.offline,
                 force_download=access.force_download and not access.offline,
+                library_name="invariant-lpips",
+                library_version=__version__,
             )
         )
     except Exception as error:  # the client raises its own, its HTTP library's and the system's errors
-        raise OSError(f"the Hub repository {repo}: {_first_line(error)}") from error
+        raise explained(error, repo, file, revision, offline=access.offline) from error
 
 
 def from_torchvision(file: str, access: Access) -> dict[str, Tensor]:

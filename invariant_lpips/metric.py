@@ -7,19 +7,21 @@ their weighted vectors. See :mod:`invariant_lpips.heads` for the arithmetic of e
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from invariant_lpips import checks as C
+from invariant_lpips.calibration import read_calibration
 from invariant_lpips.functional import without_autocast
 from invariant_lpips.heads import make_head
+from invariant_lpips.hub_folders import Publishable
 from invariant_lpips.preprocess import ImageInput, ScalingLayer
 from invariant_lpips.trunks import ALIASES, ARCHITECTURES, Summary, Trunk, canonical_net
 
@@ -32,7 +34,7 @@ class Reference:
     size: tuple[int, int]
 
 
-class InvariantLPIPS(nn.Module):
+class InvariantLPIPS(nn.Module, Publishable):
     """Perceptual distance of two images, called as lpips is called.
 
     Args:
@@ -115,6 +117,8 @@ class InvariantLPIPS(nn.Module):
         self.head = make_head(head, self.net_name)
         #: Calibration of :meth:`jnd` that came with the weights: a, b, d0, low, high, bootstrap_low, bootstrap_high.
         self.jnd_fit: dict[str, float] | None = None
+        #: The pooling that the weights and their calibration were fitted with.
+        self.fitted_pooling = "max"
         self.weights = self._load_head(weights)
         self.images = ImageInput(
             self.net.minimum_side(self.head.taps), checks=checks, repeat_grey=repeat_grey
@@ -258,14 +262,86 @@ class InvariantLPIPS(nn.Module):
             distance / d0.
 
         Raises:
-            ValueError: the weights in use carry no calibration.
+            ValueError: the weights in use carry no calibration, or one for another pooling.
         """
         if self.jnd_fit is None:
             raise ValueError(
                 f"Weights {self.weights!r} carry no calibration to just noticeable differences; use weights that were "
                 "trained on TID, such as the bundled ones of head='default'."
             )
+        if self.net.pooling != self.fitted_pooling:
+            raise ValueError(
+                f"Weights {self.weights!r} are calibrated to just noticeable differences with "
+                f"pooling={self.fitted_pooling!r}, but this metric has pooling={self.net.pooling!r}, whose distances "
+                f"differ; use pooling={self.fitted_pooling!r}, or weights trained with this pooling."
+            )
         return distance / self.jnd_fit["d0"]
+
+    def use_linear_weights(self, state: Mapping[str, Tensor], name: str) -> None:
+        """Copy the one tensor `weight` of `state` into the head; `name` is for the messages.
+
+        Raises:
+            ValueError: another tensor, another shape, or a weight below 0.
+        """
+        expected = tuple(self.head.weight.shape)
+        found = {key: tuple(value.shape) for key, value in state.items()}
+        if found != {"weight": expected}:
+            raise ValueError(
+                f"Weights {name} for net={self.net_name!r} and head={self.head.name!r} must hold one tensor "
+                f"`weight` of shape {expected}, but hold {found}."
+            )
+        if bool((state["weight"] < 0).any()):
+            raise ValueError(
+                f"Weights {name} must be non-negative, but some are below 0: distances would be too."
+            )
+        with torch.no_grad():
+            self.head.weight.copy_(state["weight"])
+
+    def save_pretrained(self, folder: str | PathLike[str]) -> Path:
+        """Write `config.json`, `model.safetensors` and a model card into `folder`, each whole or not at all."""
+        from invariant_lpips.hub_models import save
+
+        return save(self, Path(folder))
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | PathLike[str],
+        *,
+        revision: str | None = None,
+        cache_dir: str | PathLike[str] | None = None,
+        token: str | bool | None = None,
+        local_files_only: bool = False,
+        force_download: bool = False,
+        **changes: Any,
+    ) -> InvariantLPIPS:
+        """Load what :meth:`save_pretrained` or :meth:`push_to_hub` wrote.
+
+        Args:
+            name_or_path: a folder, a Hub repository ("owner/name" or "owner/name@revision"), or the name of
+                bundled weights (`vgg16-regional`, ...).
+            revision: branch, tag or commit; a commit pins the weights for good.
+            cache_dir, token, local_files_only, force_download: as for huggingface_hub, whose environment
+                variables (`HF_HUB_OFFLINE`, `HF_ENDPOINT`, `HF_HOME`, ...) hold too.
+            changes: `spatial`, `normalize`, `checks` or `repeat_grey`, in place of what was saved.
+
+        Raises:
+            OSError: no such folder or repository, no permission, no connection.
+            ValueError: files that are not a saved metric, or not the ones that were saved.
+
+        Example:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     _ = InvariantLPIPS("alex", "gap", weights="unit").save_pretrained(folder)
+            ...     InvariantLPIPS.from_pretrained(folder, normalize=True).head.name
+            'gap'
+        """
+        from invariant_lpips.hub import Access
+        from invariant_lpips.hub_models import load
+
+        return load(
+            cls, name_or_path, Access(revision, cache_dir, token, local_files_only, force_download), **changes
+        )
 
     def train(self, mode: bool = True) -> InvariantLPIPS:
         """The metric is frozen: it stays in eval mode whatever its parent module does."""
@@ -285,22 +361,10 @@ class InvariantLPIPS(nn.Module):
                 f"No learned weights come with net={self.net_name!r} and head={self.head.name!r}; pass "
                 "weights='unit' to weigh all channels alike, or a path to weights of your own."
             )
-        state = load_weights(name)
-        expected = tuple(self.head.weight.shape)
-        found = {key: tuple(value.shape) for key, value in state.items()}
-        if found != {"weight": expected}:
-            raise ValueError(
-                f"Weights {name} for net={self.net_name!r} and head={self.head.name!r} must hold one tensor "
-                f"`weight` of shape {expected}, but hold {found}."
-            )
-        if bool((state["weight"] < 0).any()):
-            raise ValueError(
-                f"Weights {name} must be non-negative, but some are below 0: distances would be too."
-            )
-        with torch.no_grad():
-            self.head.weight.copy_(state["weight"])
-        calibration = load_metadata(name).get("jnd")
-        self.jnd_fit = json.loads(calibration) if calibration else None
+        self.use_linear_weights(load_weights(name), name)
+        metadata = load_metadata(name)
+        self.jnd_fit = read_calibration(metadata, name)
+        self.fitted_pooling = metadata.get("pooling", "max")
         return name
 
     def _layers(self, x: Tensor, y: Tensor, size: tuple[int, int]) -> list[Tensor]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from torch import Tensor
 
 from invariant_lpips import hub
 from invariant_lpips.canonical import safetensors_bytes
+
+logger = logging.getLogger(__name__)
 
 FOLDER_VARIABLE = "INVARIANT_LPIPS_WEIGHTS"
 
@@ -166,7 +169,7 @@ def load_weights(
         data = path.read_bytes()
     else:
         path, data = _find(str(name_or_path), access or hub.Access())
-    tensors = _parse(data, path)
+    tensors = parse(data, path)
     return tensors if dtype is None else {name: tensor.to(dtype) for name, tensor in tensors.items()}
 
 
@@ -183,10 +186,8 @@ def load_metadata(
         data = path.read_bytes()
     else:
         path, data = _find(str(name_or_path), access or hub.Access())
-    _parse(data, path)  # the header is trusted only if the whole file is sound
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    metadata: dict[str, str] = header.get("__metadata__", {})
-    return metadata
+    parse(data, path)  # the header is trusted only if the whole file is sound
+    return parse_metadata(data)
 
 
 def weights_hash(name_or_path: str | os.PathLike[str], *, access: hub.Access | None = None) -> str:
@@ -196,9 +197,9 @@ def weights_hash(name_or_path: str | os.PathLike[str], *, access: hub.Access | N
     '5105565f61f2'
     """
     if _is_path(name_or_path):
-        return _sha256(_own_file(name_or_path).read_bytes())[:12]
+        return sha256_of(_own_file(name_or_path).read_bytes())[:12]
     name = str(name_or_path)
-    return (_entry(name).sha256 or _sha256(_find(name, access or hub.Access())[1]))[:12]
+    return (_entry(name).sha256 or sha256_of(_find(name, access or hub.Access())[1]))[:12]
 
 
 def tensors_hash(tensors: Mapping[str, Tensor]) -> str:
@@ -207,7 +208,7 @@ def tensors_hash(tensors: Mapping[str, Tensor]) -> str:
     >>> tensors_hash(load_weights("vgg16", dtype=None)) == weights_hash("vgg16")
     True
     """
-    return _sha256(safetensors_bytes(tensors))[:12]
+    return sha256_of(safetensors_bytes(tensors))[:12]
 
 
 def local_path(name: str, *, access: hub.Access | None = None) -> Path | None:
@@ -220,6 +221,11 @@ def local_path(name: str, *, access: hub.Access | None = None) -> Path | None:
     return next((folder / entry.file for folder in folders if (folder / entry.file).is_file()), None)
 
 
+def kind_of_copy(path: Path) -> str:
+    """`bundled`, or `local` for a file of a folder that the environment or the caller named."""
+    return "bundled" if path.parent in _bundled_folders() else "local"
+
+
 def _find(name: str, access: hub.Access) -> tuple[Path, bytes]:
     """A registered file and its verified bytes."""
     entry = _entry(name)
@@ -227,11 +233,14 @@ def _find(name: str, access: hub.Access) -> tuple[Path, bytes]:
     replaceable = path is None or path.parent == hub.cache_folder(access)
     if path is None or (access.force_download and replaceable):
         path = _fetch(name, entry, access)
+    elif (access.revision or access.force_download) and not hub.repository():
+        # Asked for from the Hub, and the bytes are the registered ones wherever they come from.
+        logger.warning("%s is not published on the Hub; %s copy used.", name, kind_of_copy(path))
     data = path.read_bytes()
-    if entry.sha256 is not None and _sha256(data) != entry.sha256:
+    if entry.sha256 is not None and sha256_of(data) != entry.sha256:
         raise ValueError(
             f"{path} is not the registered file of {name!r} (changed, truncated or swapped): expected sha256 "
-            f"{entry.sha256}, but found {_sha256(data)}; {_remedy(name, path)}."
+            f"{entry.sha256}, but found {sha256_of(data)}; {_remedy(name, path)}."
         )
     return path, data
 
@@ -313,7 +322,11 @@ def _own_file(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _parse(data: bytes, path: Path) -> dict[str, Tensor]:
+def parse(data: bytes, path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file's bytes, as they are stored; `path` is for the messages.
+
+    Raises ValueError unless they are a whole file of finite floating-point tensors.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -331,5 +344,13 @@ def _parse(data: bytes, path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _sha256(data: bytes) -> str:
+def parse_metadata(data: bytes) -> dict[str, str]:
+    """The `__metadata__` in the header of bytes that :func:`parse` has found sound."""
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    metadata: dict[str, str] = header.get("__metadata__", {})
+    return metadata
+
+
+def sha256_of(data: bytes) -> str:
+    """The sha256 of a file's bytes, in hex."""
     return hashlib.sha256(data).hexdigest()

@@ -68,7 +68,7 @@ def test_looked_for_in_environment_then_wheel_then_checkout_then_cache(
 def test_installed_layout_works_and_imports_nothing_heavy(tmp_path: Path) -> None:
     site = tmp_path / "site"
     (site / "invariant_lpips" / "_data").mkdir(parents=True)
-    for module in ("registry", "hub", "canonical", "atomic_writing"):
+    for module in ("registry", "hub", "canonical", "atomic_writing", "_version"):
         shutil.copy(PACKAGE / f"{module}.py", site / "invariant_lpips")
     (site / "invariant_lpips" / "__init__.py").touch()
     source = registry.weights_path("lpips-alex-v0.1").parent
@@ -232,7 +232,7 @@ def test_unreachable_file_says_so_in_one_sentence(
     with pytest.raises(FileNotFoundError) as caught:
         registry.load_weights("tiny")
     message = str(caught.value)
-    assert "the Hub repository someone/something: 403 Forbidden)" in message
+    assert "the Hub repository someone/something failed (RuntimeError: 403 Forbidden))" in message
     assert "INVARIANT_LPIPS_WEIGHTS" in message
     assert "\n" not in message
 

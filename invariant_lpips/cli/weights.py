@@ -1,16 +1,16 @@
-"""`invariant-lpips weights list | path NAME | verify [NAME ...] | download NAME`: the registry, by hand."""
+"""`invariant-lpips weights list | path NAME | verify [NAME ...] | download NAME | push REPO`: the registry, by hand."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
+from pathlib import Path
 
 from invariant_lpips import hub, registry
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the four actions to ``parser``."""
+    """Add the five actions to ``parser``."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="every registered file: hash, where it is, licence, what it is")
     path = actions.add_parser("path", help="print the path of one verified file")
@@ -24,6 +24,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     download.add_argument("--revision", help="of the Hub repository")
     download.add_argument("--cache-dir", metavar="DIR", help="keep the file in DIR")
     download.add_argument("--force", action="store_true", help="fetch again what the cache holds")
+    push = actions.add_parser(
+        "push",
+        help="send all weights, cards and licences to a Hub repository in one commit, and set it as the source",
+    )
+    push.add_argument("repo", help="owner/name; made if it isn't there")
+    push.add_argument(
+        "--folder", type=Path, metavar="DIR", help="send DIR (default: the checkout's weights/)"
+    )
+    push.add_argument("--private", action="store_true", help="if the repository is made")
+    push.add_argument("--message", help="of the commit")
+    push.add_argument("--mirror", action="store_true", help="leave HUB_REPO and HUB_REVISION as they are")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
             return _list()
         if args.action == "verify":
             return _verify(args.names or list(registry.ENTRIES), named=bool(args.names))
+        if args.action == "push":
+            return _push(args)
         return _path(args.name) if args.action == "path" else _download(args)
     except (ValueError, OSError) as error:
         print(f"invariant-lpips weights: {error}", file=sys.stderr)
@@ -74,7 +87,32 @@ def _verify(names: list[str], named: bool) -> int:
 def _download(args: argparse.Namespace) -> int:
     access = hub.Access(revision=args.revision, cache_dir=args.cache_dir, force_download=args.force)
     path = registry.weights_path(args.name, access=access)
-    if hub.repository() is None and os.fspath(path.parent) != os.fspath(hub.cache_folder(access)):
-        print("not published on the Hub; the local copy is used", file=sys.stderr)
+    if hub.repository() is None and not (
+        args.revision or args.force or path.parent == hub.cache_folder(access)
+    ):
+        print(
+            f"{args.name} is not published on the Hub; {registry.kind_of_copy(path)} copy used.",
+            file=sys.stderr,
+        )
     print(path)
+    return 0
+
+
+def _push(args: argparse.Namespace) -> int:
+    from invariant_lpips.hub_publication import publish, record
+
+    module = Path(hub.__file__)
+    checkout = (module.parent.parent / "pyproject.toml").is_file()
+    if not args.mirror and not checkout:
+        raise ValueError(
+            "The source of the weights must be set in a checkout, but this is an installed package; run the "
+            "command in a checkout, or pass --mirror."
+        )
+    folder = args.folder or registry.weights_path("vgg16").parent
+    published = publish(args.repo, folder, private=args.private or None, message=args.message)
+    if args.mirror:
+        print(f"to use it: {hub.REPO_VARIABLE}={published}", file=sys.stderr)
+    else:
+        print(f"{record(published)} now names it; commit that file", file=sys.stderr)
+    print(published)
     return 0
