@@ -94,11 +94,22 @@ __all__ = [
 ]
 
 
+# Names of lpips that have no counterpart here.
+_NOT_PROVIDED = {
+    *("DSSIM", "FakeNet", "L2", "PerceptualLoss", "Trainer"),
+    *("print_network", "rgb2lab", "tensor2tensorlab", "tensorlab2tensor"),
+}
+
+
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         value = getattr(importlib.import_module(_PUBLIC[name]), name)
         globals()[name] = value
         return value
+    if name in _NOT_PROVIDED:
+        raise AttributeError(
+            f"invariant_lpips does not provide lpips' `{name}`: docs/dropin.md says what to use instead."
+        )
     raise AttributeError(f"module 'invariant_lpips' has no attribute {name!r}")
 
 

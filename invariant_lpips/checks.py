@@ -72,14 +72,18 @@ def check_image(x: object, name: str, *, grey: bool = False) -> Tensor:
         hint = "; add the batch dimension with x.unsqueeze(0)" if x.dim() == 3 else ""
         raise ValueError(f"Argument `{name}` must have shape (N, 3, H, W), but got {shape}{hint}.")
     if x.dtype not in DTYPES:
+        hint = "for uint8 pictures use x.float() / 127.5 - 1"
+        if x.is_complex():
+            hint = "take x.real or x.abs() of a complex tensor"
+        elif x.is_floating_point():
+            hint = "use x.float()"
         raise TypeError(
-            f"Argument `{name}` must be float32, float16, bfloat16 or float64 in [-1, 1], but got {x.dtype}; "
-            "for uint8 pictures use x.float() / 127.5 - 1."
+            f"Argument `{name}` must be float32, float16, bfloat16 or float64 in [-1, 1], but got {x.dtype}; {hint}."
         )
     if shape[1] != 3 and not (grey and shape[1] == 1):
         hint = ""
         if shape[1] == 1:
-            hint = "; grey pictures are repeated over three channels with repeat_grey=True"
+            hint = "; construct the metric with repeat_grey=True to repeat grey pictures over three channels"
         elif shape[3] == 3:
             hint = "; if the channels come last, use x.permute(0, 3, 1, 2)"
         raise ValueError(f"Argument `{name}` must have 3 channels, but got shape {shape}{hint}.")
@@ -92,8 +96,8 @@ def check_side(x: Tensor, name: str, minimum: int) -> None:
     """Raise ValueError when height or width is under `minimum` pixels."""
     if min(x.shape[-2:]) < minimum:
         raise ValueError(
-            f"Argument `{name}` must be at least {minimum} pixels high and wide for this network and head, "
-            f"but got {x.shape[-2]}x{x.shape[-1]}; enlarge the image or choose another head."
+            f"Argument `{name}` must be at least {minimum} pixels high and wide for this metric, "
+            f"but got {x.shape[-2]}x{x.shape[-1]}; enlarge the image."
         )
 
 
@@ -136,7 +140,10 @@ def check_values(x: Tensor, name: str, *, normalize: bool) -> None:
     low, high = extremes
     expected = "[0, 1] (normalize=True)" if normalize else "[-1, 1] (normalize=False)"
     if not (abs(low) < float("inf") and abs(high) < float("inf")):
-        raise ValueError(f"Argument `{name}` must hold finite values in {expected}, but got NaN or infinity.")
+        raise ValueError(
+            f"Argument `{name}` must hold finite values in {expected}, but got NaN or infinity; look for where they "
+            "arise, or replace them with torch.nan_to_num."
+        )
     bottom = 0.0 if normalize else -1.0
     outside = max(bottom - low, high - 1.0) / (1.0 - bottom)
     if outside > RANGE_TOLERANCE:

@@ -7,6 +7,7 @@ import inspect
 import io
 import pickle
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -340,3 +341,10 @@ def test_description_follows_the_weights(photo):
         metric.net.slice1[0].bias[0] += 1
     assert "trunk=own parameters [" in metric.describe()
     assert "trunk=own parameters [" in LPIPS(pnet_rand=True).describe()
+
+
+def test_names_without_a_counterpart_say_so():
+    for name in ("L2", "DSSIM", "Trainer", "rgb2lab", "tensor2tensorlab", "print_network", "PerceptualLoss"):
+        with pytest.raises(AttributeError, match=rf"does not provide lpips' `{name}`: docs/dropin\.md says"):
+            getattr(invariant_lpips, name)
+        assert f"`{name}" in (Path(__file__).resolve().parent.parent / "docs" / "dropin.md").read_text()

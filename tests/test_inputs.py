@@ -54,25 +54,30 @@ REFUSED = {
         ValueError,
         "if the channels come last, use x.permute(0, 3, 1, 2)",
     ),
-    "grey": (GOOD[:, :1], ValueError, "repeated over three channels with repeat_grey=True"),
+    "grey": (GOOD[:, :1], ValueError, "construct the metric with repeat_grey=True to repeat"),
     "alpha": (torch.zeros(1, 4, 32, 32), ValueError, "must have 3 channels, but got shape (1, 4, 32, 32)."),
     "no channels": (torch.zeros(1, 0, 32, 32), ValueError, "must have 3 channels"),
     "no images": (torch.zeros(0, 3, 32, 32), ValueError, "at least one image, but got shape (0, 3, 32, 32)"),
     "no rows": (
         torch.zeros(1, 3, 0, 32),
         ValueError,
-        "pixels high and wide for this network and head, but got 0x32",
+        "pixels high and wide for this metric, but got 0x32",
     ),
     "no columns": (torch.zeros(1, 3, 32, 0), ValueError, "but got 32x0"),
     "too small": (
         torch.zeros(1, 3, 32, 8),
         ValueError,
-        "but got 32x8; enlarge the image or choose another head",
+        "but got 32x8; enlarge the image.",
     ),
     "uint8": (
         (GOOD * 100).byte(),
         TypeError,
         "got torch.uint8; for uint8 pictures use x.float() / 127.5 - 1",
+    ),
+    "complex": (
+        GOOD.to(torch.complex64),
+        TypeError,
+        "got torch.complex64; take x.real or x.abs() of a complex",
     ),
     "int64": (
         GOOD.long(),
@@ -80,8 +85,7 @@ REFUSED = {
         "float32, float16, bfloat16 or float64 in [-1, 1], but got torch.int64",
     ),
     "bool": (GOOD > 0, TypeError, "but got torch.bool"),
-    "complex": (GOOD.to(torch.complex64), TypeError, "but got torch.complex64"),
-    "float8": (GOOD.to(torch.float8_e4m3fn), TypeError, "but got torch.float8_e4m3fn"),
+    "float8": (GOOD.to(torch.float8_e4m3fn), TypeError, "but got torch.float8_e4m3fn; use x.float()"),
     "sparse": (GOOD.to_sparse(), TypeError, "dense tensor, but got torch.sparse_coo; call .to_dense() on it"),
     "nested": (
         torch.nested.nested_tensor([GOOD[0], GOOD[0]], layout=torch.jagged),
@@ -92,10 +96,14 @@ REFUSED = {
     "nan": (
         filled(float("nan")),
         ValueError,
-        "finite values in [-1, 1] (normalize=False), but got NaN or infinity",
+        "finite values in [-1, 1] (normalize=False), but got NaN or infinity; look for where they arise",
     ),
-    "infinity": (filled(float("inf")), ValueError, "but got NaN or infinity"),
-    "minus infinity": (filled(-float("inf")), ValueError, "but got NaN or infinity"),
+    "infinity": (filled(float("inf")), ValueError, "but got NaN or infinity; look for where they arise"),
+    "minus infinity": (
+        filled(-float("inf")),
+        ValueError,
+        "but got NaN or infinity; look for where they arise",
+    ),
     "8 bit": (
         (GOOD + 1) * 127.5,
         ValueError,

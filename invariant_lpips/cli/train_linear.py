@@ -189,7 +189,9 @@ def write_head(
     name = ARCHITECTURES[args.net].name
     path = args.out / f"{name}-{head}.safetensors"
     trunk = weights_hash(name)
-    sha256 = card.write_weights(path, weight, head=head, trunk=trunk, threshold=threshold)
+    sha256 = card.write_weights(
+        path, weight, head=head, trunk=trunk, threshold=threshold, pooling=args.pooling
+    )
     versions = provenance()["versions"]
     facts = {
         "head": head,

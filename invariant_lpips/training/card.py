@@ -31,13 +31,22 @@ TERMS = {
 
 
 def write_weights(
-    path: Path, weight: NDArray[np.float64], *, head: str, trunk: str, threshold: Threshold | None
+    path: Path,
+    weight: NDArray[np.float64],
+    *,
+    head: str,
+    trunk: str,
+    threshold: Threshold | None,
+    pooling: str = "max",
 ) -> str:
     """Write linear weights (K,) as float32 safetensors with metadata; returns the file's sha256.
 
-    The metadata holds strings only: the head, the trunk's hash, and the calibration of `jnd` as JSON.
+    The metadata holds strings only: the head, the trunk's hash, the calibration of `jnd` as JSON, and the pooling
+    that both were fitted with unless it is `max`.
     """
     metadata = {"head": head, "trunk": trunk}
+    if pooling != "max":
+        metadata["pooling"] = pooling
     if threshold is not None:
         metadata["jnd"] = json.dumps(
             {key: round(value, 6) for key, value in dataclasses.asdict(threshold).items()}
