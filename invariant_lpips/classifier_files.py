@@ -128,7 +128,7 @@ def _config_inside(file: Path) -> object:
         try:
             header = json.loads(stream.read(length))
             return json.loads(header["__metadata__"]["config"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
 
 
