@@ -90,6 +90,12 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     group.add_argument("--full", action="store_true", help="every shift, degree and scale of the paper")
     group.add_argument("--cross", action="store_true", help="shift along one axis at a time only")
     group.add_argument("--shifts-only", action="store_true", help="no rotations and scales")
+    group.add_argument(
+        "--comb-pictures",
+        type=int,
+        default=4,
+        help="pictures moved round the circle for the comb of each head (default 4; 0: none)",
+    )
     group = parser.add_argument_group("embeddings and overhead")
     group.add_argument("--photographs", type=Path, help="folder; default: scikit-image's")
     group.add_argument("--count", type=int, default=6, help="photographs for real shifts (default 6)")
@@ -153,6 +159,19 @@ def classifiers(args: argparse.Namespace) -> dict[str, Any]:
         x_label="window moved right by dx [px]",
         y_label="accuracy [%]",
     )
+    if args.comb_pictures:
+        few = images.spread(args.comb_pictures)
+        result["combs"] = classifier_bench.combs(
+            models, few, args.shifts, device=args.device, wrap=bars(args)
+        )
+        figures.draw_comb(
+            args.out / "translation-heads-comb.png",
+            {head: entry["drift"] for head, entry in result["combs"].items()},
+            {head: entry["spectrum"] for head, entry in result["combs"].items()},
+            title=f"What a circular shift takes from a prediction, by head ({len(few)} pictures)",
+            y_label="probability gone to other classes\n(0: same prediction)",
+            floor=1e-5,
+        )
     return result
 
 
@@ -201,6 +220,8 @@ def draw_embeddings(out: Path, result: dict[str, Any]) -> None:
             out / "translation-comb.png",
             {label: entry["mean_residual"] for label, entry in result["comb"].items()},
             {label: entry["spectrum"] for label, entry in result["comb"].items()},
+            title="A moved picture should be at distance 0: pooling leaves a comb, polyphase pooling doesn't",
+            y_label="distance to the unmoved picture,\nas a share of noise of sigma 8/255",
         )
     if "real" in result:
         shares = {name: entry["share"] for name, entry in result["real"].items() if "share" in entry}

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from invariant_lpips import InvariantLPIPS, Trunk
+from invariant_lpips.circular import CircularConv2d, in_pieces
 from invariant_lpips.pooling import (
     BlurPool2d,
     PolyphasePool2d,
@@ -39,6 +40,27 @@ def test_dense_max():
             assert torch.equal(wrapped[..., i, j], window.amax(0))
             window = torch.stack([x[..., min(a, 3), min(b, 4)] for a in (i, i + 1) for b in (j, j + 1)])
             assert torch.equal(repeated[..., i, j], window.amax(0))
+
+
+def test_circular_convolution_is_torchs_and_keeps_the_order_in_memory():
+    own = CircularConv2d(3, 4, 5, stride=2, padding=2)
+    theirs = torch.nn.Conv2d(3, 4, 5, 2, 2, padding_mode="circular")
+    own.load_state_dict(theirs.state_dict())
+    x = maps(2, 3, 9, 6)
+    torch.testing.assert_close(own(x), theirs(x))
+    assert own(x.contiguous(memory_format=torch.channels_last)).is_contiguous(
+        memory_format=torch.channels_last
+    )
+    with pytest.raises(ValueError, match="at least 2x2 to be wrapped"):
+        own(maps(1, 3, 1, 6))
+
+
+def test_large_batches_run_in_pieces(monkeypatch):
+    x = maps(5, 2, 4, 4)
+    monkeypatch.setattr("invariant_lpips.circular.REUSED_BLOCK", 4 * x[0].nbytes)
+    sizes = []
+    assert torch.equal(in_pieces(lambda piece: sizes.append(len(piece)) or 2 * piece, x), 2 * x)
+    assert sizes == [2, 2, 1]
 
 
 @pytest.mark.parametrize("padding", ["zeros", "circular"])

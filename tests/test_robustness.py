@@ -226,11 +226,17 @@ def test_benchmark_writes_results_and_figures(tmp_path, capsys):
         "--quiet",
         "--cross",
     ]
-    assert script.main([*arguments, "--shifts-only"]) == 0
+    assert script.main([*arguments, "--shifts-only", "--comb-pictures", "1", "--shifts", "8"]) == 0
     result = json.loads((tmp_path / "out" / "translation-classifiers.json").read_text())
     assert result["heads"]["flatten"]["trainable_parameters"] == 10 * 512 + 10
+    assert result["combs"]["multi-gap"]["drift"][0] == 0
+    assert max(result["combs"]["flatten"]["drift"]) > 0
     assert {"command", "versions", "machine"} <= set(result)
-    for figure in ("translation-accuracy-map.png", "translation-accuracy-dx.png"):
+    for figure in (
+        "translation-accuracy-map.png",
+        "translation-accuracy-dx.png",
+        "translation-heads-comb.png",
+    ):
         assert (tmp_path / "out" / figure).stat().st_size > 5000
     assert script.main(["classifiers", "--data", "nowhere", "--classifier", "nothing"]) == 1
     assert "nothing" in capsys.readouterr().err

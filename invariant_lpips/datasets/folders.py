@@ -81,6 +81,16 @@ class LabelledImages:
                 chosen.append(index)
         return self.select(chosen)
 
+    def spread(self, count: int) -> LabelledImages:
+        """At most `count` pictures, evenly spaced in their order, so that they come from different classes.
+
+        Example:
+            >>> LabelledImages(Path("r"), ("a/1.png", "a/2.png", "b/1.png", "b/2.png"), (0, 0, 1, 1)).spread(2).paths
+            ('a/1.png', 'b/1.png')
+        """
+        count = min(count, len(self))
+        return self.select([index * len(self) // count for index in range(count)])
+
     def fingerprint(self) -> str:
         """16 hex digits that change when a file is added, removed, renamed, resized or rewritten."""
         digest = hashlib.sha256()

@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from invariant_lpips.classifier import HEADS, GAPClassifier, count_parameters
 from invariant_lpips.datasets import digits, folders
-from invariant_lpips.datasets.folders import LabelledImages
-from invariant_lpips.evaluation.robustness import Move, answers, interval_of_loss, protocol, summary
+from invariant_lpips.datasets.folders import LabelledImages, load_picture
+from invariant_lpips.displacement import circular_shift
+from invariant_lpips.evaluation.invariance import comb_spectrum
+from invariant_lpips.evaluation.robustness import Move, answers, by_trunk, interval_of_loss, protocol, summary
 
-__all__ = ["by_head", "digits_by_canvas", "judge", "load_classifiers"]
+__all__ = ["by_head", "combs", "digits_by_canvas", "judge", "load_classifiers"]
 
 Wrap = Callable[[Iterable[Any], str], Iterable[Any]]
 
@@ -71,6 +75,55 @@ def judge(
         together[head]["trainable_parameters"] = count_parameters(model.linear)
         together[head]["all_parameters"] = count_parameters(model)
     return {"pictures": len(images), "moves": len(moves), "heads": together, "classifiers": each}
+
+
+def combs(
+    models: Mapping[str, GAPClassifier],
+    images: LabelledImages,
+    shifts: int = 64,
+    *,
+    device: str = "cpu",
+    batch_size: int = 8,
+    wrap: Wrap = lambda steps, what: steps,
+) -> dict[str, Any]:
+    """How far each head's prediction drifts when a picture goes round the circle, and the drift's spectrum.
+
+    Circular shifts bring nothing new into the picture, so whatever drifts is the network's doing. The drift is
+    the share of the predicted probability that has gone to other classes: half the sum of absolute differences
+    of the softmax, 0 (same prediction) to 1.
+
+    Args:
+        models: name -> classifier; those of one head (seeds) are averaged.
+        images: pictures to move.
+        shifts: 0 .. shifts - 1 pixels along dx.
+
+    Returns:
+        Head -> mean drift at each shift, and its :func:`comb_spectrum`.
+    """
+    lines: dict[str, list[torch.Tensor]] = {}
+    for group in by_trunk(models).values():
+        trunk = next(iter(group.values()))
+        for model in group.values():
+            model.to(device).eval()
+        for index in wrap(range(len(images)), "circular shifts"):
+            picture = load_picture(images.file(index), trunk.image_size)[None].to(device)
+            predicted: dict[str, list[torch.Tensor]] = {name: [] for name in group}
+            with torch.inference_mode():
+                for first in range(0, shifts, batch_size):
+                    moves = range(first, min(first + batch_size, shifts))
+                    readouts = trunk.readouts(torch.cat([circular_shift(picture, dx, 0) for dx in moves]))
+                    for name, model in group.items():
+                        logits = model.linear(model.select(*readouts))
+                        predicted[name].append(logits.double().softmax(1).cpu())
+            for name, model in group.items():
+                probabilities = torch.cat(predicted[name])
+                gone = (probabilities - probabilities[0]).abs().sum(1) / 2
+                lines.setdefault(model.head_name, []).append(gone)
+    drift = {head: torch.stack(each).mean(0) for head, each in lines.items()}
+    return {
+        head: {"drift": line.tolist(), "spectrum": comb_spectrum(line), "pictures": len(images)}
+        for head, line in drift.items()
+    }
 
 
 def by_head(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Answers = NDArray[np.int32]
 
-__all__ = ["Move", "answers", "interval_of_loss", "protocol", "relative_loss", "summary"]
+__all__ = ["Move", "answers", "by_trunk", "interval_of_loss", "protocol", "relative_loss", "summary"]
 
 #: Seconds between two writes of the answers.
 SAVE_SECONDS = 30.0
@@ -117,15 +117,19 @@ def answers(
     """
     import numpy as np
 
-    groups: dict[str, list[str]] = {}
-    for name, model in models.items():
-        groups.setdefault(_trunk_key(model), []).append(name)
     columns: dict[str, Answers] = {}
-    for key, names in groups.items():
-        part = {name: models[name] for name in names}
+    for key, part in by_trunk(models).items():
         table = _shared_answers(part, key, images, moves, Path(store), torch.device(device), batch_size, wrap)
-        columns |= {name: table[:, :, i] for i, name in enumerate(names)}
+        columns |= {name: table[:, :, i] for i, name in enumerate(part)}
     return np.stack([columns[name] for name in models], axis=2)
+
+
+def by_trunk(models: Mapping[str, GAPClassifier]) -> dict[str, dict[str, GAPClassifier]]:
+    """The models that can be judged from one forward: same trunk, pooling, padding and image size."""
+    groups: dict[str, dict[str, GAPClassifier]] = {}
+    for name, model in models.items():
+        groups.setdefault(_trunk_key(model), {})[name] = model
+    return groups
 
 
 def relative_loss(correct: NDArray[np.bool_], still: int = 0) -> NDArray[np.float64]:

@@ -105,13 +105,17 @@ def draw_comb(
     path: Path,
     residuals: Mapping[str, Sequence[float]],
     spectra: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    title: str,
+    y_label: str,
     floor: float = 1e-9,
 ) -> Path:
-    """The comb of pooling, before and after: residual along dx above, its spectrum by period below.
+    """The comb of pooling: residual along dx above, its spectrum by period below.
 
     Args:
         residuals: name -> residual at shifts 0, 1, 2 ... px.
         spectra: name -> (period in pixels, amplitude).
+        title, y_label: of the residual.
         floor: amplitudes below it are drawn at it: they are rounding.
     """
     figure = new_figure(8.5, 7)
@@ -123,10 +127,8 @@ def draw_comb(
         above.axvline(at, color="#bbbbbb", linewidth=0.8, zorder=0)
     above.set_xlim(0, length)
     above.set_xlabel("picture moved right by dx [px], wrapping around (grey lines: every 32 px)")
-    above.set_ylabel("distance to the unmoved picture,\nas a share of noise of sigma 8/255")
-    above.set_title(
-        "A moved picture should be at distance 0: pooling leaves a comb, polyphase pooling doesn't"
-    )
+    above.set_ylabel(y_label)
+    above.set_title(title)
     above.legend(frameon=False, fontsize=9)
     width = 0.8 / len(spectra)
     periods = [period for period, _ in next(iter(spectra.values()))]

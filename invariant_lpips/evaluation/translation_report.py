@@ -51,6 +51,17 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([first, rule.replace(" ", ""), *rest])
 
 
+#: Periods of the comb: the strides of VGG's pools.
+TEETH = (32.0, 16.0, 8.0, 4.0, 2.0)
+TEETH_NAMES = [f"{period:.0f} px" for period in TEETH]
+
+
+def teeth(spectrum: Sequence[Sequence[float]]) -> list[str]:
+    """The comb's amplitudes at the strides of the pools; "-" for a period that the spectrum lacks."""
+    amplitudes = {line[0]: line[1] for line in spectrum}
+    return [f"{amplitudes[period]:.1e}" if period in amplitudes else "-" for period in TEETH]
+
+
 def classifiers(result: Mapping[str, Any]) -> str:
     """Accuracy, loss and parameters of each head."""
     rows = []
@@ -68,10 +79,24 @@ def classifiers(result: Mapping[str, Any]) -> str:
     head_row = ["head", "trained parameters", "accuracy at rest [%]", "mean relative loss, shifts (95 %)"]
     head_row += ["consistency, shifts", "loss, rotations", "loss, scales"]
     seeds = len(next(iter(result["heads"].values()))["classifiers"])
-    return (
+    text = (
         f"### Heads on photographs\n\n{result['pictures']} test pictures, {result['moves']} moves, mean over {seeds} "
         f"seed(s) ± their standard deviation; intervals are over pictures.\n\n{table(head_row, rows)}"
     )
+    if "combs" in result:
+        rows = []
+        for head, entry in result["combs"].items():
+            line = entry["drift"][1:]
+            rows.append(
+                [f"`{head}`", f"{sum(line) / len(line):.3f}", f"{max(line):.3f}", *teeth(entry["spectrum"])]
+            )
+        pictures = next(iter(result["combs"].values()))["pictures"]
+        text += (
+            f"\n\nProbability that goes to other classes under circular shifts of 1 to {len(line)} px "
+            f"({pictures} pictures); the last columns are the amplitudes by period:\n\n"
+            + table(["head", "mean", "largest", *TEETH_NAMES], rows)
+        )
+    return text
 
 
 def digits(result: Mapping[str, Any]) -> str:
@@ -115,12 +140,15 @@ def embeddings(result: Mapping[str, Any]) -> str:
         rows = []
         for label, entry in result["comb"].items():
             line = entry["mean_residual"][1:]
-            amplitudes = dict(entry["spectrum"])
-            teeth = [
-                f"{amplitudes[period]:.1e}" for period in (32.0, 16.0, 8.0, 4.0, 2.0) if period in amplitudes
-            ]
-            rows.append([label, f"{sum(line) / len(line):.1e}", f"{entry['max_residual']:.1e}", *teeth])
-        head_row = ["pooling, padding", "mean", "max", "32 px", "16 px", "8 px", "4 px", "2 px"]
+            rows.append(
+                [
+                    label,
+                    f"{sum(line) / len(line):.1e}",
+                    f"{entry['max_residual']:.1e}",
+                    *teeth(entry["spectrum"]),
+                ]
+            )
+        head_row = ["pooling, padding", "mean", "max", *TEETH_NAMES]
         parts += [
             f"Circular shifts of 1 to {settings['shifts'] - 1} px along one axis, GAP head, "
             f"{settings['comb_photographs']} photograph(s); the last columns are the comb's amplitudes by period:",
