@@ -159,6 +159,14 @@ def _build(config: dict[str, Any], state: dict[str, Tensor], source: Path) -> GA
     from invariant_lpips.classifier import GAPClassifier
 
     height, width = config["image_size"]
+    weight = state.get("linear.weight", torch.empty(0, 0))
+    # Before anything of that size is made: a last map has at least 256 channels and a cell for each 32 x 32 pixels.
+    needed = 256 * (height // 32) * (width // 32) if "flatten" in config["head"] else 0
+    if weight.dim() != 2 or weight.shape[0] != config["num_classes"] or weight.shape[1] < needed:
+        raise ValueError(
+            f"{source} must hold a linear layer of {config['num_classes']} classes for {height}x{width} images, but "
+            f"holds one of shape {tuple(weight.shape)}."
+        )
     model = GAPClassifier(
         config["head"],
         config["num_classes"],

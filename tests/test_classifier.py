@@ -191,3 +191,17 @@ def test_unfreezing_from_the_last_block():
     assert count_parameters(model, trainable=True) == count_parameters(model)
     with pytest.raises(ValueError, match="`blocks` must be 0 to 5"):
         model.unfreeze(6)
+
+
+@pytest.mark.parametrize(
+    ("head", "change"),
+    [("multi-gap", {"num_classes": 1_000_000}), ("flatten", {"image_size": [16384, 16384]})],
+)
+def test_a_config_cannot_ask_for_more_memory_than_its_tensors(head, change, tmp_path):
+    import json
+
+    GAPClassifier(head, num_classes=2, image_size=32).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "classes": [], **change}))
+    with pytest.raises(ValueError, match="must hold a linear layer of"):
+        GAPClassifier.from_pretrained(tmp_path)
