@@ -29,6 +29,13 @@ _PUBLIC = {
     "upsample": "invariant_lpips.functional",
     "read_image": "invariant_lpips.images",
     "write_image": "invariant_lpips.images",
+    "embed_file": "invariant_lpips.tiling",
+    "Index": "invariant_lpips.indexing",
+    "distance_matrix": "invariant_lpips.indexing",
+    "embed_folder": "invariant_lpips.indexing",
+    "near_duplicates": "invariant_lpips.indexing",
+    "nearest": "invariant_lpips.indexing",
+    "open_index": "invariant_lpips.indexing",
     "im2tensor": "invariant_lpips.lpips_compat.arrays",
     "load_image": "invariant_lpips.lpips_compat.arrays",
     "np2tensor": "invariant_lpips.lpips_compat.arrays",
@@ -48,6 +55,14 @@ _PUBLIC = {
 if TYPE_CHECKING:
     from invariant_lpips.functional import normalize_tensor, spatial_average, upsample
     from invariant_lpips.images import read_image, write_image
+    from invariant_lpips.indexing import (
+        Index,
+        distance_matrix,
+        embed_folder,
+        near_duplicates,
+        nearest,
+        open_index,
+    )
     from invariant_lpips.lpips_compat.array_distances import dssim, l2, psnr
     from invariant_lpips.lpips_compat.arrays import (
         im2tensor,
@@ -62,24 +77,32 @@ if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS, Reference
     from invariant_lpips.preprocess import ScalingLayer
     from invariant_lpips.stock import LPIPS, NetLinLayer
+    from invariant_lpips.tiling import embed_file
     from invariant_lpips.trunks import Trunk
 
 __all__ = [
     "LPIPS",
     "BCERankingLoss",
     "Dist2LogitLayer",
+    "Index",
     "InvariantLPIPS",
     "NetLinLayer",
     "Reference",
     "ScalingLayer",
     "Trunk",
     "__version__",
+    "distance_matrix",
     "dssim",
+    "embed_file",
+    "embed_folder",
     "im2tensor",
     "l2",
     "load_image",
+    "near_duplicates",
+    "nearest",
     "normalize_tensor",
     "np2tensor",
+    "open_index",
     "psnr",
     "read_image",
     "score_2afc_dataset",

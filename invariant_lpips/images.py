@@ -94,6 +94,16 @@ def tensor_from_samples(decoded: Decoded, *, alpha: Alpha, name: str) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(colour.transpose(2, 0, 1)))[None]
 
 
+def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """(1, 3, H, W) in [-1, 1] to `size` = (width, height): bicubic, antialiased, clamped to [-1, 1]."""
+    from torch.nn.functional import interpolate
+
+    width, height = size
+    if image.shape[-2:] == (height, width):
+        return image
+    return interpolate(image, size=(height, width), mode="bicubic", antialias=True).clamp(-1, 1)
+
+
 def write_image(image: Tensor, path: str | os.PathLike[str]) -> None:
     """Write a tensor (1, 3, H, W) or (3, H, W) in [-1, 1] as an 8-bit picture; its suffix names the format.
 

@@ -15,6 +15,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "invariant_lpips.cli.compare",
         "distance between pictures: two files, folders, or a csv of pairs",
     ),
+    "embed": ("invariant_lpips.cli.embed", "embeddings of a folder of pictures into an index file"),
+    "matrix": ("invariant_lpips.cli.matrix", "distances of all pairs of a folder or an index"),
+    "search": ("invariant_lpips.cli.search", "the pictures of an index nearest to given ones"),
+    "duplicates": ("invariant_lpips.cli.duplicates", "groups of near-duplicates in a folder or an index"),
     "bench": ("invariant_lpips.cli.bench", "agreement with people on rated databases, and other benchmarks"),
     "train": (
         "invariant_lpips.cli.train",

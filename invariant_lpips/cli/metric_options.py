@@ -17,7 +17,7 @@ DTYPES = ("float32", "float16", "bfloat16", "float64")
 
 
 def add_metric_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--metric`, `--net`, `--head` and the rest to a parser."""
+    """Add `--metric`, `--net`, `--head` and the rest to the parser of a command that compares pairs."""
     which = parser.add_argument_group("which metric")
     which.add_argument(
         "--metric",
@@ -26,35 +26,53 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
         help="lpips: the stock metric, its numbers",
     )
     which.add_argument("--net", help="trunk: vgg, alex or squeeze (default: vgg; of --metric lpips: alex)")
+    _add_head(which)
+    which.add_argument("-v", "--version", choices=("0.0", "0.1"), help="of --metric lpips (0.1)")
+
+    how = parser.add_argument_group("how it is measured")
+    _add_device(how)
+    _add_reading(how, batch="pairs of one size measured at once (1); for GPUs")
+    how.add_argument(
+        "--unequal-sizes",
+        action="store_true",
+        help="compare pictures of different sizes by their embeddings; needs --head gap",
+    )
+
+
+def add_embedding_options(parser: argparse.ArgumentParser, *, reading: bool = True) -> None:
+    """Add the options of a command that embeds pictures; without `reading` where an index says how to read."""
+    which = parser.add_argument_group("which metric")
+    which.add_argument("--net", help="trunk: vgg, alex or squeeze, or the folder of a backbone (vgg)")
+    _add_head(which)
+    how = parser.add_argument_group("how pictures are embedded")
+    _add_device(how)
+    if reading:
+        _add_reading(how, batch="pictures of one size embedded at once (1); for GPUs")
+    parser.set_defaults(metric="invariant", version=None, unequal_sizes=False)
+
+
+def _add_head(which: argparse._ArgumentGroup) -> None:
     which.add_argument("--head", help="gap, gap-spatial, spatial, ... (default: the package's default head)")
     which.add_argument("--weights", metavar="FILE", help="linear weights of your own, or `unit` for none")
     which.add_argument(
         "--pooling", choices=("max", "blur", "polyphase"), help="the trunk's downsampler (max)"
     )
-    which.add_argument("-v", "--version", choices=("0.0", "0.1"), help="of --metric lpips (0.1)")
 
-    how = parser.add_argument_group("how it is measured")
+
+def _add_device(how: argparse._ArgumentGroup) -> None:
     how.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")
     how.add_argument("--use_gpu", dest="device", action="store_const", const="cuda", help="as --device cuda")
     how.add_argument("--dtype", choices=DTYPES, default="float32", help="of the network (float32)")
-    how.add_argument(
-        "--batch-size",
-        type=int,
-        default=1,
-        metavar="N",
-        help="pairs of one size measured at once (1); for GPUs",
-    )
+
+
+def _add_reading(how: argparse._ArgumentGroup, *, batch: str) -> None:
+    how.add_argument("--batch-size", type=int, default=1, metavar="N", help=batch)
     how.add_argument(
         "--resize",
         type=_size,
         metavar="N|WxH",
         help="first bring every picture to N x N or W x H pixels (antialiased bicubic, whatever the aspect); "
         "by default pictures are compared as they are. Distances depend on the size",
-    )
-    how.add_argument(
-        "--unequal-sizes",
-        action="store_true",
-        help="compare pictures of different sizes by their embeddings; needs --head gap",
     )
     how.add_argument(
         "--alpha",
@@ -88,23 +106,9 @@ def build_metric(args: argparse.Namespace) -> Any:
 
 def picture_reader(args: argparse.Namespace) -> Callable[[Path], Tensor]:
     """From a path to a tensor (1, 3, H, W) in [-1, 1], as `--alpha`, `--max-pixels` and `--resize` say."""
-    from invariant_lpips.images import read_image
+    from invariant_lpips.indexing.sources import Reading
 
-    def read(path: Path) -> Tensor:
-        image = read_image(path, alpha=args.alpha, max_pixels=args.max_pixels)
-        return image if args.resize is None else resize(image, args.resize)
-
-    return read
-
-
-def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """(1, 3, H, W) to (1, 3, height, width): bicubic, antialiased, clamped to [-1, 1]."""
-    from torch.nn.functional import interpolate
-
-    width, height = size
-    if image.shape[-2:] == (height, width):
-        return image
-    return interpolate(image, size=(height, width), mode="bicubic", antialias=True).clamp(-1, 1)
+    return Reading(args.alpha, args.max_pixels, args.resize)
 
 
 def settings(args: argparse.Namespace, metric: Any) -> dict[str, Any]:

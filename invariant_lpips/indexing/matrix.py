@@ -1,0 +1,94 @@
+"""All distances between the pictures of an index, block by block."""
+
+from __future__ import annotations
+
+import csv
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invariant_lpips.atomic_writing import replacing
+from invariant_lpips.indexing.distances import exact_distances
+from invariant_lpips.indexing.index import Index
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SUFFIXES = (".csv", ".npz")
+
+
+def distance_matrix(index: Index, *, unit: float = 1.0) -> NDArray[np.float32]:
+    """Distances of all pairs of an index: (N, N) float32, symmetric, exactly 0 on the diagonal.
+
+    For matrices that don't fit into memory use :func:`write_matrix`.
+
+    Args:
+        index: from `embed_folder`, `open_index` or `Index.of_tensor`.
+        unit: what distances are divided by, such as `metric.jnd_fit["d0"]`.
+
+    Example:
+        >>> import torch
+        >>> distance_matrix(Index.of_tensor(torch.tensor([[0.0, 0.0], [3.0, 4.0]])))
+        array([[0., 5.],
+               [5., 0.]], dtype=float32)
+    """
+    import numpy as np
+
+    matrix = np.empty((len(index), len(index)), dtype=np.float32)
+    _fill(index, matrix, unit)
+    return matrix
+
+
+def write_matrix(index: Index, path: str | os.PathLike[str], *, unit: float = 1.0) -> None:
+    """Write the distances of all pairs to a .csv (names in the first row and column) or .npz file.
+
+    The matrix is built in a file beside `path` (4 N^2 bytes), so memory doesn't grow with it. An .npz holds
+    `distances` (N, N) float32 and `paths`. The file appears complete or not at all.
+
+    Raises:
+        ValueError: another suffix.
+    """
+    import numpy as np
+
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"a matrix must end in one of {', '.join(SUFFIXES)}, but got {path}")
+    with (
+        tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".matrix-") as folder,
+        replacing(path) as target,
+    ):
+        plain = Path(folder) / "distances.npy"
+        matrix: Any = np.lib.format.open_memmap(plain, mode="w+", dtype="<f4", shape=(len(index), len(index)))
+        _fill(index, matrix, unit)
+        matrix.flush()
+        if path.suffix.lower() == ".csv":
+            with target.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+                write_rows(index, matrix, file)
+            return
+        np.save(Path(folder) / "paths.npy", np.array(index.paths))
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+            archive.write(plain, "distances.npy")
+            archive.write(Path(folder) / "paths.npy", "paths.npy")
+
+
+def write_rows(index: Index, matrix: NDArray[np.float32], file: Any) -> None:
+    """The matrix as csv: a header of names, then a name and its distances (7 digits) in each row."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["", *index.paths])
+    for name, row in zip(index.paths, matrix, strict=True):
+        writer.writerow([name, *(f"{distance:.7g}" for distance in row.tolist())])
+
+
+def _fill(index: Index, matrix: NDArray[np.float32], unit: float) -> None:
+    step = index.block_rows
+    for start, block in index.blocks():
+        for other in range(start, len(index), step):
+            distances = exact_distances(block, index.rows(other, other + step))
+            if other == start:  # one half is taken from the other, so that no rounding tells them apart
+                distances = distances.triu(1) + distances.triu(1).mT
+            found = (distances / unit).numpy()
+            matrix[start : start + len(block), other : other + found.shape[1]] = found
+            matrix[other : other + found.shape[1], start : start + len(block)] = found.T
