@@ -143,7 +143,7 @@ def edited(folder, **changes):
         ({"pooling": "os.system"}, "`pooling` must be one of"),
         ({"net": "../vgg"}, "`net` must be one of"),
         ({"num_classes": True}, "'num_classes' must be int"),
-        ({"num_classes": 4, "classes": []}, "must hold a linear layer of shapes"),
+        ({"num_classes": 4, "classes": []}, "must hold a linear layer of 4 classes"),
         ({"image_size": [64]}, "two sides"),
         ({"classes": ["a"]}, "name all 3 classes"),
         ({"trunk": {"name": "vgg16", "hash": "0" * 12}}, "predictions would be wrong"),
