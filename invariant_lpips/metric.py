@@ -7,8 +7,7 @@ their weighted vectors. See :mod:`invariant_lpips.heads` for the arithmetic of e
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -19,10 +18,10 @@ from torch import Tensor, nn
 
 from invariant_lpips import checks as C
 from invariant_lpips.calibration import read_calibration
-from invariant_lpips.functional import without_autocast
 from invariant_lpips.heads import make_head
 from invariant_lpips.hub_folders import Publishable
 from invariant_lpips.preprocess import ImageInput, ScalingLayer
+from invariant_lpips.siamese import reduce_pair, summarise
 from invariant_lpips.trunks import ALIASES, ARCHITECTURES, Summary, Trunk, canonical_net
 
 
@@ -369,53 +368,52 @@ class InvariantLPIPS(nn.Module, Publishable):
 
     def _layers(self, x: Tensor, y: Tensor, size: tuple[int, int]) -> list[Tensor]:
         head = self.head
-        counts: list[int] = []
+        counts: dict[str, int] = {}
 
         def contrast(tap: str, sx: Summary, sy: Summary) -> Tensor:
-            counts.append(head.count(tap, sx))
+            counts[tap] = head.count(tap, sx)
             return head.layer(tap, sx, sy)
 
-        layers = self.net.reduce_pair(
+        layers = reduce_pair(
+            self.net,
             self.scaling_layer(x),
             self.scaling_layer(y),
             head.taps,
             lambda tap, f: head.summary(tap, f, size),
             contrast,
         )
-        return [layer / self._denominator(counts) for layer in layers]
+        return [layer / self._denominator(counts.values()) for layer in layers]
 
     def _maps(self, x: Tensor, y: Tensor, size: tuple[int, int]) -> list[Tensor]:
         head = self.head
-        counts: list[int] = []
+        counts: dict[str, int] = {}
 
         def contrast(tap: str, fx: Summary, fy: Summary) -> Tensor:
-            counts.append(head.count(tap, head.summary(tap, fx[0][:1], size)))
+            counts[tap] = head.count(tap, head.summary(tap, fx[0][:1], size))
             return head.heat(tap, fx[0], fy[0], size)
 
         scaled = self.scaling_layer(x), self.scaling_layer(y)
-        maps = self.net.reduce_pair(*scaled, head.taps, lambda tap, f: (f,), contrast)
-        return [layer / self._denominator(counts) for layer in maps]
+        maps = reduce_pair(self.net, *scaled, head.taps, lambda tap, f: (f,), contrast)
+        return [layer / self._denominator(counts.values()) for layer in maps]
 
     def _summaries(self, x: Tensor, normalize: bool | None) -> list[Summary]:
         image = self.images(
             x, self.scaling_layer.shift, normalize=self.normalize if normalize is None else normalize
         )
         size = (image.shape[-2], image.shape[-1])
-        device = image.device.type
-
-        def summary(tap: str, features: Tensor) -> Summary:
-            with without_autocast(device):
-                return self.head.summary(tap, features, size)
-
-        return self.net.reduce(self.scaling_layer(image), self.head.taps, summary)
+        scaled = self.scaling_layer(image)
+        return summarise(self.net, scaled, self.head.taps, lambda tap, f: self.head.summary(tap, f, size))
 
     def _vector(self, summaries: Sequence[Summary]) -> Tensor:
         head = self.head
         pairs = list(zip(head.taps, summaries, strict=True))
         vector = torch.cat([head.vector(tap, summary) for tap, summary in pairs], dim=1)
-        return vector / math.sqrt(self._denominator([head.count(tap, summary) for tap, summary in pairs]))
+        count = self._denominator([head.count(tap, summary) for tap, summary in pairs])
+        # Not math.sqrt, which would fix the size in an exported graph.
+        mean: Tensor = vector / count**0.5
+        return mean
 
-    def _denominator(self, counts: Sequence[int]) -> int:
+    def _denominator(self, counts: Iterable[int]) -> int:
         return sum(counts) if self.head.euclidean else 1
 
     def _against_reference(

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from invariant_lpips import functional as ILF
 from invariant_lpips.preprocess import ImageInput, ScalingLayer
+from invariant_lpips.siamese import reduce_pair
 from invariant_lpips.trunks import ARCHITECTURES, Trunk, canonical_net
 
 logger = logging.getLogger(__name__)
@@ -154,7 +155,8 @@ class LPIPS(nn.Module):
         # A max pool sends its gradient to the largest of neighbours that may differ in the last bit only. To send
         # it where lpips does, the convolutions have to round as lpips' do.
         graph = torch.is_grad_enabled() and any(p.requires_grad for p in (x, y, *self.net.parameters()))
-        layers = self.net.reduce_pair(
+        layers = reduce_pair(
+            self.net,
             x,
             y,
             taps,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips.circular import convolution
-from invariant_lpips.functional import without_autocast
+from invariant_lpips.frozen_layers import run_frozen
 from invariant_lpips.pooling import PADDINGS, make_pool
 
 T = TypeVar("T")
@@ -24,6 +24,12 @@ Padding = Literal["zeros", "circular"]
 
 #: What is kept of one activation: tensors whose first dimension is the batch.
 Summary = tuple[Tensor, ...]
+
+#: Bytes up to which the largest map of a batch may grow before the batch goes in parts. On a CPU, glibc's allocator
+#: keeps blocks up to 32 MiB for the next map; larger ones are mapped anew in every layer, at the price of their page
+#: faults. Elsewhere parts of this size keep every unit busy.
+LARGEST_MAP_CPU = 2**25
+LARGEST_MAP = 2**29
 
 
 class Tap(NamedTuple):
@@ -237,9 +243,10 @@ class Trunk(nn.Module):
         results: list[T] = []
         if x.device.type == "cpu" and not keep_order:
             x = _channels_last(x)
+        tuned = self.tuned
         for group in self.children():
             for name, layer in group.named_children():
-                x = layer(x)
+                x = layer(x) if tuned else run_frozen(layer, x)
                 index = int(name)
                 if index in at:
                     results.append(reducer(at[index], x))
@@ -247,70 +254,16 @@ class Trunk(nn.Module):
                     return results
         return results
 
-    def reduce_pair(
-        self,
-        x: Tensor,
-        y: Tensor,
-        taps: Sequence[str],
-        summary: Callable[[str, Tensor], Summary],
-        contrast: Callable[[str, Summary, Summary], Tensor],
-        *,
-        apart: bool = False,
-    ) -> list[Tensor]:
-        """Run the stack on two batches and apply `contrast` to their summaries at each tap.
+    @property
+    def tuned(self) -> bool:
+        """A parameter is trainable."""
+        return any(parameter.requires_grad for parameter in self.parameters())
 
-        Both go through in one pass, unless `apart` is set or exactly one of them needs a gradient: then the
-        other runs first, without a graph. Summaries and contrasts are computed outside autocast, in full
-        precision. Where the two images are equal the contrast is exactly 0: what rounding may leave between
-        two runs of one picture is taken off its value and not off its derivatives.
-
-        Args:
-            x, y: (N, 3, H, W) and (M, 3, H, W), scaled; N = M, or one of them 1.
-            taps: names in the order of the network.
-            summary: what to keep of (tap, activation): tensors whose first dimension is the batch.
-            contrast: what to return for (tap, summary of x, summary of y), batch first.
-            apart: run the batches one after the other and leave their order in memory, so that every kernel is
-                called as by a caller who runs the trunk on each, and rounds alike.
-
-        Returns:
-            One contrast for each tap.
-        """
-        device = x.device.type
-        # The cheapest of many ways to ask: comparing first and counting after takes four times as long.
-        equal = (x.detach() - y.detach()).abs().flatten(1).amax(1) == 0
-
-        def summarise(tap: str, features: Tensor) -> Summary:
-            with without_autocast(device):
-                return summary(tap, features)
-
-        def compare(tap: str, sx: Summary, sy: Summary) -> Tensor:
-            with without_autocast(device):
-                result = contrast(tap, sx, sy)
-            remainder = result.detach().masked_fill(~equal.view(-1, *[1] * (result.dim() - 1)), 0)
-            return result - remainder
-
-        tuned = any(p.requires_grad for p in self.parameters())
-        one_sided = torch.is_grad_enabled() and x.requires_grad != y.requires_grad and not tuned
-        # CPU kernels for float64 round by where a picture lies in memory, so that two equal pictures in one
-        # batch may differ in the last bit; in two batches they lie alike.
-        if not (apart or one_sided or (device == "cpu" and x.dtype == torch.float64)):
-            n = x.shape[0]
-
-            def split(tap: str, features: Tensor) -> Tensor:
-                kept = summarise(tap, features)
-                return compare(tap, tuple(part[:n] for part in kept), tuple(part[n:] for part in kept))
-
-            return self.reduce(torch.cat([x, y]), taps, split)
-        y_first = x.requires_grad or not y.requires_grad
-        first, second = (y, x) if y_first else (x, y)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not one_sided):
-            held = dict(zip(taps, self.reduce(first, taps, summarise, keep_order=apart), strict=True))
-
-        def against_held(tap: str, features: Tensor) -> Tensor:
-            kept = summarise(tap, features)
-            return compare(tap, kept, held[tap]) if y_first else compare(tap, held[tap], kept)
-
-        return self.reduce(second, taps, against_held, keep_order=apart)
+    def images_at_once(self, x: Tensor) -> int:
+        """How many images of x (N, 3, H, W) to run together, at least 1."""
+        densest = max(tap.channels / tap.stride**2 for tap in self.architecture.taps.values())
+        limit = LARGEST_MAP_CPU if x.device.type == "cpu" else LARGEST_MAP
+        return max(1, int(limit / (densest * x.shape[-2] * x.shape[-1] * x.element_size())))
 
     def minimum_side(self, taps: Sequence[str]) -> int:
         """Smallest height and width, in pixels, for which every tap has at least one position."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from invariant_lpips.frozen_layers import captured
+
 
 def window_count(pixels: int, size: float) -> int:
     """Number of windows of `size` pixels along an axis of `pixels` pixels.
@@ -46,5 +48,15 @@ def window_matrix(cells: int, windows: int, like: Tensor) -> Tensor:
 
 
 def window_means(features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Means of (N, C, h, w) in windows given by their (P, h) and (Q, w) matrices: (N, C, P, Q)."""
-    return rows @ features @ columns.mT
+    """Means of (N, C, h, w) in windows given by their (P, h) and (Q, w) matrices: (N, C, P, Q).
+
+    The rows of a channels_last map are reduced where they lie; a product of matrices would copy it first.
+    """
+    n, channels, height, width = features.shape
+    # A captured graph may leave sizes open, on which the order in memory depends.
+    if captured() or not features.is_contiguous(memory_format=torch.channels_last):
+        return rows @ (features @ columns.mT)
+    lines = features.permute(0, 2, 3, 1).reshape(n, height, width * channels)
+    reduced = torch.bmm(rows.expand(n, -1, -1), lines).view(n * rows.shape[0], width, channels)
+    means = torch.bmm(columns.expand(reduced.shape[0], -1, -1), reduced)
+    return means.view(n, rows.shape[0], columns.shape[0], channels).permute(0, 3, 1, 2)
