@@ -218,7 +218,8 @@ class GAPClassifier(nn.Module, Publishable):
         Args:
             name_or_path: a registered name (`vgg16-final-gap`, `vgg16-multi-gap`), a folder that
                 :meth:`save_pretrained` wrote, a `.safetensors` file with its config inside, or a Hub
-                repository: "owner/name" or "owner/name@revision".
+                repository: "owner/name" or "owner/name@revision". The folder of a training run stands for its
+                `model`.
             revision: of the Hub repository: branch, tag or commit.
             access: further fields of :class:`invariant_lpips.hub.Access`: `token`, `local_files_only` ...
 
@@ -262,6 +263,9 @@ def trunk_from(net: object) -> TrunkWeights | None:
 
     This is how `InvariantLPIPS(net=...)` takes a backbone of the user's own.
 
+    Raises:
+        FileNotFoundError: a path (with a slash, or ending in .safetensors) where there is no classifier.
+
     Example:
         >>> trunk_from("vgg") is None
         True
@@ -273,6 +277,11 @@ def trunk_from(net: object) -> TrunkWeights | None:
 
     if isinstance(net, (str, PathLike)):
         if not is_classifier(net):
+            if isinstance(net, PathLike) or "/" in net or net.endswith(".safetensors"):
+                raise FileNotFoundError(
+                    f"Argument `net` must be a network's name, a classifier, or a path to one (a folder that "
+                    f"`save_pretrained` or `train backbone` wrote, or a .safetensors file), but {str(net)!r} is none."
+                )
             return None
         net = GAPClassifier.from_pretrained(net)
     if not isinstance(net, GAPClassifier):

@@ -91,7 +91,7 @@ def is_classifier(name_or_path: str | os.PathLike[str]) -> bool:
     name = os.fspath(name_or_path)
     if name in registry.ENTRIES:
         return _config_inside(registry.weights_path(name)) is not None
-    path = Path(name)
+    path = _of_run(Path(name))
     if path.is_dir():
         return (path / CONFIG_FILE).is_file()
     if path.suffix == ".safetensors" and path.is_file():
@@ -101,7 +101,8 @@ def is_classifier(name_or_path: str | os.PathLike[str]) -> bool:
 
 def load(name_or_path: str | os.PathLike[str], access: Access) -> GAPClassifier:
     """See :meth:`invariant_lpips.classifier.GAPClassifier.from_pretrained`."""
-    name, path = os.fspath(name_or_path), Path(name_or_path)
+    name = os.fspath(name_or_path)
+    path = _of_run(Path(name))
     if name in registry.ENTRIES:
         file = registry.weights_path(name, access=access)
         return _build(_checked(_config_inside(file), file), registry.load_weights(name, access=access), file)
@@ -112,11 +113,16 @@ def load(name_or_path: str | os.PathLike[str], access: Access) -> GAPClassifier:
             f"A classifier must be a registered name, a folder with {CONFIG_FILE} and {TENSORS_FILE}, a "
             f".safetensors file or a Hub repository 'owner/name', but {name!r} is none of these."
         )
-    folder = hub_folders.locate(name, access)
+    folder = hub_folders.locate(path if path.is_dir() else name, access)
     config, data = hub_folders.read(folder)
     config.pop("sha256", None)  # compared by now; a file with its config inside can't hold its own
     state = {key: value.float() for key, value in registry.parse(data, folder / TENSORS_FILE).items()}
     return _build(_checked(config, folder / CONFIG_FILE), state, folder / TENSORS_FILE)
+
+
+def _of_run(path: Path) -> Path:
+    """The classifier of a training run's folder; any other path as it is."""
+    return path / "model" if (path / "model" / CONFIG_FILE).is_file() else path
 
 
 def _config_inside(file: Path) -> object:

@@ -118,8 +118,11 @@ def test_a_tuned_trunk_is_saved_and_handed_to_the_metric(tmp_path):
 
 
 def test_trunk_from_tells_classifiers_from_networks(small, tmp_path):
-    for other in ("vgg", "alex", "vgg16", "no such thing", tmp_path, None, 3):
+    for other in ("vgg", "alex", "vgg16", "no such thing", None, 3):
         assert trunk_from(other) is None
+    for path in (tmp_path, str(tmp_path), "no/such.safetensors"):
+        with pytest.raises(FileNotFoundError, match="a path to one"):
+            trunk_from(path)
     frozen = trunk_from(small["multi-gap"])
     assert frozen is not None
     assert frozen.bundled

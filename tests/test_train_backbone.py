@@ -16,6 +16,7 @@ import torch
 from invariant_lpips.classifier import GAPClassifier
 from invariant_lpips.cli import train as command
 from invariant_lpips.datasets import folders
+from invariant_lpips.training import backbone_features
 from invariant_lpips.training.backbone import train
 from invariant_lpips.training.backbone_batches import PictureSource, epoch_order, groups_of
 from invariant_lpips.training.backbone_config import BackboneConfig
@@ -87,6 +88,8 @@ def test_frozen_run_learns_and_its_model_loads(tree, tmp_path):
     assert result["trainable_parameters"] == 512 * 3 + 3
     model = GAPClassifier.from_pretrained(tmp_path / "run" / "model")
     assert model.classes == ("fine stripes", "noise", "slope")
+    of_run = GAPClassifier.from_pretrained(tmp_path / "run")  # the run's own folder will do
+    assert torch.equal(of_run.linear.weight, model.linear.weight)
     picture = folders.load_picture(tree / "test" / "slope" / "0.png", (32, 32))
     assert model.classes[model(picture[None]).argmax()] == "slope"
     with (tmp_path / "run" / "log.csv").open() as stream:
@@ -165,6 +168,17 @@ def test_feature_cache_goes_on_after_a_kill(tree, tmp_path):
     with torch.inference_mode():
         direct = model.features(pictures)
     torch.testing.assert_close(kept.head_input(model, torch.arange(18)), direct, rtol=1e-4, atol=1e-5)
+
+
+def test_cache_file_of_another_process_is_not_replaced(tmp_path, monkeypatch):
+    """Two processes find no file at once; the later one's empty file must not hide the rows of the other."""
+    path = tmp_path / "means.npy"
+    first = backbone_features._open(path, (2, 3))
+    first[:] = 7
+    first.flush()
+    monkeypatch.setattr(Path, "is_file", lambda self: False)
+    assert (backbone_features._open(path, (2, 3)) == 7).all()
+    assert [each.name for each in tmp_path.iterdir()] == ["means.npy"]
 
 
 def test_cache_notices_a_changed_picture(tree, tmp_path):

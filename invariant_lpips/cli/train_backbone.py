@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import fields
@@ -22,6 +23,9 @@ examples:
   tuned trunk, four GPUs:
     accelerate launch --num_processes 4 -m invariant_lpips train backbone \\
       --data pictures --out runs/four --tune 5
+  two processes on CPUs, which `accelerate launch` does not start:
+    torchrun --nproc_per_node 2 -m invariant_lpips train backbone \\
+      --data pictures --out runs/two --tune 5 --device cpu
   the same run once more:
     invariant-lpips train backbone --config runs/gap/config.json --out runs/again
 """
@@ -85,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.threads:
         torch.set_num_threads(args.threads)
+    first = os.environ.get("RANK", "0") == "0"  # of the processes of `accelerate launch` or `torchrun`
     try:
         config = _config(args)
         result = train(
@@ -94,12 +99,13 @@ def run(args: argparse.Namespace) -> int:
             device=args.device,
             workers=args.workers,
             tensorboard=args.tensorboard,
-            wrap=_silent if args.quiet else _bar,
+            wrap=_bar if first and not args.quiet else _silent,
         )
     except (ValueError, OSError, ImportError) as error:
         print(f"invariant-lpips train backbone: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(result, indent=1))
+    if first:
+        print(json.dumps(result, indent=1))
     return 0
 
 

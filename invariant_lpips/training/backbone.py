@@ -38,7 +38,6 @@ from invariant_lpips.datasets.folders import LabelledImages
 from invariant_lpips.training import backbone_checkpoint as checkpoints
 from invariant_lpips.training import backbone_log as log
 from invariant_lpips.training.backbone_batches import (
-    Batch,
     FeatureSource,
     PictureSource,
     Source,
@@ -205,7 +204,7 @@ class _Run:
         self.model.eval()
         sums = torch.zeros(3, dtype=torch.float64, device=engine.device)
         indices = list(range(engine.rank, len(source), engine.processes))
-        batches: Iterable[Batch] = source.batches(groups_of(indices, 4 * self.config.batch_size), None)
+        batches = source.batches(groups_of(indices, 4 * self.config.batch_size), None)
         for inputs, labels in wrap(batches, part):
             logits = self.model(inputs[:, 0].to(engine.device)).float()
             labels = labels.to(engine.device)

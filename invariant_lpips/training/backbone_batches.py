@@ -6,7 +6,8 @@ run that was killed goes on with the very batches it would have seen, whatever t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -21,12 +22,26 @@ from invariant_lpips.training.backbone_features import CachedFeatures
 Batch = tuple[Tensor, Tensor]
 
 
+@dataclass(frozen=True)
+class Batches:
+    """Batches that are made while one goes through them; their number is known, so a bar can say how long."""
+
+    count: int
+    make: Callable[[], Iterator[Batch]]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.make()
+
+
 class Source(Protocol):
     """Where batches come from."""
 
     def __len__(self) -> int: ...
 
-    def batches(self, groups: Sequence[Sequence[int]], epoch: int | None) -> Iterator[Batch]:
+    def batches(self, groups: Sequence[Sequence[int]], epoch: int | None) -> Batches:
         """(inputs (B, V, ...), labels (B,)) for each group of indices; V views of each sample.
 
         `epoch` None asks for the samples as they are, one view each.
@@ -61,10 +76,13 @@ class FeatureSource:
     def __len__(self) -> int:
         return len(self._labels)
 
-    def batches(self, groups: Sequence[Sequence[int]], epoch: int | None) -> Iterator[Batch]:
-        for group in groups:
-            rows = torch.tensor(group)
-            yield self._features.head_input(self._model, rows).unsqueeze(1), self._labels[rows]
+    def batches(self, groups: Sequence[Sequence[int]], epoch: int | None) -> Batches:
+        def make() -> Iterator[Batch]:
+            for group in groups:
+                rows = torch.tensor(group)
+                yield self._features.head_input(self._model, rows).unsqueeze(1), self._labels[rows]
+
+        return Batches(len(groups), make)
 
 
 class PictureSource:
@@ -98,7 +116,7 @@ class PictureSource:
     def __len__(self) -> int:
         return len(self._dataset)
 
-    def batches(self, groups: Sequence[Sequence[int]], epoch: int | None) -> Iterator[Batch]:
+    def batches(self, groups: Sequence[Sequence[int]], epoch: int | None) -> Batches:
         sampler = [[(index, epoch) for index in group] for group in groups]
         loader = DataLoader(
             self._dataset,
@@ -106,7 +124,7 @@ class PictureSource:
             num_workers=self._workers,
             pin_memory=torch.cuda.is_available(),
         )
-        yield from loader
+        return Batches(len(groups), lambda: iter(loader))
 
 
 class _Pictures(Dataset[tuple[Tensor, int]]):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -117,8 +118,18 @@ def _open(path: Path, shape: tuple[int, int]) -> np.memmap[Any, np.dtype[np.floa
     import numpy as np
 
     if not path.is_file():
-        with replacing(path) as temporary:
+        temporary = path.with_name(f".{path.stem}-{secrets.token_hex(6)}.npy")
+        try:
             np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+            # Not over a file of another process that started at the same time and writes to it already.
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without hard links
+                temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     array: np.memmap[Any, np.dtype[np.float32]] = np.load(path, mmap_mode="r+")
     if array.shape != shape:
         raise ValueError(f"{path} must have shape {shape}, but has {array.shape}; remove its folder.")
