@@ -105,7 +105,7 @@ class WeightFiles(Target):
         return seeds.mended_length(damaged) if random_.random() < 0.5 else damaged
 
     def read(self, name: str, data: bytes) -> int:
-        from invariant_lpips.calibration import read_calibration
+        from invariant_lpips.calibration import read_calibration, read_pooling
         from invariant_lpips.classifier_files import is_classifier
         from invariant_lpips.registry import load_metadata, load_weights
 
@@ -114,7 +114,9 @@ class WeightFiles(Target):
         is_classifier(path)
         tensors = load_weights(path)
         assert all(bool(tensor.isfinite().all()) for tensor in tensors.values())
-        calibration = read_calibration(load_metadata(path), path)
+        metadata = load_metadata(path)
+        read_pooling(metadata, path)
+        calibration = read_calibration(metadata, path)
         assert calibration is None or calibration["d0"] > 0
         return 0
 

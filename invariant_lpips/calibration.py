@@ -6,6 +6,8 @@ import json
 import math
 from collections.abc import Mapping
 
+from invariant_lpips.pooling import POOLINGS
+
 #: D = a d^b, the just noticeable distance d0, its published interval, and its bootstrap over references.
 FIELDS = ("a", "b", "d0", "low", "high", "bootstrap_low", "bootstrap_high")
 
@@ -39,6 +41,22 @@ def read_calibration(metadata: Mapping[str, str], source: object) -> dict[str, f
             f"{source} must calibrate `jnd` with positive numbers {', '.join(FIELDS)}, but says {said[:80]!r}."
         ) from None
     return calibration
+
+
+def read_pooling(metadata: Mapping[str, str], source: object) -> str:
+    """The pooling that a weights file's calibration holds for.
+
+    Raises:
+        ValueError: there is none of that name.
+
+    Example:
+        >>> read_pooling({}, "x.safetensors")
+        'max'
+    """
+    said = metadata.get("pooling", "max")
+    if said not in POOLINGS:
+        raise ValueError(f"{source} must name a pooling among {', '.join(POOLINGS)}, but says {said[:80]!r}.")
+    return said
 
 
 def calibration_metadata(calibration: Mapping[str, float] | None, pooling: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from torch import Tensor
 from invariant_lpips import hub_folders, registry
 from invariant_lpips.canonical import safetensors_bytes
 from invariant_lpips.hub import Access
-from invariant_lpips.hub_folders import CONFIG_FILE, TENSORS_FILE
+from invariant_lpips.hub_folders import CONFIG_FILE, TENSORS_FILE, shown
 from invariant_lpips.trunks import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -142,19 +142,19 @@ def _checked(config: object, source: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ValueError(f"{source} must carry a classifier's config (a JSON object), but does not.")
     if config.get("format") != FORMAT:
-        raise ValueError(f'{source} must have "format": {FORMAT!r}, but has {config.get("format")!r}.')
+        raise ValueError(f'{source} must have "format": {FORMAT!r}, but has {shown(config.get("format"))}.')
     if wrong := sorted(_FIELDS.keys() ^ config.keys()):
         raise ValueError(
-            f"{source} must hold exactly {', '.join(_FIELDS)}; these are missing or foreign: {wrong}."
+            f"{source} must hold exactly {', '.join(_FIELDS)}; these are missing or foreign: {shown(wrong)}."
         )
     for field, kind in _FIELDS.items():
         if not isinstance(config[field], kind) or isinstance(config[field], bool):
-            raise ValueError(f"{source}: {field!r} must be {kind.__name__}, but is {config[field]!r}.")
+            raise ValueError(f"{source}: {field!r} must be {kind.__name__}, but is {shown(config[field])}.")
     if not 1 <= config["num_classes"] <= 1_000_000 or len(config["image_size"]) != 2:
         raise ValueError(f"{source}: num_classes must be 1 to 1,000,000 and image_size two sides in pixels.")
     if not all(isinstance(side, int) and 1 <= side <= 16384 for side in config["image_size"]):
         raise ValueError(
-            f"{source}: image_size must be two sides of 1 to 16384 px, but is {config['image_size']}."
+            f"{source}: image_size must be two sides of 1 to 16384 px, but is {shown(config['image_size'])}."
         )
     if config["classes"] and len(config["classes"]) != config["num_classes"]:
         raise ValueError(f"{source}: classes must be empty or name all {config['num_classes']} classes.")
@@ -187,13 +187,13 @@ def _build(config: dict[str, Any], state: dict[str, Tensor], source: Path) -> GA
     expected = {f"linear.{key}": tuple(value.shape) for key, value in model.linear.state_dict().items()}
     found = {key: tuple(value.shape) for key, value in linear.items()}
     if found != expected:
-        raise ValueError(f"{source} must hold a linear layer of shapes {expected}, but holds {found}.")
+        raise ValueError(f"{source} must hold a linear layer of shapes {expected}, but holds {shown(found)}.")
     if trunk:
         model.trunk.load_features(trunk)
     digest, _ = trunk_identity(model.net_name, model.trunk.features_state())
     if digest != config["trunk"].get("hash"):
         raise ValueError(
-            f"{source} belongs to trunk {config['trunk'].get('name')!r} [{config['trunk'].get('hash')}], but "
+            f"{source} belongs to trunk {shown(config['trunk'])}, but "
             f"the trunk found here is [{digest}]; its predictions would be wrong."
         )
     model.linear.load_state_dict({key.removeprefix("linear."): value for key, value in linear.items()})

@@ -120,22 +120,27 @@ def from_torchvision(file: str, access: Access) -> dict[str, Tensor]:
     """The ``features.*`` tensors of one of torchvision's published files, a key of :data:`TORCHVISION`.
 
     The file lies where torchvision itself keeps it, in torch's hub cache. Its sha256 is compared at every use
-    (torch does so only when downloading) and it is read with ``weights_only=True``: it cannot run code.
+    (torch does so only when downloading) and it is read by :mod:`invariant_lpips.torch_files`, without pickle.
     Raises OSError with the reason when it cannot be had.
     """
+    from invariant_lpips.torch_files import read_tensors
+
     sha256 = TORCHVISION[file]
     path = Path(torch.hub.get_dir()) / "checkpoints" / file
     try:
-        if access.force_download or not (path.is_file() and _sha256_of_file(path) == sha256):
+        data = path.read_bytes() if path.is_file() and not access.force_download else b""
+        if hashlib.sha256(data).hexdigest() != sha256:
             if access.offline:
                 raise OSError(f"offline, and {path} is not there or not torchvision's")
             path.parent.mkdir(parents=True, exist_ok=True)
             url = f"{TORCHVISION_FOLDER}/{file}"
             torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256, progress=sys.stderr.isatty())
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # urllib, torch and the unpickler each raise their own
+            data = path.read_bytes()
+            if hashlib.sha256(data).hexdigest() != sha256:
+                raise OSError(f"{path} was changed while it was read")
+        return read_tensors(data, "features.")
+    except Exception as error:  # urllib and torch each raise their own
         raise OSError(f"torchvision's {file}: {_first_line(error)}") from error
-    return {name: tensor.detach() for name, tensor in state.items() if name.startswith("features.")}
 
 
 def keep(data: bytes, file: str, access: Access) -> Path:
@@ -150,14 +155,6 @@ def keep(data: bytes, file: str, access: Access) -> Path:
             f"{path} could not be written ({error}); name another folder in {CACHE_VARIABLE}"
         ) from error
     return path
-
-
-def _sha256_of_file(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _first_line(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import reprlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,6 +28,21 @@ CARD_FILE = "README.md"
 
 _REPOSITORY = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
+_SHORT.maxlist = 12
+
+
+def shown(value: object) -> str:
+    """A config's value as a message shows it: on one line and of bounded length, whatever a stranger put there.
+
+    >>> shown("a" * 1000).count("a")
+    75
+    >>> shown(list("abc"))
+    "['a', 'b', 'c']"
+    """
+    return _SHORT.repr(value)
 
 
 def locate(name_or_path: str | os.PathLike[str], access: hub.Access) -> Path:
@@ -114,7 +130,7 @@ def read(folder: Path) -> tuple[dict[str, Any], bytes]:
     if "sha256" in config and config["sha256"] != found:
         raise ValueError(
             f"{folder / TENSORS_FILE} is not the file that {CONFIG_FILE} names (changed, truncated or swapped): "
-            f"expected sha256 {config['sha256']}, but found {found}; fetch or save the model anew."
+            f"expected sha256 {shown(config['sha256'])}, but found {found}; fetch or save the model anew."
         )
     return config, data
 

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from invariant_lpips import hub_folders, registry
-from invariant_lpips.calibration import calibration_metadata, read_calibration
+from invariant_lpips.calibration import calibration_metadata, read_calibration, read_pooling
 from invariant_lpips.canonical import safetensors_bytes
 from invariant_lpips.heads import HEADS
 from invariant_lpips.hub import Access
+from invariant_lpips.hub_folders import shown
 from invariant_lpips.pooling import PADDINGS, POOLINGS
 from invariant_lpips.trunks import ARCHITECTURES
 
@@ -121,31 +122,31 @@ def load(
     found = trunk_identity(metric)[1]
     if found != config["trunk"].get("hash"):
         raise ValueError(
-            f"{file} belongs to trunk {config['trunk'].get('name')!r} [{config['trunk'].get('hash')}], but the "
+            f"{file} belongs to trunk {shown(config['trunk'])}, but the "
             f"trunk found here is [{found}]; distances would be others."
         )
     metric.use_linear_weights({key: value for key, value in state.items() if key not in trunk}, str(path))
     metadata = registry.parse_metadata(data)
     metric.jnd_fit = read_calibration(metadata, path)
-    metric.fitted_pooling = metadata.get("pooling", "max")
+    metric.fitted_pooling = read_pooling(metadata, path)
     metric.weights = config["weights"] if config["weights"] != "own" else str(path)
     return metric
 
 
 def _check(config: dict[str, Any], file: Path) -> None:
     if config.get("format") != FORMAT:
-        raise ValueError(f'{file} must have "format": {FORMAT!r}, but has {config.get("format")!r}.')
+        raise ValueError(f'{file} must have "format": {FORMAT!r}, but has {shown(config.get("format"))}.')
     if wrong := sorted(_FIELDS.keys() ^ config.keys()):
         raise ValueError(
-            f"{file} must hold exactly {', '.join(_FIELDS)}; these are missing or foreign: {', '.join(wrong)}."
+            f"{file} must hold exactly {', '.join(_FIELDS)}; these are missing or foreign: {shown(wrong)}."
         )
     for field, kind in _FIELDS.items():
         if type(config[field]) is not kind:
-            raise ValueError(f"{file}: {field!r} must be {kind.__name__}, but is {config[field]!r}.")
+            raise ValueError(f"{file}: {field!r} must be {kind.__name__}, but is {shown(config[field])}.")
     for field, choices in _CHOICES.items():
         if config[field] not in choices:
             raise ValueError(
-                f"{file}: {field!r} must be one of {', '.join(choices)}, but is {config[field]!r}."
+                f"{file}: {field!r} must be one of {', '.join(choices)}, but is {shown(config[field])}."
             )
 
 

@@ -52,8 +52,8 @@ class _Refused(Exception):
     """Why the file is not a plain state dict; the message is the end of a sentence."""
 
 
-def read_tensors(data: bytes) -> dict[str, Tensor]:
-    """The tensors of a state dict, from the bytes of a `.pth` file.
+def read_tensors(data: bytes, prefix: str = "") -> dict[str, Tensor]:
+    """The tensors of a state dict whose names begin with `prefix`, from the bytes of a `.pth` file.
 
     Raises:
         ValueError: the file is damaged, or holds anything but a dict of float tensors.
@@ -65,14 +65,15 @@ def read_tensors(data: bytes) -> dict[str, Tensor]:
         tensor([1., 1.])
     """
     try:
-        return _from_zip(data) if data[:4] == b"PK\x03\x04" else _from_sequence(data)
+        read = _from_zip if data[:4] == b"PK\x03\x04" else _from_sequence
+        return read(data, prefix)
     except _Refused as reason:
         raise ValueError(f"it is no plain file of float tensors: {reason}") from None
     except Exception as error:  # a damaged file can make zipfile and pickletools raise almost anything
         raise ValueError(f"it is damaged ({type(error).__name__})") from None
 
 
-def _from_zip(data: bytes) -> dict[str, Tensor]:
+def _from_zip(data: bytes, prefix: str) -> dict[str, Tensor]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
 
@@ -89,10 +90,11 @@ def _from_zip(data: bytes) -> dict[str, Tensor]:
         if f"{folder}byteorder" in entries and read(f"{folder}byteorder") != b"little":
             raise _Refused("its numbers are big-endian")
         value = _Machine(io.BytesIO(read(programs[0]))).run()
-        return _tensors(value, lambda storage: read(f"{folder}data/{storage.key}"), len(data))
+        views = _views(value, prefix)
+        return _tensors(views, lambda storage: read(f"{folder}data/{storage.key}"), len(data))
 
 
-def _from_sequence(data: bytes) -> dict[str, Tensor]:
+def _from_sequence(data: bytes, prefix: str) -> dict[str, Tensor]:
     stream = io.BytesIO(data)
     magic, protocol, system, value, keys = (_Machine(stream).run() for _ in range(5))
     if magic != _LEGACY_MAGIC or protocol != 1001:
@@ -103,29 +105,33 @@ def _from_sequence(data: bytes) -> dict[str, Tensor]:
         raise _Refused("its list of storages is not one of names")
     # The storages lie one after the other, each behind its count; how wide a number is, the pickle says.
     widths = {view.storage.key: view.storage.dtype.itemsize for view in _views(value).values()}
-    parts: dict[str, bytes] = {}
+    parts: dict[str, memoryview] = {}
+    place = stream.tell()
     for key in keys:
-        count = int.from_bytes(stream.read(8), "little")
-        if key not in widths or count * widths[key] > len(data):
+        length = int.from_bytes(data[place : place + 8], "little") * widths.get(key, 0)
+        if key not in widths or length > len(data):
             raise _Refused("its storages are not those that its tensors name")
-        parts[key] = stream.read(count * widths[key])
-    return _tensors(value, lambda storage: parts[storage.key], len(data))
+        parts[key] = memoryview(data)[place + 8 : place + 8 + length]
+        place += 8 + length
+    return _tensors(_views(value, prefix), lambda storage: parts[storage.key], len(data))
 
 
-def _views(value: object) -> dict[str, _View]:
+def _views(value: object, prefix: str = "") -> dict[str, _View]:
     if not isinstance(value, dict):
         raise _Refused("it holds no dict of tensors")
     for name, view in value.items():
         if not isinstance(view, _View):
             raise _Refused(f"its entry {name[:80]!r} is no float tensor")
-    return value
+    return {name: view for name, view in value.items() if name.startswith(prefix)}
 
 
-def _tensors(value: object, read: Callable[[_Storage], bytes], limit: int) -> dict[str, Tensor]:
+def _tensors(
+    views: dict[str, _View], read: Callable[[_Storage], bytes | memoryview], limit: int
+) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     held: dict[_Storage, Tensor] = {}
     total = 0
-    for name, view in _views(value).items():
+    for name, view in views.items():
         if view.storage not in held:
             content = read(view.storage)
             total += len(content)

@@ -383,10 +383,10 @@ def edited(metric: InvariantLPIPS, folder: Path, **changes: object) -> Path:
         ({"spatial": 1}, r"'spatial' must be bool"),
         (
             {"trunk": {"name": "alexnet", "hash": "000000000000"}},
-            r"belongs to trunk 'alexnet' \[000000000000\]",
+            r"belongs to trunk {'hash': '000000000000', 'name': 'alexnet'}",
         ),
-        ({"sha256": "0" * 64}, r"expected sha256 0{64}, but found"),
-        ({"auto_map": {"AutoModel": "evil.Model"}}, r"missing or foreign: auto_map"),
+        ({"sha256": "0" * 64}, r"expected sha256 '0{64}', but found"),
+        ({"auto_map": {"AutoModel": "evil.Model"}}, r"missing or foreign: \['auto_map'\]"),
         ({"head": "spatial"}, r"must hold one tensor `weight`|must be"),
     ],
 )

@@ -250,7 +250,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file as torchvision publishes it, on a server of its own (a folder), registered as `tiny`."""
     path = tmp_path / "server" / "tiny-0.pth"
     path.parent.mkdir()
-    torch.save({**TINY, "classifier.weight": torch.ones(2)}, path)
+    torch.save({**TINY, "classifier.weight": torch.ones(2)}, path, _use_new_zipfile_serialization=False)
     monkeypatch.setattr(hub, "TORCHVISION_FOLDER", path.parent.as_uri())
     monkeypatch.setitem(hub.TORCHVISION, path.name, hashlib.sha256(path.read_bytes()).hexdigest())
     sha256 = hashlib.sha256(safetensors_bytes(TINY)).hexdigest()

@@ -49,6 +49,14 @@ def test_what_torch_writes_is_read(zipped, protocol):
         assert torch.equal(tensor, state[name])
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_is_not_asked_for_is_left_in_the_file(zipped):
+    state = {"features.0.weight": torch.randn(3), "classifier.weight": torch.randn(4, 5)}
+    found = read_tensors(saved(state, _use_new_zipfile_serialization=zipped), "features.")
+    assert list(found) == ["features.0.weight"]
+    assert torch.equal(found["features.0.weight"], state["features.0.weight"])
+
+
 def test_lpips_own_files_are_read_as_torch_reads_them():
     lpips = pytest.importorskip("lpips", reason="reads the files of the lpips package")
     files = sorted((Path(lpips.__file__).parent / "weights").rglob("*.pth"))
