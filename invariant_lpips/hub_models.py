@@ -105,9 +105,11 @@ def load(
 ) -> InvariantLPIPS:
     """See :meth:`invariant_lpips.InvariantLPIPS.from_pretrained`."""
     net, _, head = os.fspath(name_or_path).partition("-")
+    pooling = next((name for name in POOLINGS if head.endswith(f"-{name}")), "max")
+    head = head.removesuffix(f"-{pooling}")
     if os.fspath(name_or_path) in registry.ENTRIES and head in HEADS:
         registry.weights_path(os.fspath(name_or_path), access=access)
-        return cls(net, head, **changes)
+        return cls(net, head, pooling, **changes)
     folder = hub_folders.locate(name_or_path, access)
     config, data = hub_folders.read(folder)
     file = folder / hub_folders.CONFIG_FILE

@@ -349,13 +349,21 @@ class InvariantLPIPS(nn.Module, Publishable):
     def extra_repr(self) -> str:
         return self.describe()
 
+    def _learned_weights(self) -> str:
+        """The bundled weights for this trunk and head: those fitted with its pooling, else those fitted with max."""
+        from invariant_lpips.registry import ENTRIES
+
+        name = f"{self.net.architecture.name}-{self.head.name}"
+        own = f"{name}-{self.net.pooling}"
+        return own if own in ENTRIES else name
+
     def _load_head(self, weights: str | Path | None) -> str:
         from invariant_lpips.registry import ENTRIES, load_metadata, load_weights
 
         if weights == "unit":
             return "unit"
-        name = f"{self.net.architecture.name}-{self.head.name}" if weights is None else str(weights)
-        if weights is None and name not in ENTRIES:
+        name = self._learned_weights() if weights is None else str(weights)
+        if name not in ENTRIES and weights is None:
             raise ValueError(
                 f"No learned weights come with net={self.net_name!r} and head={self.head.name!r}; pass "
                 "weights='unit' to weigh all channels alike, or a path to weights of your own."

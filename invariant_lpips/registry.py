@@ -120,6 +120,16 @@ ENTRIES: dict[str, Entry] = dict(
             "linear weights of head regional, learned on TID2013 (resynthesised)",
         ),
         _learned(
+            "vgg16-gap-blur",
+            "ee53842f1d530c1132e4d58c6ddc243899b7b5cfd995b48330674d2f7411a9ae",
+            "linear weights of head gap with blur pooling, learned on TID2013 (resynthesised)",
+        ),
+        _learned(
+            "vgg16-regional-blur",
+            "acce2243ffb3f389a7b8da59379cbdd1eaf67ab147ab015f77b0c4f320e36311",
+            "linear weights of head regional with blur pooling, learned on TID2013 (resynthesised)",
+        ),
+        _learned(
             "vgg16-final-gap",
             "1044ea9625eb395fb6aa1e7fc6fc4a8ab6c563214d002c6bcbde251e147362c7",
             "GAP classifier, 30 classes of Caltech-101 (GAPClassifier.from_pretrained)",

@@ -547,13 +547,15 @@ def test_repository_to_write_to_has_no_revision(server: Hub) -> None:
 
 
 def test_jnd_is_refused_with_another_pooling_than_it_was_calibrated_with(tmp_path: Path) -> None:
-    metric = InvariantLPIPS(head="gap", pooling="blur")
+    metric = InvariantLPIPS(head="gap", pooling="polyphase")
     distance = metric(2 * X - 1, 2 * Y - 1)
-    with pytest.raises(ValueError, match=r"with pooling='max', but this metric has pooling='blur'"):
+    with pytest.raises(ValueError, match=r"with pooling='max', but this metric has pooling='polyphase'"):
         metric.jnd(distance)
-    metric.fitted_pooling = "blur"  # as weights say that were trained with it
+    metric.fitted_pooling = "polyphase"  # as weights say that were trained with it
     metric.save_pretrained(tmp_path)
     assert torch.equal(InvariantLPIPS.from_pretrained(tmp_path).jnd(distance), metric.jnd(distance))
     weights = tmp_path / "model.safetensors"
-    with pytest.raises(ValueError, match="calibrated to just noticeable differences with pooling='blur'"):
+    with pytest.raises(
+        ValueError, match="calibrated to just noticeable differences with pooling='polyphase'"
+    ):
         InvariantLPIPS(head="gap", weights=weights).jnd(distance)

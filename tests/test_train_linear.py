@@ -159,7 +159,7 @@ def test_weights_for_another_head_are_refused(rated_csv: Path, tmp_path: Path) -
         InvariantLPIPS(head="gap", weights=weights_path("vgg16-regional"))
 
 
-@pytest.mark.parametrize("head", ["gap", "spatial", "gap-spatial", "regional"])
+@pytest.mark.parametrize("head", ["gap", "gap-blur", "spatial", "gap-spatial", "regional", "regional-blur"])
 def test_bundled_weights_are_non_negative_and_calibrated(head: str) -> None:
     weight = load_weights(f"vgg16-{head}")["weight"]
     assert bool((weight >= 0).all())
@@ -167,3 +167,13 @@ def test_bundled_weights_are_non_negative_and_calibrated(head: str) -> None:
     fit = json.loads(load_metadata(f"vgg16-{head}")["jnd"])
     assert fit["d0"] == pytest.approx(0.1, abs=1e-4)
     assert fit["low"] < fit["d0"] < fit["high"]
+
+
+def test_blur_pooling_takes_the_weights_fitted_with_it() -> None:
+    metric = InvariantLPIPS(head="gap", pooling="blur")
+    assert (metric.weights, metric.fitted_pooling) == ("vgg16-gap-blur", "blur")
+    assert float(metric.jnd(torch.tensor(0.1))) == pytest.approx(1, abs=1e-3)
+    assert InvariantLPIPS.from_pretrained("vgg16-gap-blur").describe() == metric.describe()
+    # None are fitted with blur for this head: it takes those fitted with max, whose calibration does not hold.
+    other = InvariantLPIPS(head="spatial", pooling="blur")
+    assert (other.weights, other.fitted_pooling) == ("vgg16-spatial", "max")

@@ -51,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument(
-        "--out", type=Path, default=Path(), help="folder for NET-HEAD.safetensors and its card"
+        "--out", type=Path, default=Path(), help="folder for NET-HEAD[-POOLING].safetensors and its card"
     )
 
 
@@ -187,7 +187,8 @@ def write_head(
 
     weight = np.sqrt(strengths) if make_head(head, args.net).euclidean else strengths
     name = ARCHITECTURES[args.net].name
-    path = args.out / f"{name}-{head}.safetensors"
+    suffix = "" if args.pooling == "max" else f"-{args.pooling}"
+    path = args.out / f"{name}-{head}{suffix}.safetensors"
     trunk = weights_hash(name)
     sha256 = card.write_weights(
         path, weight, head=head, trunk=trunk, threshold=threshold, pooling=args.pooling
@@ -195,6 +196,7 @@ def write_head(
     versions = provenance()["versions"]
     facts = {
         "head": head,
+        "pooling": args.pooling,
         "net": name,
         "trunk": trunk,
         "weights": len(weight),
