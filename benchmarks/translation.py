@@ -31,11 +31,6 @@ from invariant_lpips.evaluation import robustness_figures as figures
 from invariant_lpips.evaluation.provenance import provenance
 from invariant_lpips.evaluation.robustness import protocol
 
-SHORT = {
-    "max, zeros": "max pooling (VGG's own)",
-    "polyphase, circular": "polyphase pooling, circular padding",
-}
-
 MEASURES = ("comb", "exact", "heads", "sub_pixel", "real")
 
 
@@ -89,6 +84,8 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     group.add_argument("--step", type=int, default=25, help="of the grid of shifts in pixels (default 25)")
     group.add_argument("--full", action="store_true", help="every shift, degree and scale of the paper")
     group.add_argument("--cross", action="store_true", help="shift along one axis at a time only")
+    group.add_argument("--dx-step", type=int, help="more shifts along dx alone, in steps of so many pixels")
+    group.add_argument("--all-turns", action="store_true", help="every degree and all 20 scales")
     group.add_argument("--shifts-only", action="store_true", help="no rotations and scales")
     group.add_argument(
         "--comb-pictures",
@@ -128,15 +125,22 @@ def classifiers(args: argparse.Namespace) -> dict[str, Any]:
     models = classifier_bench.load_classifiers(args.classifier)
     classes = next(iter(models.values())).classes
     images = classifier_bench.part_of(args.data, args.subset, classes, args.per_class)
-    moves = protocol(full=args.full, step=args.step, shifts_only=args.shifts_only, cross=args.cross)
+    moves = protocol(
+        full=args.full,
+        step=args.step,
+        shifts_only=args.shifts_only,
+        cross=args.cross,
+        dx_step=args.dx_step,
+        all_turns=args.all_turns,
+    )
     result = classifier_bench.judge(
         models, images, moves, args.work / "answers", device=args.device, wrap=bars(args)
     )
-    reach = sorted({move.dx for move in moves if move.kind == "shift"})
+    reach = sorted({move.dy for move in moves if move.kind == "shift"})
     heads: dict[str, Any] = result["heads"]
     maps = {
-        f"{head}\nloses {100 * entry['shift']['mean_relative_loss']:.1f} % of its accuracy": figures.grid_of(
-            entry["by_move"], reach
+        f"{head}\nmoved, it loses {100 * entry['shift']['mean_relative_loss']:.1f} %\nof its accuracy": (
+            figures.grid_of(entry["by_move"], reach)
         )
         for head, entry in heads.items()
     }
@@ -146,18 +150,31 @@ def classifiers(args: argparse.Namespace) -> dict[str, Any]:
         maps,
         reach,
     )
-    curves = {}
-    for head, entry in heads.items():
-        rows = sorted(
-            (r["dx"], r["accuracy"]) for r in entry["by_move"] if r["kind"] == "shift" and not r["dy"]
-        )
-        curves[head] = ([dx for dx, _ in rows], [100 * accuracy for _, accuracy in rows])
+    axes = {
+        "shift": ("dx", "window moved right by dx [px]"),
+        "rotation": ("degrees", "turned by [degrees]"),
+        "zoom": ("factor", "magnified by [times]"),
+    }
+    panels: dict[str, figures.Curves] = {}
+    for kind, (field, label) in axes.items():
+        lines = {}
+        for head, entry in heads.items():
+            still = {"kind": kind, field: 1.0 if kind == "zoom" else 0, "accuracy": entry["accuracy"]}
+            found = {
+                row[field]: row["accuracy"]
+                for row in [still, *entry["by_move"]]
+                if row["kind"] == kind and not row.get("dy")
+            }
+            lines[head] = (sorted(found), [100 * found[at] for at in sorted(found)])
+        if len(lines[head][0]) > 1:
+            panels[label] = lines
     figures.draw_curves(
-        args.out / "translation-accuracy-dx.png",
-        f"Accuracy when the picture moves sideways ({len(images)} pictures, mean over seeds)",
-        curves,
-        x_label="window moved right by dx [px]",
+        args.out / "translation-accuracy-moves.png",
+        f"Accuracy when the picture moves, turns or grows ({len(images)} test pictures, mean over seeds)",
+        panels,
         y_label="accuracy [%]",
+        logarithmic=[axes["zoom"][1]],
+        at_rest=0,
     )
     if args.comb_pictures:
         few = images.spread(args.comb_pictures)
@@ -170,7 +187,6 @@ def classifiers(args: argparse.Namespace) -> dict[str, Any]:
             {head: entry["spectrum"] for head, entry in result["combs"].items()},
             title=f"What a circular shift takes from a prediction, by head ({len(few)} pictures)",
             y_label="probability gone to other classes\n(0: same prediction)",
-            floor=1e-5,
         )
     return result
 
@@ -222,17 +238,26 @@ def draw_embeddings(out: Path, result: dict[str, Any]) -> None:
             {label: entry["spectrum"] for label, entry in result["comb"].items()},
             title="A moved picture should be at distance 0: pooling leaves a comb, polyphase pooling doesn't",
             y_label="distance to the unmoved picture,\nas a share of noise of sigma 8/255",
+            rounding=1e-7,
         )
     if "real" in result:
         shares = {name: entry["share"] for name, entry in result["real"].items() if "share" in entry}
+        moved, share_label = (
+            "window moved by [px]",
+            "distance as a share of noise of sigma 8/255\n(1: the same)",
+        )
         figures.draw_curves(
             out / "translation-real-shifts.png",
             "A window moved inside a larger photograph, as each metric sees it "
             f"({result['settings']['photographs']} photographs)",
-            {name: ([int(d) for d in share], list(share.values())) for name, share in shares.items()},
-            x_label="window moved by [px]",
-            y_label="distance as a share of noise of sigma 8/255\n(1: as bad as the noise)",
-            logarithmic=True,
+            {
+                moved: {
+                    name: ([int(d) for d in share], list(share.values())) for name, share in shares.items()
+                }
+            },
+            y_label=share_label,
+            logarithmic=[moved, share_label],
+            styles=styles(list(shares)),
         )
     if "sub_pixel" in result:
         moves = next(iter(result["sub_pixel"].values()))
@@ -245,6 +270,20 @@ def draw_embeddings(out: Path, result: dict[str, Any]) -> None:
             },
             y_label="distance as a share of noise of sigma 8/255",
         )
+
+
+def styles(names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Ours: colour by pooling, solid with zeros and dashed with circular padding; peers: dotted, by marker."""
+    poolings = dict(zip(("max", "blur", "polyphase"), figures.COLOURS, strict=False))
+    found = {}
+    for name in names:
+        pooling, _, padding = name.removeprefix("gap (").removesuffix(")").partition(", ")
+        if pooling in poolings:
+            found[name] = {"color": poolings[pooling], "linestyle": "--" if padding == "circular" else "-"}
+    others = [name for name in names if name not in found]
+    for name, colour, marker in zip(others, figures.COLOURS[3:] * 3, "svD^P*X<>ph" * 3, strict=False):
+        found[name] = {"color": colour, "linestyle": ":", "marker": marker}
+    return found
 
 
 def digits(args: argparse.Namespace) -> dict[str, Any]:
@@ -260,19 +299,23 @@ def digits(args: argparse.Namespace) -> dict[str, Any]:
         wrap=bars(args),
     )
     groups: dict[str, dict[str, float]] = {}
+    centre: dict[str, dict[str, float]] = {}
     for side, entry in result.items():
         for kind in ("frozen", "tuned"):
             if kind in entry:
                 heads = entry[kind]["heads"]
-                groups[f"{side} px\n{kind} trunk"] = {
-                    head: 100 * heads[head]["shift"]["mean_accuracy"] for head in heads
-                }
+                name = f"{side} px canvas\n{kind} trunk"
+                groups[name] = {head: 100 * heads[head]["shift"]["mean_accuracy"] for head in heads}
+                centre[name] = {head: 100 * heads[head]["accuracy"] for head in heads}
     figures.draw_bars(
         args.out / "translation-digits.png",
-        "Digits learned in the middle of the canvas only, then moved: accuracy over all shifts",
+        "Digits learned in the middle of the canvas only, then moved",
         groups,
         y_label="mean accuracy over shifts [%]",
         line=10.0,
+        line_label="guessing",
+        marks=centre,
+        marks_label="in the middle, where it was learned",
     )
     return {"digits": "MNIST" if args.mnist else "scikit-learn (8x8, enlarged to 28x28)", "canvases": result}
 

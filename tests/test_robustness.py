@@ -78,6 +78,9 @@ def test_protocol_is_the_papers():
     }
     assert [m.degrees for m in coarse if m.kind == "rotation"] == [5, 10, 15, 20]
     assert len(protocol(cross=True, shifts_only=True)) == 9
+    finer = protocol(dx_step=10, all_turns=True)
+    assert len(finer) == 25 + 8 + 20 + 20
+    assert len(set(finer)) == len(finer)
 
 
 def test_relative_loss_and_summary_by_hand():
@@ -234,7 +237,7 @@ def test_benchmark_writes_results_and_figures(tmp_path, capsys):
     assert {"command", "versions", "machine"} <= set(result)
     for figure in (
         "translation-accuracy-map.png",
-        "translation-accuracy-dx.png",
+        "translation-accuracy-moves.png",
         "translation-heads-comb.png",
     ):
         assert (tmp_path / "out" / figure).stat().st_size > 5000

@@ -62,7 +62,14 @@ class Move:
 
 
 def protocol(
-    *, full: bool = False, reach: int = 50, step: int = 25, shifts_only: bool = False, cross: bool = False
+    *,
+    full: bool = False,
+    reach: int = 50,
+    step: int = 25,
+    shifts_only: bool = False,
+    cross: bool = False,
+    dx_step: int | None = None,
+    all_turns: bool = False,
 ) -> list[Move]:
     """The moves of the paper's protocol, the still picture first.
 
@@ -73,21 +80,27 @@ def protocol(
         step: of the coarse grid of shifts; the largest shift is always in it.
         shifts_only: leave out rotations and scales.
         cross: shift along one axis at a time only.
+        dx_step: more shifts along dx alone, in steps of so many pixels; None for those of the grid.
+        all_turns: every degree and all 20 scales, whatever the grid of shifts.
 
     Example:
         >>> len(protocol()), len(protocol(full=True, shifts_only=True))
         (33, 10201)
     """
-    if not 1 <= step <= reach:
-        raise ValueError(f"Argument `step` must be 1 to {reach} (reach), but got {step}.")
+    for name, value in (("step", step), ("dx_step", step if dx_step is None else dx_step)):
+        if not 1 <= value <= reach:
+            raise ValueError(f"Argument `{name}` must be 1 to {reach} (reach), but got {value}.")
     outward = list(range(reach, 0, -(1 if full else step)))
     line = [-d for d in outward] + [0] + outward[::-1]
     grid = [(dx, dy) for dy in line for dx in line if (dx or dy) and not (cross and dx and dy)]
+    if dx_step is not None:
+        sideways = [dx for d in range(dx_step, reach + 1, dx_step) for dx in (-d, d)]
+        grid += [(dx, 0) for dx in sideways if (dx, 0) not in grid]
     moves = [Move()] + [Move(dx=dx, dy=dy) for dx, dy in grid]
     if shifts_only:
         return moves
-    moves += [Move("rotation", degrees=float(d)) for d in range(1 if full else 5, 21, 1 if full else 5)]
-    count = 20 if full else 5
+    degrees, count = (1, 20) if full or all_turns else (5, 5)
+    moves += [Move("rotation", degrees=float(d)) for d in range(degrees, 21, degrees)]
     factors = [2.0 ** (2 * k / (count - 1) - 1) for k in range(count)]
     return moves + [Move("zoom", factor=round(factor, 4)) for factor in factors if abs(factor - 1) > 1e-9]
 

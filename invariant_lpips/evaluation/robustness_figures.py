@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_bars", "draw_comb", "draw_curves", "draw_heat_maps"]
 
+Curves = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+
 #: One colour per thing compared, told apart by colour-blind readers too (Okabe and Ito 2008).
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#999999")
 
@@ -68,36 +70,50 @@ def draw_heat_maps(
 def draw_curves(
     path: Path,
     title: str,
-    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    panels: Mapping[str, Curves],
     *,
-    x_label: str,
     y_label: str,
-    logarithmic: bool = False,
-    stride: int | None = None,
+    logarithmic: Sequence[str] = (),
+    styles: Mapping[str, Mapping[str, Any]] | None = None,
+    at_rest: float | None = None,
 ) -> Path:
-    """Lines over one axis.
+    """Lines over one axis per panel, with one legend, in the order of their ends in the last panel.
 
     Args:
-        curves: name -> (x, y).
-        stride: draw faint verticals at its multiples.
+        panels: label of the x axis -> curves, name -> (x, y).
+        logarithmic: labels of x axes that are logarithmic; `y_label` makes the y axis so.
+        styles: name -> what matplotlib's `plot` takes; None for one colour per curve.
+        at_rest: mark this x of the first panel.
     """
-    figure = new_figure(8, 4.2)
-    axis = figure.subplots()
-    for (name, (x, y)), colour in zip(curves.items(), COLOURS * 3, strict=False):
-        axis.plot(
-            x, y, color=colour, label=name, linewidth=1.6, marker="o" if len(x) < 40 else None, markersize=4
-        )
-    if stride is not None:
-        last = max(max(x) for x, _ in curves.values())
-        for at in range(0, int(last) + 1, stride):
-            axis.axvline(at, color="#bbbbbb", linewidth=0.8, zorder=0)
-    if logarithmic:
-        axis.set_yscale("log")
-    axis.set_xlabel(x_label)
-    axis.set_ylabel(y_label)
-    axis.set_title(title)
-    axis.grid(axis="y", color="#dddddd", linewidth=0.6)
-    axis.legend(frameon=False, fontsize=9)
+    figure = new_figure(4.4 * len(panels) + (4 if len(panels) == 1 else 1.8), 4.4)
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    names = list(next(iter(panels.values())))
+    if styles is None:
+        styles = {name: {"color": colour} for name, colour in zip(names, COLOURS * 3, strict=False)}
+    drawn = {}
+    for axis, (label, curves) in zip(axes, panels.items(), strict=True):
+        for name, (x, y) in curves.items():
+            shape = {"linewidth": 1.6, "marker": "o", "markersize": 4} | dict(styles[name])
+            (drawn[name],) = axis.plot(x, y, label=name, **shape)
+        if label in logarithmic:
+            from matplotlib.ticker import NullLocator
+
+            axis.set_xscale("log", base=2)
+            ticks = [tick for tick in (0.5, 0.7, 1, 1.4, 2, 4, 8, 16, 32) if min(x) <= tick <= max(x)]
+            axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            axis.xaxis.set_minor_locator(NullLocator())
+        axis.set_xlabel(label)
+        axis.grid(axis="y", color="#dddddd", linewidth=0.6)
+    if y_label in logarithmic:
+        axes[0].set_yscale("log")
+    if at_rest is not None:
+        axes[0].axvline(at_rest, color="#bbbbbb", linewidth=0.8, zorder=0)
+    axes[0].set_ylabel(y_label)
+    figure.suptitle(title)
+    order = sorted(curves, key=lambda name: -curves[name][1][-1])
+    figure.legend(
+        [drawn[name] for name in order], order, loc="outside right center", frameon=False, fontsize=9
+    )
     return save(figure, path)
 
 
@@ -108,46 +124,47 @@ def draw_comb(
     *,
     title: str,
     y_label: str,
-    floor: float = 1e-9,
+    rounding: float | None = None,
 ) -> Path:
-    """The comb of pooling: residual along dx above, its spectrum by period below.
+    """The comb of pooling: residual along dx above, below it how strong each period is in each curve.
 
     Args:
         residuals: name -> residual at shifts 0, 1, 2 ... px.
         spectra: name -> (period in pixels, amplitude).
         title, y_label: of the residual.
-        floor: amplitudes below it are drawn at it: they are rounding.
+        rounding: amplitudes below it are rounding; that part of the panels is shaded.
     """
-    figure = new_figure(8.5, 7)
-    above, below = figure.subplots(2, 1)
+    figure = new_figure(9.5, 6.6)
+    upper, lower = figure.subfigures(2, 1, height_ratios=(1.25, 1))
+    above = upper.subplots()
     for (name, line), colour in zip(residuals.items(), COLOURS, strict=False):
         above.plot(range(len(line)), line, color=colour, label=name, linewidth=1.6)
     length = max(len(line) for line in residuals.values())
     for at in range(0, length + 1, 32):
         above.axvline(at, color="#bbbbbb", linewidth=0.8, zorder=0)
     above.set_xlim(0, length)
-    above.set_xlabel("picture moved right by dx [px], wrapping around (grey lines: every 32 px)")
+    above.set_xticks(range(0, length + 1, 8))
+    above.set_xlabel("picture moved right by dx [px], what leaves it comes back on the left")
     above.set_ylabel(y_label)
     above.set_title(title)
-    above.legend(frameon=False, fontsize=9)
-    width = 0.8 / len(spectra)
-    periods = [period for period, _ in next(iter(spectra.values()))]
-    for number, ((name, lines), colour) in enumerate(zip(spectra.items(), COLOURS, strict=False)):
-        heights = [max(amplitude, floor) for _, amplitude in lines]
-        below.bar(
-            [k + (number - (len(spectra) - 1) / 2) * width for k in range(len(lines))],
-            heights,
-            width,
-            color=colour,
-            label=name,
-        )
-    below.set_yscale("log")
-    below.set_ylim(floor, None)
-    shown = [k for k, period in enumerate(periods) if float(period).is_integer()]
-    below.set_xticks(shown, [f"{periods[k]:.0f}" for k in shown])
-    below.set_xlabel("period along dx [px]")
-    below.set_ylabel("amplitude in the curve above")
-    below.set_title("Its spectrum: the teeth stand at 32 px and its fractions, the strides of the pools")
+    upper.legend(loc="outside right center", frameon=False, fontsize=9)
+    axes = lower.subplots(1, len(spectra), sharey=True, squeeze=False)[0]
+    lower.suptitle("How strong each period is in the curves above", fontsize="medium")
+    lowest = min(amplitude for lines in spectra.values() for _, amplitude in lines if amplitude > 0)
+    highest = max(amplitude for lines in spectra.values() for _, amplitude in lines)
+    floor = lowest / 2 if rounding is None else min(lowest, rounding / 100)
+    for axis, (name, lines), colour in zip(axes, spectra.items(), COLOURS, strict=False):
+        axis.vlines(range(len(lines)), floor, [max(amplitude, floor) for _, amplitude in lines], color=colour)
+        axis.set_yscale("log")
+        axis.set_ylim(floor, 2 * highest)
+        shown = [k for k, (period, _) in enumerate(lines) if period in (32, 16, 8, 4, 2)]
+        axis.set_xticks(shown, [f"{lines[k][0]:.0f}" for k in shown])
+        axis.set_xlabel("period [px]")
+        axis.set_title(name, fontsize="small")
+        if rounding is not None:
+            axis.axhspan(floor, rounding, color="#eeeeee", zorder=0)
+            axis.text(len(lines) / 2, (floor * rounding) ** 0.5, "rounding", ha="center", fontsize=8)
+    axes[0].set_ylabel("amplitude")
     return save(figure, path)
 
 
@@ -158,11 +175,15 @@ def draw_bars(
     *,
     y_label: str,
     line: float | None = None,
+    line_label: str | None = None,
+    marks: Mapping[str, Mapping[str, float]] | None = None,
+    marks_label: str | None = None,
 ) -> Path:
     """Groups of bars: group -> name -> height.
 
     Args:
-        line: draw a horizontal line at this height.
+        line: draw a horizontal line at this height and call it `line_label`.
+        marks: a black mark at another height over each bar, group -> name -> height, called `marks_label`.
     """
     figure = new_figure(9, 4.4)
     axis = figure.subplots()
@@ -176,13 +197,21 @@ def draw_bars(
             color=colour,
             label=name,
         )
+        if marks is not None:
+            axis.plot(
+                [g + (number - (len(names) - 1) / 2) * width for g in range(len(values))],
+                [marks[group][name] for group in values],
+                "k_",
+                markersize=9,
+                label=marks_label if number == 0 else None,
+            )
     if line is not None:
-        axis.axhline(line, color="#555555", linewidth=0.9, linestyle="--")
+        axis.axhline(line, color="#555555", linewidth=0.9, linestyle="--", label=line_label)
     axis.set_xticks(range(len(values)), list(values))
     axis.set_ylabel(y_label)
     axis.set_title(title)
     axis.grid(axis="y", color="#dddddd", linewidth=0.6)
-    axis.legend(frameon=False, fontsize=8, ncols=2)
+    figure.legend(loc="outside right center", frameon=False, fontsize=9)
     return save(figure, path)
 
 
