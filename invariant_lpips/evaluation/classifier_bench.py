@@ -168,6 +168,7 @@ def digits_by_canvas(
     per_class: tuple[int, int, int],
     seeds: Sequence[int] = (0,),
     tune_epochs: int = 0,
+    tune_lr: float = 1e-4,
     tuned_canvases: Sequence[int] = (56,),
     steps_outward: int = 2,
     mnist: Path | None = None,
@@ -182,6 +183,7 @@ def digits_by_canvas(
         per_class: pictures of each digit in train, val and test.
         seeds: of training.
         tune_epochs: also tune the whole trunk, at the centre only, for so many epochs; 0 leaves it out.
+        tune_lr: Adam's step for the trunk, large enough to change it in few epochs.
         tuned_canvases: on these canvases.
         steps_outward: shifts per side along each axis of the grid.
         mnist: folder of MNIST's files; None for scikit-learn's digits.
@@ -199,7 +201,8 @@ def digits_by_canvas(
         moves = protocol(reach=reach, step=-(-reach // steps_outward), shifts_only=True)
         images = folders.load(tree).test
         for kind in ("frozen", "tuned") if tune_epochs and side in tuned_canvases else ("frozen",):
-            options: dict[str, Any] = {"tune": 5, "epochs": tune_epochs} if kind == "tuned" else {}
+            tuning: dict[str, Any] = {"tune": 5, "epochs": tune_epochs, "trunk_lr": tune_lr}
+            options = tuning if kind == "tuned" else {}
             models = {}
             for head in HEADS:
                 for seed in seeds if kind == "frozen" else seeds[:1]:
