@@ -131,13 +131,13 @@ ENTRIES: dict[str, Entry] = dict(
         ),
         _learned(
             "vgg16-final-gap",
-            "1044ea9625eb395fb6aa1e7fc6fc4a8ab6c563214d002c6bcbde251e147362c7",
-            "GAP classifier, 30 classes of Caltech-101 (GAPClassifier.from_pretrained)",
+            "b81e9ef3425a8c534bb5f21688d2d3cace26516d0f502a6befb7b5e5aaaf052d",
+            "GAP classifier, the 101 classes of Caltech-101 (GAPClassifier.from_pretrained)",
         ),
         _learned(
             "vgg16-multi-gap",
-            "d47add7d4f0e704836d7a2f5a94538d07b160952d9cb0bdec9d4f0e352b5795a",
-            "GAP classifier, 30 classes of Caltech-101 (GAPClassifier.from_pretrained)",
+            "a8c3be5d0ce419ae78fc80f0b35bfb16b0ab3c6f52fda22a94b87fd938607cf4",
+            "GAP classifier, the 101 classes of Caltech-101 (GAPClassifier.from_pretrained)",
         ),
     ]
 )
