@@ -292,7 +292,7 @@ def make_head(head: str, net: str) -> Head:
         ValueError: the head is unknown.
     """
     name = DEFAULT_HEAD[net] if head == "default" else head
-    if name not in HEADS:
+    if not isinstance(name, str) or name not in HEADS:
         known = ", ".join(repr(known) for known in ("default", *HEADS))
         raise ValueError(f"Argument `head` must be one of {known}, but got {head!r}.")
     return HEADS[name](net)
