@@ -81,6 +81,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     group.add_argument("--classifier", type=Path, nargs="+", default=[], help="runs or saved classifiers")
     group.add_argument("--subset", default="test", choices=("train", "val", "test"), help="default test")
     group.add_argument("--per-class", type=int, help="only the first so many pictures of each class")
+    group.add_argument("--pictures", type=int, help="only so many, spread evenly over the classes")
     group.add_argument("--step", type=int, default=25, help="of the grid of shifts in pixels (default 25)")
     group.add_argument("--full", action="store_true", help="every shift, degree and scale of the paper")
     group.add_argument("--cross", action="store_true", help="shift along one axis at a time only")
@@ -126,6 +127,7 @@ def classifiers(args: argparse.Namespace) -> dict[str, Any]:
     models = classifier_bench.load_classifiers(args.classifier)
     classes = next(iter(models.values())).classes
     images = classifier_bench.part_of(args.data, args.subset, classes, args.per_class)
+    images = images if args.pictures is None else images.spread(args.pictures)
     moves = protocol(
         full=args.full,
         step=args.step,
