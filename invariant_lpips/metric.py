@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips import checks as C
-from invariant_lpips.calibration import read_calibration
+from invariant_lpips.calibration import read_calibration, read_pooling
 from invariant_lpips.heads import make_head
 from invariant_lpips.hub_folders import Publishable
 from invariant_lpips.preprocess import ImageInput, ScalingLayer
@@ -371,7 +371,7 @@ class InvariantLPIPS(nn.Module, Publishable):
         self.use_linear_weights(load_weights(name), name)
         metadata = load_metadata(name)
         self.jnd_fit = read_calibration(metadata, name)
-        self.fitted_pooling = metadata.get("pooling", "max")
+        self.fitted_pooling = read_pooling(metadata, name)
         return name
 
     def _layers(self, x: Tensor, y: Tensor, size: tuple[int, int]) -> list[Tensor]:

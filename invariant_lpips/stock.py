@@ -9,6 +9,7 @@ no finite image gives NaN, and subclasses find their weights.
 from __future__ import annotations
 
 import logging
+import os
 import re
 from pathlib import Path
 from typing import Any, ClassVar
@@ -124,7 +125,7 @@ class LPIPS(nn.Module):
             from invariant_lpips.registry import load_weights
 
             self.net.load_features(load_weights(architecture.name))
-        self.net.requires_grad_(pnet_tune)
+        self.net.requires_grad_(bool(pnet_tune))
         if lpips:
             for k, channels in enumerate(self.chns):
                 self.add_module(f"lin{k}", NetLinLayer(channels, use_dropout=use_dropout))
@@ -211,6 +212,11 @@ class LPIPS(nn.Module):
 
         if model_path is None:
             state = load_weights(f"lpips-{net}-v{self.version}")
+        elif not isinstance(model_path, (str, os.PathLike)) or not Path(model_path).is_file():
+            raise FileNotFoundError(
+                f"Argument `model_path` must be a file of linear weights (.safetensors or .pth), but "
+                f"{model_path!r} is none."
+            )
         elif Path(model_path).suffix == ".safetensors":
             state = load_weights(str(model_path))
         else:

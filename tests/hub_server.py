@@ -25,7 +25,7 @@ class Fault:
     """What to do wrong for requests whose "METHOD path" matches `pattern`, `times` times (None: always).
 
     Answer with `status` (and `code` in the Hub's header); or send only `cut` bytes of the body and drop the
-    connection; or send `body` in place of the file, honestly declared.
+    connection; or send `body` in place of the file, honestly declared; or put `headers` in place of the right ones.
     """
 
     pattern: str
@@ -33,6 +33,7 @@ class Fault:
     code: str = ""
     cut: int | None = None
     body: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
     times: int | None = None
 
 
@@ -341,7 +342,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def reply(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        for key, value in (headers or {}).items():
+        wrong = self.broken.headers if self.broken is not None else {}
+        for key, value in {**(headers or {}), **wrong}.items():
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

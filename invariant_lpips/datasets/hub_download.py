@@ -32,7 +32,7 @@ def download_from_hub(
     Raises:
         ImportError: ``huggingface_hub`` is not installed.
         OSError: the Hub cannot be reached, or the data set is not there.
-        DatasetError: files did not arrive as the Hub lists them; all of them are listed.
+        DatasetError: files did not arrive as the Hub lists them, or are listed outside the data set; all are named.
     """
     try:
         from huggingface_hub import HfApi, snapshot_download
@@ -42,6 +42,7 @@ def download_from_hub(
         ) from error
     root = Path(root)
     info = HfApi().dataset_info(repository, revision=revision, files_metadata=True)
+    refuse_outside(name, root, (entry.rfilename for entry in info.siblings or ()))
     # Pinned to the commit just listed, so that the list and the files cannot come from two revisions.
     snapshot_download(
         repository, repo_type="dataset", revision=info.sha, local_dir=root, allow_patterns=patterns
@@ -53,6 +54,16 @@ def download_from_hub(
         problems.add(problem)
     problems.raise_if_any()
     return root
+
+
+def refuse_outside(name: str, root: Path, listed: Iterable[str]) -> None:
+    """DatasetError if the Hub lists a file that would lie outside `root`, on any system."""
+    problems = Problems(name, root, "Nothing was fetched: don't use this data set.")
+    for file in listed:
+        parts = file.replace("\\", "/").split("/")
+        if ".." in parts or "" in parts or ":" in parts[0] or "\0" in file:
+            problems.add(f"the Hub lists {file!r}, which is no file within the data set")
+    problems.raise_if_any()
 
 
 def wrong_files(listed: Iterable[Any], root: Path, patterns: list[str]) -> Iterable[str]:
