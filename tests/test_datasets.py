@@ -283,3 +283,18 @@ def test_download_removes_what_differs(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ImportError, match="pip install huggingface_hub"):
         raid.download(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"dist_img,ref_img\n", "has no column dmos"),
+        (b"dist_img,ref_img,dmos\n\xff\xfe,a,1\n", "is not in UTF-8"),
+        (b'dist_img,ref_img,dmos\n"' + b"a" * 200_000, "is not a csv file"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_one_sentence(tmp_path: Path, content: bytes, problem: str) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "dmos.csv").write_bytes(content)
+    with pytest.raises(DatasetError, match=problem):
+        load_dataset("kadid10k", tmp_path)

@@ -12,10 +12,9 @@ higher; a first line ``# higher_is_better: false`` says otherwise.
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
+from invariant_lpips.datasets.csv_tables import parse_rows, read_text
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
 from invariant_lpips.datasets.verification import Problems, check_pictures, is_number
 
@@ -34,14 +33,7 @@ def load(root: Path, *, verify: bool = True, allow_missing: bool = False) -> Rat
     root = Path(root)
     table = root / "pairs.csv" if root.is_dir() else root
     problems = Problems(NAME, table, OBTAIN)
-    if not table.is_file():
-        problems.add(f"{table} is missing")
-        problems.raise_if_any()
-    try:
-        text = table.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        problems.add(f"{table} is not in UTF-8: {error}")
-        problems.raise_if_any()
+    text = read_text(table, problems)
     skipped, higher_is_better = 0, True
     while text.startswith("#"):
         line, _, text = text.partition("\n")
@@ -51,16 +43,7 @@ def load(root: Path, *, verify: bool = True, allow_missing: bool = False) -> Rat
             if value.strip().lower() not in ("true", "false"):
                 problems.add(f"{table}: higher_is_better must be true or false, but is {value.strip()!r}")
             higher_is_better = value.strip().lower() != "false"
-    try:
-        reader = csv.DictReader(io.StringIO(text, newline=""))
-        columns, rows = set(reader.fieldnames or ()), list(reader)
-    except csv.Error as error:
-        problems.add(f"{table} is not a csv file: {error}")
-        problems.raise_if_any()
-    lacking = {"reference", "distorted", "score"} - columns
-    if lacking:
-        problems.add(f"{table} has no column {', '.join(sorted(lacking))}")
-        problems.raise_if_any()
+    rows = parse_rows(text, {"reference", "distorted", "score"}, table, problems)
     pairs = []
     for number, row in enumerate(rows, start=skipped + 2):
         level = row.get("level") or "0"

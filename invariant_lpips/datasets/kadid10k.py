@@ -19,10 +19,10 @@ Reference: H. Lin, V. Hosu, D. Saupe, "KADID-10k: a large-scale artificially dis
 
 from __future__ import annotations
 
-import csv
 import re
 from pathlib import Path
 
+from invariant_lpips.datasets.csv_tables import read_rows
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
 from invariant_lpips.datasets.verification import FolderIndex, Problems, check_pictures, find_entry, is_number
 
@@ -70,16 +70,7 @@ def load(root: Path, *, verify: bool = True, allow_missing: bool = False) -> Rat
     problems = Problems(NAME, root, OBTAIN)
     table = find_entry(root, "dmos.csv")
     images = FolderIndex(find_entry(root, "images"), suffixes=(".png",))
-    if not table.is_file():
-        problems.add(f"{table} is missing")
-        problems.raise_if_any()
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        lacking = {"dist_img", "ref_img", "dmos"} - set(reader.fieldnames or ())
-        if lacking:
-            problems.add(f"{table} has no column {', '.join(sorted(lacking))}")
-            problems.raise_if_any()
-        rows = list(reader)
+    rows = read_rows(table, {"dist_img", "ref_img", "dmos"}, problems)
     pairs: list[RatedPair] = []
     reported: set[str] = set()
     listed: set[str] = set()

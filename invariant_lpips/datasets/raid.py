@@ -26,12 +26,12 @@ arXiv:2412.10211.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from invariant_lpips.datasets.csv_tables import read_rows
 from invariant_lpips.datasets.hub_download import download_from_hub
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
 from invariant_lpips.datasets.verification import FolderIndex, Problems, check_pictures, find_entry, is_number
@@ -95,15 +95,7 @@ def load(root: Path, *, verify: bool = True, allow_missing: bool = False) -> Rat
     problems = Problems(NAME, root, OBTAIN)
     table = find_entry(root, "responses.csv")
     images = FolderIndex(picture_folder(root), suffixes=(".png",))
-    if not table.is_file():
-        problems.add(f"{table} is missing")
-        problems.raise_if_any()
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not {"Distorted", "Response"} <= set(reader.fieldnames or ()):
-            problems.add(f"{table} has no columns Distorted and Response")
-            problems.raise_if_any()
-        rows = list(reader)
+    rows = read_rows(table, {"Distorted", "Response"}, problems)
     pairs: list[RatedPair] = []
     reported: set[str] = set()
     listed: set[str] = set()
@@ -149,11 +141,7 @@ def load_trials(root: Path) -> tuple[Trial, ...]:
     root = Path(root)
     problems = Problems(NAME, root, OBTAIN)
     table = find_entry(root, "answers.csv")
-    if not table.is_file():
-        problems.add(f"{table} is missing")
-        problems.raise_if_any()
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        trials = list(parse_trials(csv.DictReader(file), table, problems))
+    trials = list(parse_trials(read_rows(table, (), problems), table, problems))
     problems.raise_if_any()
     return tuple(trials)
 
