@@ -101,6 +101,14 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--comb-count", type=int, default=2, help="photographs for circular shifts (default 2)"
     )
     group.add_argument("--size", type=int, default=256, help="side of the window in pixels (default 256)")
+    group.add_argument(
+        "--sizes",
+        type=picture_size,
+        nargs="+",
+        default=[picture_size(size) for size in ("256x256", "96x160", "64x64", "100x60", "35x33")],
+        metavar="HxW",
+        help="at which to look for exactness (default 256x256 96x160 64x64 100x60 35x33)",
+    )
     group.add_argument("--shifts", type=int, default=64, help="circular shifts 0 .. N - 1 (default 64)")
     group.add_argument(
         "--distances", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32], help="of real shifts"
@@ -120,6 +128,12 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.part == "classifiers" and not (args.data and args.classifier):
         parser.error("`classifiers` needs --data and --classifier")
     return args
+
+
+def picture_size(text: str) -> tuple[int, int]:
+    """(height, width) of "HEIGHTxWIDTH"."""
+    height, _, width = text.partition("x")
+    return int(height), int(width)
 
 
 def classifiers(args: argparse.Namespace) -> dict[str, Any]:
@@ -177,6 +191,7 @@ def classifiers(args: argparse.Namespace) -> dict[str, Any]:
         panels,
         y_label="accuracy [%]",
         logarithmic=[axes["zoom"][1]],
+        names_are="head",
         at_rest=0,
     )
     if args.comb_pictures:
@@ -190,6 +205,7 @@ def classifiers(args: argparse.Namespace) -> dict[str, Any]:
             {head: entry["spectrum"] for head, entry in result["combs"].items()},
             title=f"What a circular shift takes from a prediction, by head ({len(few)} pictures)",
             y_label="probability gone to other classes\n(0: same prediction)",
+            names_are="head",
         )
     return result
 
@@ -200,11 +216,10 @@ def embeddings(args: argparse.Namespace) -> dict[str, Any]:
     few, wrap, labels = photos[: args.comb_count], bars(args), list(invariance_bench.CONFIGURATIONS)
     size, device, shifts = args.size, args.device, args.shifts
     comb_labels = ["max, zeros", "max, circular", "blur, circular", "polyphase, circular"]
-    sizes = [(size, size), (96, 160), (64, 64), (100, 60), (35, 33)]
     bench = invariance_bench
     measurements: dict[str, Callable[[], dict[str, Any]]] = {
         "comb": lambda: bench.combs(few, size, shifts, comb_labels, device, wrap),
-        "exact": lambda: bench.exactness(few, sizes, shifts, device, wrap),
+        "exact": lambda: bench.exactness(few, args.sizes, shifts, device, wrap),
         "heads": lambda: bench.head_residuals(few, size, device, wrap),
         "sub_pixel": lambda: bench.fractions(few, size, labels, device, wrap),
         "real": lambda: bench.real_shifts(photos, size, args.distances, labels, bench.PEERS, device, wrap),
@@ -239,15 +254,16 @@ def draw_embeddings(out: Path, result: dict[str, Any]) -> None:
             out / "translation-comb.png",
             {label: entry["mean_residual"] for label, entry in result["comb"].items()},
             {label: entry["spectrum"] for label, entry in result["comb"].items()},
-            title="A moved picture should be at distance 0: pooling leaves a comb, polyphase pooling doesn't",
+            title="A picture moved round should be at distance 0: max pooling leaves a comb, polyphase nothing",
             y_label="distance to the unmoved picture,\nas a share of noise of sigma 8/255",
+            names_are="pooling, padding",
             rounding=1e-7,
         )
     if "real" in result:
         shares = {name: entry["share"] for name, entry in result["real"].items() if "share" in entry}
         moved, share_label = (
             "window moved by [px]",
-            "distance as a share of noise of sigma 8/255\n(1: the same)",
+            "distance as a share of noise of sigma 8/255\n(1: as far as that noise)",
         )
         figures.draw_curves(
             out / "translation-real-shifts.png",
@@ -261,17 +277,21 @@ def draw_embeddings(out: Path, result: dict[str, Any]) -> None:
             y_label=share_label,
             logarithmic=[moved, share_label],
             styles=styles(list(shares)),
+            names_are="metric",
         )
     if "sub_pixel" in result:
         moves = next(iter(result["sub_pixel"].values()))
         figures.draw_bars(
             out / "translation-sub-pixel.png",
-            "Shifts by fractions of a pixel (band-limited, circular)",
+            "Shifted by a fraction of a pixel (band-limited, circular): an invariant metric would say 0",
             {
-                f"({move}) px": {label: entry[move] for label, entry in result["sub_pixel"].items()}
+                "(dx, dy) =\n" + f"({move.replace(',', ', ')}) px": {
+                    label: entry[move] for label, entry in result["sub_pixel"].items()
+                }
                 for move in moves
             },
             y_label="distance as a share of noise of sigma 8/255",
+            names_are="pooling, padding",
         )
 
 
@@ -316,6 +336,7 @@ def digits(args: argparse.Namespace) -> dict[str, Any]:
         "Digits learned in the middle of the canvas only, then moved",
         groups,
         y_label="mean accuracy over shifts [%]",
+        names_are="head",
         line=10.0,
         line_label="guessing",
         marks=centre,

@@ -19,8 +19,19 @@ __all__ = ["draw_bars", "draw_comb", "draw_curves", "draw_heat_maps"]
 
 Curves = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 
-#: One colour per thing compared, told apart by colour-blind readers too (Okabe and Ito 2008).
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#999999")
+#: One colour per thing compared, told apart by colour-blind readers too (Okabe and Ito 2008; the last two Tol's).
+COLOURS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#D55E00",
+    "#56B4E9",
+    "#000000",
+    "#999999",
+    "#882255",
+    "#332288",
+)
 
 
 def draw_heat_maps(
@@ -76,6 +87,7 @@ def draw_curves(
     logarithmic: Sequence[str] = (),
     styles: Mapping[str, Mapping[str, Any]] | None = None,
     at_rest: float | None = None,
+    names_are: str | None = None,
 ) -> Path:
     """Lines over one axis per panel, with one legend, in the order of their ends in the last panel.
 
@@ -84,6 +96,7 @@ def draw_curves(
         logarithmic: labels of x axes that are logarithmic; `y_label` makes the y axis so.
         styles: name -> what matplotlib's `plot` takes; None for one colour per curve.
         at_rest: mark this x of the first panel.
+        names_are: title of the legend.
     """
     figure = new_figure(4.4 * len(panels) + (4 if len(panels) == 1 else 1.8), 4.4)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
@@ -99,7 +112,9 @@ def draw_curves(
             from matplotlib.ticker import NullLocator
 
             axis.set_xscale("log", base=2)
-            ticks = [tick for tick in (0.5, 0.7, 1, 1.4, 2, 4, 8, 16, 32) if min(x) <= tick <= max(x)]
+            wide = max(x) > 4 * min(x)
+            powers = (1, 2, 4, 8, 16, 32) if wide else (0.5, 0.7, 1, 1.4, 2)
+            ticks = [tick for tick in powers if min(x) <= tick <= max(x)]
             axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             axis.xaxis.set_minor_locator(NullLocator())
         axis.set_xlabel(label)
@@ -112,7 +127,12 @@ def draw_curves(
     figure.suptitle(title)
     order = sorted(curves, key=lambda name: -curves[name][1][-1])
     figure.legend(
-        [drawn[name] for name in order], order, loc="outside right center", frameon=False, fontsize=9
+        [drawn[name] for name in order],
+        order,
+        loc="outside right center",
+        frameon=False,
+        fontsize=9,
+        title=names_are,
     )
     return save(figure, path)
 
@@ -124,6 +144,7 @@ def draw_comb(
     *,
     title: str,
     y_label: str,
+    names_are: str,
     rounding: float | None = None,
 ) -> Path:
     """The comb of pooling: residual along dx above, below it how strong each period is in each curve.
@@ -131,7 +152,7 @@ def draw_comb(
     Args:
         residuals: name -> residual at shifts 0, 1, 2 ... px.
         spectra: name -> (period in pixels, amplitude).
-        title, y_label: of the residual.
+        title, y_label: of the residual; names_are: title of the legend.
         rounding: amplitudes below it are rounding; that part of the panels is shaded.
     """
     figure = new_figure(9.5, 6.6)
@@ -147,7 +168,7 @@ def draw_comb(
     above.set_xlabel("picture moved right by dx [px], what leaves it comes back on the left")
     above.set_ylabel(y_label)
     above.set_title(title)
-    upper.legend(loc="outside right center", frameon=False, fontsize=9)
+    upper.legend(loc="outside right center", frameon=False, fontsize=9, title=names_are)
     axes = lower.subplots(1, len(spectra), sharey=True, squeeze=False)[0]
     lower.suptitle("How strong each period is in the curves above", fontsize="medium")
     lowest = min(amplitude for lines in spectra.values() for _, amplitude in lines if amplitude > 0)
@@ -157,13 +178,15 @@ def draw_comb(
         axis.vlines(range(len(lines)), floor, [max(amplitude, floor) for _, amplitude in lines], color=colour)
         axis.set_yscale("log")
         axis.set_ylim(floor, 2 * highest)
-        shown = [k for k, (period, _) in enumerate(lines) if period in (32, 16, 8, 4, 2)]
+        shown = [k for k, (period, _) in enumerate(lines) if period in (32, 8, 4, 2)]
         axis.set_xticks(shown, [f"{lines[k][0]:.0f}" for k in shown])
         axis.set_xlabel("period [px]")
         axis.set_title(name, fontsize="small")
         if rounding is not None:
             axis.axhspan(floor, rounding, color="#eeeeee", zorder=0)
-            axis.text(len(lines) / 2, (floor * rounding) ** 0.5, "rounding", ha="center", fontsize=8)
+            axis.text(len(lines) - 0.5, rounding * 1.5, "below: rounding", ha="right", fontsize=7).set_bbox(
+                {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            )
     axes[0].set_ylabel("amplitude")
     return save(figure, path)
 
@@ -174,6 +197,7 @@ def draw_bars(
     values: Mapping[str, Mapping[str, float]],
     *,
     y_label: str,
+    names_are: str | None = None,
     line: float | None = None,
     line_label: str | None = None,
     marks: Mapping[str, Mapping[str, float]] | None = None,
@@ -182,6 +206,7 @@ def draw_bars(
     """Groups of bars: group -> name -> height.
 
     Args:
+        names_are: title of the legend.
         line: draw a horizontal line at this height and call it `line_label`.
         marks: a black mark at another height over each bar, group -> name -> height, called `marks_label`.
     """
@@ -211,7 +236,8 @@ def draw_bars(
     axis.set_ylabel(y_label)
     axis.set_title(title)
     axis.grid(axis="y", color="#dddddd", linewidth=0.6)
-    figure.legend(loc="outside right center", frameon=False, fontsize=9)
+    axis.set_axisbelow(True)
+    figure.legend(loc="outside right center", frameon=False, fontsize=9, title=names_are)
     return save(figure, path)
 
 
