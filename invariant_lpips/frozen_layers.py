@@ -26,13 +26,6 @@ class _Geometry(NamedTuple):
     device: torch.device
 
 
-class _Positive(NamedTuple):
-    """A tensor of which only the signs are read."""
-
-    mask: Tensor
-    dtype: torch.dtype
-
-
 class _Places(NamedTuple):
     """Places within a map, which fit 32 bits."""
 
@@ -42,18 +35,53 @@ class _Places(NamedTuple):
 def run_frozen(layer: nn.Module, x: Tensor) -> Tensor:
     """`layer(x)` for a layer without trainable parameters; derivatives of any order are those of `layer(x)`.
 
-    While a graph is captured, and under torch.func's transforms, the layer runs as it is.
+    While a graph is captured the layer runs as it is, and under torch.func's transforms convolutions and pools do.
     """
-    wanted = x.requires_grad and torch.is_grad_enabled() and not x.is_meta and not captured()
-    pack = _packing(layer, x) if wanted else None
+    if not x.requires_grad or not torch.is_grad_enabled() or x.is_meta or captured():
+        return _plain(layer, x)
+    if isinstance(layer, nn.ReLU):
+        rectified: Tensor = _FrozenReLU.apply(x, layer.inplace)
+        return rectified
+    pack = _packing(layer, x)
     if pack is None:
-        result: Tensor = layer(x)
-        return result
+        return _plain(layer, x)
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(RuntimeError):  # torch.func's transforms allow no hooks
             stack.enter_context(saved_tensors_hooks(pack, _unpack))
-        result = layer(x)
+        return _plain(layer, x)
+
+
+def _plain(layer: nn.Module, x: Tensor) -> Tensor:
+    result: Tensor = layer(x)
     return result
+
+
+class _FrozenReLU(torch.autograd.Function):
+    """ReLU that keeps a byte for each place; the gradient of torch's own wants a map of floats."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, inplace: bool) -> Tensor:
+        return torch.relu_(x) if inplace else torch.relu(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, bool], output: Tensor) -> None:
+        if inputs[1]:
+            ctx.mark_dirty(inputs[0])
+        silent = output <= 0  # torch lets the gradient through where it is NaN
+        ctx.save_for_backward(silent)
+        ctx.save_for_forward(silent)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (silent,) = ctx.saved_tensors
+        return gradient.masked_fill(silent, 0), None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
+        (silent,) = ctx.saved_tensors
+        return tangent.masked_fill(silent, 0)
 
 
 def captured() -> bool:
@@ -67,8 +95,6 @@ def _packing(layer: nn.Module, x: Tensor) -> Callable[[Tensor], Any] | None:
         # Autocast may have copied both: the shape tells the input from the weight, and in doubt both are kept.
         drops, weight = x.shape, layer.weight.shape
         return lambda kept: _geometry(kept) if kept.shape == drops != weight else kept
-    if isinstance(layer, nn.ReLU):
-        return lambda kept: _Positive(kept > 0, kept.dtype)
     if isinstance(layer, nn.MaxPool2d):
         return lambda kept: _geometry(kept) if kept.is_floating_point() else _Places(kept.to(torch.int32))
     return None
@@ -81,8 +107,6 @@ def _geometry(kept: Tensor) -> _Geometry:
 def _unpack(kept: Any) -> Tensor:
     if isinstance(kept, _Geometry):  # never written, and so on a CPU never more than addresses
         return torch.empty_strided(kept.size, kept.stride, dtype=kept.dtype, device=kept.device)
-    if isinstance(kept, _Positive):
-        return kept.mask.to(kept.dtype)
     if isinstance(kept, _Places):
         return kept.places.long()
     weight: Tensor = kept

@@ -51,6 +51,8 @@ class InvariantLPIPS(nn.Module, Publishable):
         normalize: images are in [0, 1] instead of [-1, 1].
         checks: `auto`, `always` or `never`; see :mod:`invariant_lpips.checks`.
         repeat_grey: accept (N, 1, H, W) and repeat it over three channels.
+        checkpointing: as a loss, keep less for the backward pass and run the forward pass again there; see
+            docs/speed.md. It may also be set later, as an attribute.
 
     Shape:
         in0, in1: (N, 3, H, W), any float dtype; one of them may hold a single image.
@@ -89,6 +91,7 @@ class InvariantLPIPS(nn.Module, Publishable):
         *,
         checks: str = "auto",
         repeat_grey: bool = False,
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
         from invariant_lpips.registry import load_weights
@@ -104,6 +107,7 @@ class InvariantLPIPS(nn.Module, Publishable):
         architecture = ARCHITECTURES[self.net_name]
         self.spatial = spatial
         self.normalize = normalize
+        self.checkpointing = checkpointing
         self.scaling_layer = ScalingLayer()
         self.net = Trunk(
             self.net_name, pooling, padding or ("circular" if pooling == "polyphase" else "zeros")
@@ -389,6 +393,7 @@ class InvariantLPIPS(nn.Module, Publishable):
             head.taps,
             lambda tap, f: head.summary(tap, f, size),
             contrast,
+            checkpointing=self._checkpoints,
         )
         return [layer / self._denominator(counts.values()) for layer in layers]
 
@@ -401,7 +406,9 @@ class InvariantLPIPS(nn.Module, Publishable):
             return head.heat(tap, fx[0], fy[0], size)
 
         scaled = self.scaling_layer(x), self.scaling_layer(y)
-        maps = reduce_pair(self.net, *scaled, head.taps, lambda tap, f: (f,), contrast)
+        maps = reduce_pair(
+            self.net, *scaled, head.taps, lambda tap, f: (f,), contrast, checkpointing=self._checkpoints
+        )
         return [layer / self._denominator(counts.values()) for layer in maps]
 
     def _summaries(self, x: Tensor, normalize: bool | None) -> list[Summary]:
@@ -410,7 +417,13 @@ class InvariantLPIPS(nn.Module, Publishable):
         )
         size = (image.shape[-2], image.shape[-1])
         scaled = self.scaling_layer(image)
-        return summarise(self.net, scaled, self.head.taps, lambda tap, f: self.head.summary(tap, f, size))
+        return summarise(
+            self.net,
+            scaled,
+            self.head.taps,
+            lambda tap, f: self.head.summary(tap, f, size),
+            checkpointing=self._checkpoints,
+        )
 
     def _vector(self, summaries: Sequence[Summary]) -> Tensor:
         head = self.head
@@ -445,6 +458,11 @@ class InvariantLPIPS(nn.Module, Publishable):
         taps = list(zip(head.taps, x.summaries, y.summaries, strict=True))
         count = self._denominator([head.count(tap, sx) for tap, sx, _ in taps])
         return [head.layer(tap, sx, sy) / count for tap, sx, sy in taps]
+
+    @property
+    def _checkpoints(self) -> bool:
+        # What runs again hands gradients to images alone.
+        return self.checkpointing and not any(parameter.requires_grad for parameter in self.parameters())
 
     def _require_euclidean(self, what: str) -> None:
         if not self.head.euclidean:

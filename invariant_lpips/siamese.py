@@ -19,7 +19,9 @@ Summarise = Callable[[str, Tensor], Summary]
 Contrast = Callable[[str, Summary, Summary], Tensor]
 
 
-def summarise(trunk: Trunk, x: Tensor, taps: Sequence[str], summary: Summarise) -> list[Summary]:
+def summarise(
+    trunk: Trunk, x: Tensor, taps: Sequence[str], summary: Summarise, *, checkpointing: bool = False
+) -> list[Summary]:
     """What `summary(tap, activation)` keeps of each tap, in full precision; large batches go in parts.
 
     Args:
@@ -27,13 +29,14 @@ def summarise(trunk: Trunk, x: Tensor, taps: Sequence[str], summary: Summarise) 
         x: (N, 3, H, W), scaled.
         taps: names in the order of the network.
         summary: called outside autocast; returns tensors whose first dimension is the batch.
+        checkpointing: see :meth:`Trunk.reduce`.
 
     Returns:
         One summary for each tap.
     """
     keep = _outside_autocast(summary, x.device.type)
     batches = [x] if captured() else torch.split(x, trunk.images_at_once(x))
-    parts = [trunk.reduce(part, taps, keep) for part in batches]
+    parts = [trunk.reduce(part, taps, keep, checkpointing=checkpointing) for part in batches]
     joined = [_joined([list(summary) for summary in of_tap]) for of_tap in zip(*parts, strict=True)]
     return [tuple(summary) for summary in joined]
 
@@ -47,6 +50,7 @@ def reduce_pair(
     contrast: Contrast,
     *,
     apart: bool = False,
+    checkpointing: bool = False,
 ) -> list[Tensor]:
     """Run the trunk on two batches and apply `contrast` to their summaries at each tap.
 
@@ -64,6 +68,8 @@ def reduce_pair(
         contrast: what to return for (tap, summary of x, summary of y), batch first.
         apart: run the batches one after the other, whole, and leave their order in memory, so that every kernel is
             called as by a caller who runs the trunk on each, and rounds alike.
+        checkpointing: see :meth:`Trunk.reduce`. Without effect where both images need a gradient and run one after
+            the other: a contrast that is made again would lose the gradient of the side it doesn't run.
 
     Returns:
         One contrast for each tap.
@@ -89,11 +95,13 @@ def reduce_pair(
             kept = keep(tap, features)
             return compare(tap, tuple(part[:n] for part in kept), tuple(part[n:] for part in kept), equal)
 
-        return trunk.reduce(torch.cat([x, y]), taps, split)
+        return trunk.reduce(torch.cat([x, y]), taps, split, checkpointing=checkpointing)
 
     def run(side: Tensor, reducer: Callable[[str, Tensor], T]) -> list[T]:
         with torch.set_grad_enabled(grad and (side.requires_grad or not one_sided)):
-            return trunk.reduce(side, taps, reducer, keep_order=apart)
+            return trunk.reduce(
+                side, taps, reducer, keep_order=apart, checkpointing=checkpointing and one_sided
+            )
 
     def in_turn(x: Tensor, y: Tensor, equal: Tensor, x_held: bool = x_frozen) -> list[Tensor]:
         first, second = (x, y) if x_held else (y, x)

@@ -65,6 +65,8 @@ class LPIPS(nn.Module):
         verbose: log what is loaded (through `logging`; nothing is printed).
         checks: `auto`, `always` or `never`; see :mod:`invariant_lpips.checks`.
         repeat_grey: accept (N, 1, H, W) and repeat it over three channels.
+        checkpointing: as a loss, keep less for the backward pass and run the forward pass again there; without
+            effect where parameters are trained. It may also be set later, as an attribute.
 
     Shape:
         in0, in1: (N, 3, H, W) in [-1, 1], or in [0, 1] with normalize=True; one of them may hold one image.
@@ -102,6 +104,7 @@ class LPIPS(nn.Module):
         *,
         checks: str = "auto",
         repeat_grey: bool = False,
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
         name = canonical_net(net)
@@ -114,6 +117,7 @@ class LPIPS(nn.Module):
         self.lpips = lpips
         self.version = version
         self.eval_mode = eval_mode
+        self.checkpointing = checkpointing
         self.scaling_layer = ScalingLayer()
         architecture = ARCHITECTURES[name]
         self.chns = [architecture.taps[tap].channels for tap in architecture.lpips_taps]
@@ -164,6 +168,7 @@ class LPIPS(nn.Module):
             lambda tap, f: (f,),
             lambda tap, fx, fy: self._layer(taps.index(tap), fx[0], fy[0], size),
             apart=graph,
+            checkpointing=self.checkpointing and not any(p.requires_grad for p in self.parameters()),
         )
         total = torch.stack(layers).sum(0)
         return (total, layers) if retPerLayer else total

@@ -9,13 +9,15 @@ parameters are torchvision's IMAGENET1K_V1. They are grouped into `slice1 ... sl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
+from invariant_lpips.checkpointing import recomputed
 from invariant_lpips.circular import convolution
-from invariant_lpips.frozen_layers import run_frozen
+from invariant_lpips.frozen_layers import captured, run_frozen
 from invariant_lpips.pooling import PADDINGS, make_pool
 
 T = TypeVar("T")
@@ -221,7 +223,13 @@ class Trunk(nn.Module):
         return self.reduce(x, self.architecture.lpips_taps, lambda tap, features: features)
 
     def reduce(
-        self, x: Tensor, taps: Sequence[str], reducer: Callable[[str, Tensor], T], *, keep_order: bool = False
+        self,
+        x: Tensor,
+        taps: Sequence[str],
+        reducer: Callable[[str, Tensor], T],
+        *,
+        keep_order: bool = False,
+        checkpointing: bool = False,
     ) -> list[T]:
         """Run the stack and apply `reducer(tap, activation)` at each tap as soon as it is produced.
 
@@ -234,24 +242,40 @@ class Trunk(nn.Module):
             reducer: called with the tap's name and its (N, C, h, w) activation.
             keep_order: leave the order of the dimensions in memory as it is. Otherwise CPU tensors are
                 brought to channels_last, whose kernels are a fifth to a half faster; that changes last bits.
+            checkpointing: keep the maps behind each pool alone, and run what lies between, reducers included, again
+                in the backward pass. Gradients flow to x only. Without effect on a tuned trunk and in a captured
+                graph.
 
         Returns:
             What the reducer returned, in order.
         """
         at = {self.architecture.taps[tap].layer: tap for tap in taps}
         last = max(at)
-        results: list[T] = []
         if x.device.type == "cpu" and not keep_order:
             x = _channels_last(x)
         tuned = self.tuned
-        for group in self.children():
-            for name, layer in group.named_children():
+        layers = [
+            (int(name), layer)
+            for group in self.children()
+            for name, layer in group.named_children()
+            if int(name) <= last
+        ]
+
+        def run(x: Tensor, layers: Sequence[tuple[int, nn.Module]] = layers) -> tuple[list[T], Tensor]:
+            results: list[T] = []
+            for index, layer in layers:
                 x = layer(x) if tuned else run_frozen(layer, x)
-                index = int(name)
                 if index in at:
                     results.append(reducer(at[index], x))
-                if index == last:
-                    return results
+            return results, x
+
+        wanted = checkpointing and x.requires_grad and torch.is_grad_enabled()
+        if not wanted or tuned or captured():
+            return run(x)[0]
+        results: list[T] = []
+        for part in _up_to_pools(layers):
+            found, x = recomputed(partial(run, layers=part), x)
+            results += found
         return results
 
     @property
@@ -303,6 +327,16 @@ def _numbered(layers: Sequence[nn.Module], start: int, end: int) -> nn.Sequentia
     for index in range(start, end):
         sequence.add_module(str(index), layers[index])
     return sequence
+
+
+def _up_to_pools(layers: Sequence[tuple[int, nn.Module]]) -> list[list[tuple[int, nn.Module]]]:
+    """Layers in runs that each end with a pool, whose map is the smallest around."""
+    runs: list[list[tuple[int, nn.Module]]] = [[]]
+    for index, layer in layers:
+        runs[-1].append((index, layer))
+        if not isinstance(layer, (nn.Conv2d, nn.ReLU, Fire)):
+            runs.append([])
+    return [run for run in runs if run]
 
 
 def _channels_last(x: Tensor) -> Tensor:
