@@ -69,19 +69,26 @@ def classifiers(result: Mapping[str, Any]) -> str:
         low, high = entry["shift"]["mean_relative_loss_95"]
         row = [
             f"`{head}`",
+            str(len(entry["classifiers"])),
             f"{entry['trainable_parameters']:,}",
-            f"{100 * entry['accuracy']:.1f} ± {100 * entry['accuracy_deviation']:.1f}",
+            f"{100 * entry['accuracy']:.1f}"
+            + (f" ± {100 * entry['accuracy_deviation']:.1f}" if len(entry["classifiers"]) > 1 else ""),
             f"{entry['shift']['mean_relative_loss']:.3f} ({low:.3f} to {high:.3f})",
             f"{entry['shift']['consistency']:.3f}",
         ]
         row += [f"{entry[k]['mean_relative_loss']:.3f}" if k in entry else "-" for k in ("rotation", "zoom")]
         rows.append(row)
-    head_row = ["head", "trained parameters", "accuracy at rest [%]", "mean relative loss, shifts (95 %)"]
+    head_row = [
+        "head",
+        "seeds",
+        "trained parameters",
+        "accuracy at rest [%]",
+        "mean relative loss, shifts (95 %)",
+    ]
     head_row += ["consistency, shifts", "loss, rotations", "loss, scales"]
-    seeds = len(next(iter(result["heads"].values()))["classifiers"])
     text = (
-        f"### Heads on photographs\n\n{result['pictures']} test pictures, {result['moves']} moves, mean over {seeds} "
-        f"seed(s) ± their standard deviation; intervals are over pictures.\n\n{table(head_row, rows)}"
+        f"### Heads on photographs\n\n{result['pictures']} test pictures, {result['moves']} moves, mean over seeds "
+        f"± their standard deviation; intervals are over pictures.\n\n{table(head_row, rows)}"
     )
     if "combs" in result:
         rows = []
