@@ -148,8 +148,12 @@ def _checked(config: object, source: Path) -> dict[str, Any]:
             f"{source} must hold exactly {', '.join(_FIELDS)}; these are missing or foreign: {shown(wrong)}."
         )
     for field, kind in _FIELDS.items():
-        if not isinstance(config[field], kind) or isinstance(config[field], bool):
-            raise ValueError(f"{source}: {field!r} must be {kind.__name__}, but is {shown(config[field])}.")
+        value = config[field]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ValueError(f"{source}: {field!r} must be {kind.__name__}, but is {shown(value)}.")
+    for field, kind in _FIELDS.items():
+        if kind is str and len(config[field]) > 80:
+            raise ValueError(f"{source}: {field!r} must be a name, but is {shown(config[field])}.")
     if not 1 <= config["num_classes"] <= 1_000_000 or len(config["image_size"]) != 2:
         raise ValueError(f"{source}: num_classes must be 1 to 1,000,000 and image_size two sides in pixels.")
     if not all(isinstance(side, int) and 1 <= side <= 16384 for side in config["image_size"]):

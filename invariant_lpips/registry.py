@@ -344,12 +344,12 @@ def parse(data: bytes, path: Path) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = load(data)
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise ValueError(
-            f"{path} must be a whole safetensors file, but it cannot be read: {error}."
+            f"{path} must be a whole safetensors file, but it cannot be read: {str(error)[:200]}."
         ) from error
     for name, tensor in tensors.items():
         if not tensor.is_floating_point() or not bool(torch.isfinite(tensor.float()).all()):
             raise ValueError(
-                f"{path} must hold finite floating-point tensors, but {name!r} ({tensor.dtype}) does not."
+                f"{path} must hold finite floating-point tensors, but {name[:80]!r} ({tensor.dtype}) does not."
             )
     return tensors
 

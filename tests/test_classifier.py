@@ -143,6 +143,7 @@ def edited(folder, **changes):
         ({"format": "pickle"}, 'must have "format"'),
         ({"class": "os.system"}, "missing or foreign: \\['class'\\]"),
         ({"head": "os.system"}, "`head` must be one of"),
+        ({"head": "a" * 1000}, "'head' must be a name, but is 'a{37}"),
         ({"pooling": "os.system"}, "`pooling` must be one of"),
         ({"net": "../vgg"}, "`net` must be one of"),
         ({"num_classes": True}, "'num_classes' must be int"),

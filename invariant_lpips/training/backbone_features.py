@@ -121,6 +121,7 @@ def _open(path: Path, shape: tuple[int, int]) -> np.memmap[Any, np.dtype[np.floa
         temporary = path.with_name(f".{path.stem}-{secrets.token_hex(6)}.npy")
         try:
             np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+            _reserve(temporary, path)
             # Not over a file of another process that started at the same time and writes to it already.
             try:
                 os.link(temporary, path)
@@ -134,6 +135,18 @@ def _open(path: Path, shape: tuple[int, int]) -> np.memmap[Any, np.dtype[np.floa
     if array.shape != shape:
         raise ValueError(f"{path} must have shape {shape}, but has {array.shape}; remove its folder.")
     return array
+
+
+def _reserve(file: Path, path: Path) -> None:
+    """Have the disk's room set aside: a mapped file that finds none later ends the process (SIGBUS)."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    size = file.stat().st_size
+    with file.open("r+b") as stream:
+        try:
+            os.posix_fallocate(stream.fileno(), 0, size)
+        except OSError as error:
+            raise OSError(f"{path} needs {size} bytes, but cannot have them: {error.strerror}.") from error
 
 
 def _read_progress(folder: Path) -> dict[str, int]:
