@@ -38,7 +38,7 @@ def correlation(name: str, report: dict[str, Any]) -> tuple[float, tuple[float, 
         low, high = report[name]["srcc_interval"]
         return report[name]["srcc"], (low, high)
     card = (ROOT / "weights" / f"{name}.md").read_text(encoding="utf-8")
-    figures = dict(row[:2] for table in tables(card) for row in table)
+    figures = {row[0]: row[1] for table in tables(card) for row in table if len(row) == 2}
     return float(figures["SRCC, references left out (5 folds)"]), None
 
 
