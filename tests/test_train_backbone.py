@@ -145,6 +145,37 @@ train(config, {str(tmp_path / "killed")!r}, device="cpu", checkpoint_seconds=0, 
     assert changed["name"] == "tuned"
 
 
+def test_two_processes_train_as_one_does(tree, tmp_path):
+    pytest.importorskip("accelerate", reason="extra [train] is not installed")
+    options = ["--data", str(tree), "--image-size", "32", "--head", "final-gap", "--epochs", "1"]
+    options += ["--batch-size", "6", "--tune", "1", "--shift", "2", "--device", "cpu", "--quiet"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    out = ["--out", str(tmp_path / "two"), "--threads", "1"]
+    done = subprocess.run(
+        [*launcher, "-m", "invariant_lpips", "train", "backbone", *options, *out],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        check=False,
+        capture_output=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    printed = json.loads(done.stdout)  # once, not by each process
+    assert json.loads((tmp_path / "two" / "config.json").read_text())["processes"] == 2
+    alone = train(config(tree, epochs=1, batch_size=6, tune=1, shift=2), tmp_path / "one", device="cpu")
+    assert printed["val_loss"] == pytest.approx(alone["val_loss"], rel=1e-3)
+
+
+def test_interrupted_bfloat16_run_ends_as_an_uninterrupted_one(tree, tmp_path):
+    pytest.importorskip("accelerate", reason="extra [train] is not installed")
+    options = config(tree, tune=1, flip=True, epochs=1, precision="bf16", channels_last=True)
+    train(options, tmp_path / "whole", device="cpu")
+    with pytest.raises(Stop):
+        train(options, tmp_path / "broken", device="cpu", checkpoint_seconds=0, wrap=stopping_after(3))
+    train(options, tmp_path / "broken", device="cpu", tensorboard=True)
+    assert bytes_of(tmp_path / "broken") == bytes_of(tmp_path / "whole")
+    assert list((tmp_path / "broken" / "tensorboard").iterdir())
+
+
 def test_feature_cache_goes_on_after_a_kill(tree, tmp_path):
     data = folders.load(tree)
     model = GAPClassifier("gap-flatten", 3, 32)

@@ -82,10 +82,13 @@ class AccelerateEngine:
     def __init__(self, precision: str, device: str | None) -> None:
         try:
             from accelerate import Accelerator
+            from accelerate.state import AcceleratorState
         except ImportError as error:
             raise ImportError(
                 "Training on pictures needs Accelerate: pip install 'invariant-lpips[train]'."
             ) from error
+        # Its state outlives a run: a second one in the same notebook may want another precision.
+        AcceleratorState._reset_state()
         self._accelerator: Any = Accelerator(mixed_precision=precision, cpu=device == "cpu")
         self.device = self._accelerator.device
         self.processes = int(self._accelerator.num_processes)
