@@ -121,6 +121,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     group.add_argument("--canvases", type=int, nargs="+", default=[56, 128, 256])
     group.add_argument("--digits-per-class", type=int, nargs=3, default=(30, 10, 10), metavar="N")
     group.add_argument("--tune-epochs", type=int, default=3, help="0 leaves tuning out (default 3)")
+    group.add_argument("--tuned-canvases", type=int, nargs="+", default=[128], help="tune on (default 128)")
     group.add_argument("--tune-lr", type=float, default=1e-4, help="Adam's step for the trunk (default 1e-4)")
     group.add_argument("--seeds", type=int, default=1, help="of training (default 1)")
     args = parser.parse_args(argv)
@@ -318,6 +319,7 @@ def digits(args: argparse.Namespace) -> dict[str, Any]:
         seeds=range(args.seeds),
         tune_epochs=args.tune_epochs,
         tune_lr=args.tune_lr,
+        tuned_canvases=args.tuned_canvases,
         mnist=args.mnist,
         device=args.device,
         wrap=bars(args),

@@ -169,7 +169,7 @@ def digits_by_canvas(
     seeds: Sequence[int] = (0,),
     tune_epochs: int = 0,
     tune_lr: float = 1e-4,
-    tuned_canvases: Sequence[int] = (56,),
+    tuned_canvases: Sequence[int] = (128,),
     steps_outward: int = 2,
     mnist: Path | None = None,
     device: str = "cpu",
@@ -184,7 +184,8 @@ def digits_by_canvas(
         seeds: of training.
         tune_epochs: also tune the whole trunk, at the centre only, for so many epochs; 0 leaves it out.
         tune_lr: Adam's step for the trunk, large enough to change it in few epochs.
-        tuned_canvases: on these canvases.
+        tuned_canvases: on these of the canvases. At 56 px the last map is one cell, so `flatten` and `final-gap`
+            read the same; it takes more to tell them apart.
         steps_outward: shifts per side along each axis of the grid.
         mnist: folder of MNIST's files; None for scikit-learn's digits.
 
