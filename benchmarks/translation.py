@@ -6,6 +6,7 @@
     python benchmarks/translation.py digits
     python benchmarks/translation.py overhead
     python benchmarks/translation.py report                    # tables of what is in --out, on stdout
+    python benchmarks/translation.py figures                   # the figures of what is in --out, drawn again
 
 `classifiers` runs the protocol of arXiv:2604.27870 (mirror tiling, shifts up to 50 px, rotations, scales; a
 coarse grid unless --full). `embeddings` measures what is left of the metric's distance under circular, real
@@ -27,9 +28,9 @@ import torch
 
 from invariant_lpips.atomic_writing import replacing
 from invariant_lpips.evaluation import classifier_bench, invariance_bench, translation_report
-from invariant_lpips.evaluation import robustness_figures as figures
 from invariant_lpips.evaluation.provenance import provenance
 from invariant_lpips.evaluation.robustness import protocol
+from invariant_lpips.evaluation.translation_figures import DRAWERS
 
 MEASURES = ("comb", "exact", "heads", "sub_pixel", "real")
 
@@ -42,6 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     if args.part == "report":
         print(translation_report.report(args.out), end="")
+        return 0
+    if args.part == "figures":
+        for part, draw in DRAWERS.items():
+            if (path := args.out / f"translation-{part}.json").is_file():
+                draw(args.out, json.loads(path.read_text(encoding="utf-8")))
         return 0
     command = "invariant-lpips bench translation " + " ".join(sys.argv[1:] if argv is None else argv)
     try:
@@ -58,6 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     with replacing(path) as temporary:
         temporary.write_text(json.dumps({**provenance(command), **measured}, indent=1) + "\n")
     print(path)
+    try:
+        if args.part in DRAWERS:
+            DRAWERS[args.part](args.out, measured)
+    except ImportError as error:  # the result is there; `figures` draws them once matplotlib is
+        print(f"bench translation: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -67,7 +79,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("part", choices=("classifiers", "embeddings", "digits", "overhead", "report"))
+    parser.add_argument(
+        "part", choices=("classifiers", "embeddings", "digits", "overhead", "report", "figures")
+    )
     add = parser.add_argument
     add(
         "--out", type=Path, default=Path("results"), help="folder of the result and figures (default results)"
@@ -138,7 +152,7 @@ def picture_size(text: str) -> tuple[int, int]:
 
 
 def classifiers(args: argparse.Namespace) -> dict[str, Any]:
-    """Heads on photographs, and their figures."""
+    """Heads on photographs."""
     models = classifier_bench.load_classifiers(args.classifier)
     classes = next(iter(models.values())).classes
     images = classifier_bench.part_of(args.data, args.subset, classes, args.per_class)
@@ -154,65 +168,16 @@ def classifiers(args: argparse.Namespace) -> dict[str, Any]:
     result = classifier_bench.judge(
         models, images, moves, args.work / "answers", device=args.device, wrap=bars(args)
     )
-    reach = sorted({move.dy for move in moves if move.kind == "shift"})
-    heads: dict[str, Any] = result["heads"]
-    maps = {
-        f"{head}\nmoved, it loses {100 * entry['shift']['mean_relative_loss']:.1f} %\nof its accuracy": (
-            figures.grid_of(entry["by_move"], reach)
-        )
-        for head, entry in heads.items()
-    }
-    figures.draw_heat_maps(
-        args.out / "translation-accuracy-map.png",
-        f"Accuracy when the picture moves by (dx, dy), {len(images)} pictures, mean over seeds",
-        maps,
-        reach,
-    )
-    axes = {
-        "shift": ("dx", "window moved right by dx [px]"),
-        "rotation": ("degrees", "turned by [degrees]"),
-        "zoom": ("factor", "magnified by [times]"),
-    }
-    panels: dict[str, figures.Curves] = {}
-    for kind, (field, label) in axes.items():
-        lines = {}
-        for head, entry in heads.items():
-            still = {"kind": kind, field: 1.0 if kind == "zoom" else 0, "accuracy": entry["accuracy"]}
-            found = {
-                row[field]: row["accuracy"]
-                for row in [still, *entry["by_move"]]
-                if row["kind"] == kind and not row.get("dy")
-            }
-            lines[head] = (sorted(found), [100 * found[at] for at in sorted(found)])
-        if len(lines[head][0]) > 1:
-            panels[label] = lines
-    figures.draw_curves(
-        args.out / "translation-accuracy-moves.png",
-        f"Accuracy when the picture moves, turns or grows ({len(images)} test pictures, mean over seeds)",
-        panels,
-        y_label="accuracy [%]",
-        logarithmic=[axes["zoom"][1]],
-        names_are="head",
-        at_rest=0,
-    )
     if args.comb_pictures:
         few = images.spread(args.comb_pictures)
         result["combs"] = classifier_bench.combs(
             models, few, args.shifts, device=args.device, wrap=bars(args)
         )
-        figures.draw_comb(
-            args.out / "translation-heads-comb.png",
-            {head: entry["drift"] for head, entry in result["combs"].items()},
-            {head: entry["spectrum"] for head, entry in result["combs"].items()},
-            title=f"What a circular shift takes from a prediction, by head ({len(few)} pictures)",
-            y_label="probability gone to other classes\n(0: same prediction)",
-            names_are="head",
-        )
     return result
 
 
 def embeddings(args: argparse.Namespace) -> dict[str, Any]:
-    """Poolings and peers on photographs, and their figures; measurements not asked for keep earlier results."""
+    """Poolings and peers on photographs; measurements not asked for keep earlier results."""
     photos = invariance_bench.photographs(args.photographs, args.count)
     few, wrap, labels = photos[: args.comb_count], bars(args), list(invariance_bench.CONFIGURATIONS)
     size, device, shifts = args.size, args.device, args.shifts
@@ -231,6 +196,7 @@ def embeddings(args: argparse.Namespace) -> dict[str, Any]:
         "comb_photographs": len(few),
         "distances": args.distances,
         "shifts": shifts,
+        "sizes": [list(each) for each in args.sizes],
     }
     kept = args.work / "embeddings.json"
     result: dict[str, Any] = {}
@@ -244,74 +210,11 @@ def embeddings(args: argparse.Namespace) -> dict[str, Any]:
             kept.parent.mkdir(parents=True, exist_ok=True)
             with replacing(kept) as temporary:
                 temporary.write_text(json.dumps(result))
-    draw_embeddings(args.out, result)
     return result
 
 
-def draw_embeddings(out: Path, result: dict[str, Any]) -> None:
-    """The figures of what was measured."""
-    if "comb" in result:
-        figures.draw_comb(
-            out / "translation-comb.png",
-            {label: entry["mean_residual"] for label, entry in result["comb"].items()},
-            {label: entry["spectrum"] for label, entry in result["comb"].items()},
-            title="A picture moved round should be at distance 0: max pooling leaves a comb, polyphase nothing",
-            y_label="distance to the unmoved picture,\nas a share of noise of sigma 8/255",
-            names_are="pooling, padding",
-            rounding=1e-7,
-        )
-    if "real" in result:
-        shares = {name: entry["share"] for name, entry in result["real"].items() if "share" in entry}
-        moved, share_label = (
-            "window moved by [px]",
-            "distance as a share of noise of sigma 8/255\n(1: as far as that noise)",
-        )
-        figures.draw_curves(
-            out / "translation-real-shifts.png",
-            "A window moved inside a larger photograph, as each metric sees it "
-            f"({result['settings']['photographs']} photographs)",
-            {
-                moved: {
-                    name: ([int(d) for d in share], list(share.values())) for name, share in shares.items()
-                }
-            },
-            y_label=share_label,
-            logarithmic=[moved, share_label],
-            styles=styles(list(shares)),
-            names_are="metric",
-        )
-    if "sub_pixel" in result:
-        moves = next(iter(result["sub_pixel"].values()))
-        figures.draw_bars(
-            out / "translation-sub-pixel.png",
-            "Shifted by a fraction of a pixel (band-limited, circular): an invariant metric would say 0",
-            {
-                "(dx, dy) =\n" + f"({move.replace(',', ', ')}) px": {
-                    label: entry[move] for label, entry in result["sub_pixel"].items()
-                }
-                for move in moves
-            },
-            y_label="distance as a share of noise of sigma 8/255",
-            names_are="pooling, padding",
-        )
-
-
-def styles(names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Ours: colour by pooling, solid with zeros and dashed with circular padding; peers: dotted, by marker."""
-    poolings = dict(zip(("max", "blur", "polyphase"), figures.COLOURS, strict=False))
-    found = {}
-    for name in names:
-        pooling, _, padding = name.removeprefix("gap (").removesuffix(")").partition(", ")
-        if pooling in poolings:
-            found[name] = {"color": poolings[pooling], "linestyle": "--" if padding == "circular" else "-"}
-    others = [name for name in names if name not in found]
-    for name, colour, marker in zip(others, figures.COLOURS[3:] * 3, "svD^P*X<>ph" * 3, strict=False):
-        found[name] = {"color": colour, "linestyle": ":", "marker": marker}
-    return found
-
-
 def digits(args: argparse.Namespace) -> dict[str, Any]:
-    """Heads trained on centred digits, and their figure."""
+    """Heads trained on centred digits."""
     result = classifier_bench.digits_by_canvas(
         args.work,
         canvases=args.canvases,
@@ -323,26 +226,6 @@ def digits(args: argparse.Namespace) -> dict[str, Any]:
         mnist=args.mnist,
         device=args.device,
         wrap=bars(args),
-    )
-    groups: dict[str, dict[str, float]] = {}
-    centre: dict[str, dict[str, float]] = {}
-    for side, entry in result.items():
-        for kind in ("frozen", "tuned"):
-            if kind in entry:
-                heads = entry[kind]["heads"]
-                name = f"{side} px canvas\n{kind} trunk"
-                groups[name] = {head: 100 * heads[head]["shift"]["mean_accuracy"] for head in heads}
-                centre[name] = {head: 100 * heads[head]["accuracy"] for head in heads}
-    figures.draw_bars(
-        args.out / "translation-digits.png",
-        "Digits learned in the middle of the canvas only, then moved",
-        groups,
-        y_label="mean accuracy over shifts [%]",
-        names_are="head",
-        line=10.0,
-        line_label="guessing",
-        marks=centre,
-        marks_label="in the middle, where it was learned",
     )
     return {"digits": "MNIST" if args.mnist else "scikit-learn (8x8, enlarged to 28x28)", "canvases": result}
 

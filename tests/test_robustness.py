@@ -235,6 +235,8 @@ def test_benchmark_writes_results_and_figures(tmp_path, capsys):
     assert result["combs"]["multi-gap"]["drift"][0] == 0
     assert max(result["combs"]["flatten"]["drift"]) > 0
     assert {"command", "versions", "machine"} <= set(result)
+    (tmp_path / "out" / "translation-accuracy-map.png").unlink()
+    assert script.main(["figures", "--out", str(tmp_path / "out")]) == 0  # from the result alone
     for figure in (
         "translation-accuracy-map.png",
         "translation-accuracy-moves.png",
