@@ -27,6 +27,7 @@ from typing import Any
 import torch
 
 from invariant_lpips.atomic_writing import replacing
+from invariant_lpips.classifier import HEADS
 from invariant_lpips.evaluation import classifier_bench, invariance_bench, translation_report
 from invariant_lpips.evaluation.provenance import provenance
 from invariant_lpips.evaluation.robustness import protocol
@@ -135,6 +136,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     group.add_argument("--canvases", type=int, nargs="+", default=[56, 128, 256])
     group.add_argument("--digits-per-class", type=int, nargs=3, default=(30, 10, 10), metavar="N")
     group.add_argument("--tune-epochs", type=int, default=3, help="0 leaves tuning out (default 3)")
+    group.add_argument(
+        "--heads", nargs="+", choices=list(HEADS), default=list(HEADS), help="default: all four"
+    )
     group.add_argument("--tuned-canvases", type=int, nargs="+", default=[128], help="tune on (default 128)")
     group.add_argument("--tune-lr", type=float, default=1e-4, help="Adam's step for the trunk (default 1e-4)")
     group.add_argument("--seeds", type=int, default=1, help="of training (default 1)")
@@ -219,6 +223,7 @@ def digits(args: argparse.Namespace) -> dict[str, Any]:
         args.work,
         canvases=args.canvases,
         per_class=tuple(args.digits_per_class),
+        heads=args.heads,
         seeds=range(args.seeds),
         tune_epochs=args.tune_epochs,
         tune_lr=args.tune_lr,

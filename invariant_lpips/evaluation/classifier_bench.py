@@ -166,6 +166,7 @@ def digits_by_canvas(
     *,
     canvases: Sequence[int],
     per_class: tuple[int, int, int],
+    heads: Sequence[str] = tuple(HEADS),
     seeds: Sequence[int] = (0,),
     tune_epochs: int = 0,
     tune_lr: float = 1e-4,
@@ -175,12 +176,13 @@ def digits_by_canvas(
     device: str = "cpu",
     wrap: Wrap = lambda steps, what: steps,
 ) -> dict[str, Any]:
-    """Train every head on centred digits only, then move the digits: what was learned at one place only?
+    """Train heads on centred digits only, then move the digits: what was learned at one place only?
 
     Args:
         work: folder for pictures, features and runs; what is there is used.
         canvases: sides in pixels; their largest shifts are those of :data:`digits.CANVASES`.
         per_class: pictures of each digit in train, val and test.
+        heads: to train.
         seeds: of training.
         tune_epochs: also tune the whole trunk, at the centre only, for so many epochs; 0 leaves it out.
         tune_lr: Adam's step for the trunk, large enough to change it in few epochs.
@@ -205,7 +207,7 @@ def digits_by_canvas(
             tuning: dict[str, Any] = {"tune": 5, "epochs": tune_epochs, "trunk_lr": tune_lr}
             options = tuning if kind == "tuned" else {}
             models = {}
-            for head in HEADS:
+            for head in heads:
                 for seed in seeds if kind == "frozen" else seeds[:1]:
                     run = work / "runs" / f"{side}-{kind}-{head}-{seed}"
                     config = BackboneConfig(str(tree), head=head, image_size=side, seed=seed, **options)
