@@ -1,0 +1,320 @@
+#!/usr/bin/env python3
+"""How fast and how large: this package's metrics beside lpips, torchmetrics, piq, ST-LPIPS and DISTS.
+
+    python benchmarks/speed.py -o benchmarks/results/speed.json --page docs/speed.md
+
+Every case runs in a process of its own. Within a case all metrics take turns, and what is reported is the median over
+rounds of each one's CPU time (CUDA: wall time) as a share of lpips' in the same round. Peak memory is the kernel's
+account of a process that does one call, taken from outside (CUDA: the allocator's), less what the process held before.
+Cases that are in the result file are not run again, so a long run may go in pieces (`--seconds`); `--again NAME` drops
+cases whose name holds NAME. By lpips' operations and the measured rate of matrix products it is known beforehand about
+how long a round takes: beyond `--round-seconds` a case is left out, and beyond half of that the other packages are; the
+result says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import re
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from invariant_lpips.atomic_writing import replacing
+from invariant_lpips.evaluation import clocks
+from invariant_lpips.evaluation.contenders import PEERS, Contender, contender
+from invariant_lpips.evaluation.provenance import provenance
+
+BASELINE = "lpips-vgg"
+OWN = ("regional", "gap", "stock-vgg")
+EVERYONE = (*PEERS, *OWN)
+LOSSES = (*EVERYONE, "regional+reference", "gap+reference", "regional+checkpointing", "gap+checkpointing")
+HALVES = {"cpu": ("bfloat16",), "cuda": ("bfloat16", "float16")}
+FORWARD = [
+    (64, 1),
+    (64, 8),
+    (64, 32),
+    (256, 1),
+    (256, 8),
+    (256, 32),
+    (512, 1),
+    (512, 8),
+    (512, 16),
+    (512, 32),
+]
+FORWARD += [(1024, 1), (1024, 8), (1024, 32)]
+LOSS = [(256, 2), (512, 1), (512, 16)]
+MEMORY = [("forward", 1024, 1), ("forward", 512, 16), ("loss", 256, 8), ("loss", 512, 1), ("loss", 512, 16)]
+LOOP_PAIRS = 60
+VGG_OPERATIONS_PER_PIXEL = 2 * 15.35e9 / 224**2
+MEMORY_PER_PIXEL = 4096  # bytes that lpips needs for a pixel with gradients, with room to spare
+
+
+def case_names(device: str) -> list[str]:
+    names = [f"{device} floors"]
+    names += [f"{device} forward {side} {batch}" for side, batch in FORWARD]
+    names += [f"{device} loss {side} {batch}" for side, batch in LOSS]
+    names += [
+        f"{device} memory {kind} {side} {batch} {name}"
+        for kind, side, batch in MEMORY
+        for name in contestants(device, kind, side, batch)
+    ]
+    return [*names, f"{device} pairwise 64", f"{device} compiled 256 1"]
+
+
+def contestants(device: str, kind: str, side: int, batch: int) -> tuple[str, ...]:
+    if kind == "loss":
+        return LOSSES
+    if side < 256 or (side, batch) == (256, 1):
+        return EVERYONE
+    return (*EVERYONE, *(f"{name}+{half}" for name in ("regional", "gap") for half in HALVES[device]))
+
+
+def seconds_for(kind: str, side: int, batch: int, rate: float) -> float:
+    """About how long lpips takes for a call, at a rate of operations a second."""
+    return (2 if kind == "forward" else 3) * side**2 * batch * VGG_OPERATIONS_PER_PIXEL / rate
+
+
+def too_large(name: str, device: str, rate: float, round_seconds: float) -> str | None:
+    """Why a case is left out, if it is."""
+    found = re.match(rf"{device} (?:memory )?(forward|loss) (\d+) (\d+)", name)
+    if found is None:
+        return None
+    kind, side, batch = found[1], int(found[2]), int(found[3])
+    names = [name for name in contestants(device, kind, side, batch) if name == BASELINE or name not in PEERS]
+    seconds = len(names) * seconds_for(kind, side, batch, rate)
+    if seconds > round_seconds:
+        return f"a round would take about {seconds:.0f} s"
+    if side**2 * batch * MEMORY_PER_PIXEL > available_memory(device):
+        return "too little memory"
+    return None
+
+
+def available_memory(device: str) -> float:
+    if device == "cuda":
+        return float(torch.cuda.mem_get_info()[0])
+    table = Path("/proc/meminfo")
+    found = re.search(r"MemAvailable:\s+(\d+)", table.read_text()) if table.is_file() else None
+    return int(found[1]) * 1024 if found else math.inf
+
+
+def pictures(side: int, batch: int, device: str) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(batch, 3, side, side, generator=generator)
+    y = (x + 0.1 * torch.randn(x.shape, generator=generator)).clamp(0, 1)
+    return x.to(device), y.to(device)
+
+
+class Call:
+    """One call of a contender, with or without the backward pass."""
+
+    def __init__(self, racer: Contender, kind: str, side: int, batch: int, device: str) -> None:
+        self.racer, self.backward = racer, kind == "loss"
+        self.x, y = pictures(side, batch, device)
+        self.y = racer.prepare(y)
+
+    def __call__(self) -> None:
+        if not self.backward:
+            with torch.no_grad():
+                self.racer.distance(self.x, self.y)
+            return
+        x = self.x.clone().requires_grad_()
+        torch.autograd.backward(self.racer.distance(x, self.y).sum())
+
+
+def racers(names: Sequence[str], device: str) -> tuple[dict[str, Contender], dict[str, str]]:
+    """Those whose packages are installed, and why the others are left out."""
+    found, missing = {}, {}
+    for name in names:
+        try:
+            found[name] = contender(name, device)
+        except ImportError as error:
+            missing[name] = str(error)
+    return found, missing
+
+
+def race(device: str, kind: str, side: int, batch: int, options: argparse.Namespace) -> dict[str, Any]:
+    names = contestants(device, kind, side, batch)
+    if len(names) * seconds_for(kind, side, batch, options.rate) > options.round_seconds / 2:
+        names = tuple(name for name in names if name == BASELINE or name not in PEERS)
+    found, missing = racers(names, device)
+    calls = {name: Call(racer, kind, side, batch, device) for name, racer in found.items()}
+    small = min(side, 256), min(batch, 2)
+    for racer in found.values():
+        Call(racer, kind, *small, device)()
+    start = time.perf_counter()
+    times = clocks.alternate(calls, 1, device=device)
+    spent = time.perf_counter() - start
+    more = clocks.alternate(calls, max(2, min(14, int(options.budget / max(spent, 1e-9)))), device=device)
+    if spent < 10:  # the first round paid for what is set up once for a shape
+        times = more
+    else:
+        times = {
+            name: {clock: times[name][clock] + more[name][clock] for clock in more[name]} for name in calls
+        }
+    return {"times": times, "missing": missing}
+
+
+def race_compiled(device: str, side: int, batch: int) -> dict[str, Any]:
+    names = (BASELINE, "regional", "regional+compiled", "gap", "gap+compiled")
+    found, missing = racers(names, device)
+    calls = {name: Call(racer, "forward", side, batch, device) for name, racer in found.items()}
+    first = clocks.alternate(calls, 1, device=device)
+    return {"times": clocks.alternate(calls, 7, device=device), "first": first, "missing": missing}
+
+
+def weigh(device: str, kind: str, side: int, batch: int, name: str) -> dict[str, Any]:
+    """Runs in the watched process: what it held before the one call."""
+    racer = contender(name, device)
+    Call(racer, kind, 32, 1, device)()
+    call = Call(racer, kind, side, batch, device)
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        held = torch.cuda.memory_allocated()
+        call()
+        return {"held": held, "peak": torch.cuda.max_memory_allocated()}
+    held, before = clocks.resident_bytes(), clocks.peak_bytes()
+    call()
+    return {"held": held, "peak_before": before}
+
+
+def floors(device: str) -> dict[str, Any]:
+    rates = {"copy bytes/s": clocks.copy_rate(device)}
+    for name in ("float32", *HALVES[device]):
+        rates[f"{name} operations/s"] = clocks.matmul_rate(device, getattr(torch, name))
+    work = {}
+    for name in (BASELINE, *OWN):
+        operations, traffic = clocks.counted_work(Call(contender(name), "forward", 128, 1, "cpu"))
+        work[name] = {"operations/pixel": operations / 128**2, "bytes/pixel": traffic / 128**2}
+    return {"rates": rates, "work": work}
+
+
+def pairwise(device: str) -> dict[str, Any]:
+    """100 images of 64 px with each other; the loop over pairs is timed on a part of them."""
+    from invariant_lpips import InvariantLPIPS
+
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(100, 3, 64, 64, generator=generator).to(device)
+    loop = contender(BASELINE, device)
+    result: dict[str, Any] = {"loop_pairs": LOOP_PAIRS}
+    with torch.no_grad():
+        calls: dict[str, Any] = {
+            BASELINE: lambda: [loop.distance(x[k : k + 1], x[k + 1 : k + 2]) for k in range(LOOP_PAIRS)]
+        }
+        for head in ("regional", "gap"):
+            metric = InvariantLPIPS(head=head).to(device)
+            calls[head] = lambda metric=metric: metric.pairwise(x, normalize=True)
+            known = metric.embed(x, normalize=True).repeat(10, 1)
+            known += torch.randn(known.shape, generator=generator).to(device) * known.std() / 10
+            calls[f"{head}, 1000 embeddings"] = lambda known=known: torch.cdist(
+                known, known, compute_mode="donot_use_mm_for_euclid_dist"
+            )
+        calls["gap"]()
+        result["times"] = clocks.alternate(calls, 3, device=device)
+    return result
+
+
+def run_case(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    device, kind, *rest = name.split()
+    if kind == "floors":
+        return floors(device)
+    if kind == "pairwise":
+        return pairwise(device)
+    if kind == "compiled":
+        return race_compiled(device, int(rest[0]), int(rest[1]))
+    if kind == "memory":
+        return weigh(device, rest[0], int(rest[1]), int(rest[2]), rest[3])
+    return race(device, kind, int(rest[0]), int(rest[1]), options)
+
+
+def watched(name: str, options: argparse.Namespace, rate: float) -> dict[str, Any]:
+    """A case in a process of its own, with the kernel's account of that process's memory and CPU time."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "case.json"
+        arguments = [sys.executable, __file__, "--case", name, "-o", str(out)]
+        arguments += ["--threads", str(options.threads), "--budget", str(options.budget)]
+        arguments += ["--round-seconds", str(options.round_seconds), "--rate", str(rate)]
+        process = os.posix_spawn(sys.executable, arguments, os.environ)
+        _, status, usage = os.wait4(process, 0)
+        if status != 0:
+            return {"failed": f"its process ended with status {status}"}
+        result: dict[str, Any] = json.loads(out.read_text())
+    result["process_cpu_seconds"] = usage.ru_utime + usage.ru_stime
+    if " memory " in name and "peak" not in result:
+        result["peak"] = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        result["hidden"] = result["peak"] <= result["peak_before"]  # it held more while it was set up
+    return result
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(options.out.read_text()) if options.out.exists() else {"cases": {}}
+    cases = report["cases"]
+    for name in [name for name in cases if options.again and options.again in name]:
+        del cases[name]
+    end = time.monotonic() + options.seconds
+    for device in ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]:
+        for name in case_names(device):
+            if name in cases or not re.search(options.only, name):
+                continue
+            if time.monotonic() > end:
+                print("time is up; the same command goes on from here", file=sys.stderr)
+                return report
+            rates = cases.get(f"{device} floors", {}).get("rates", {"float32 operations/s": math.inf})
+            rate = rates["float32 operations/s"]
+            reason = too_large(name, device, rate, options.round_seconds)
+            print(f"{name}: {reason or 'running'}", file=sys.stderr)
+            cases[name] = {"left_out": reason} if reason else watched(name, options, rate)
+            report = {
+                **provenance(),
+                "machine": {**provenance()["machine"], "threads": options.threads},
+                "cases": cases,
+            }
+            with replacing(options.out) as temporary:
+                temporary.write_text(json.dumps(report, indent=1) + "\n")
+    return report
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("-o", "--out", type=Path, required=True, help="result file; cases it holds are kept")
+    parser.add_argument(
+        "--page", type=Path, help="write the tables into this page, and a plot into its figures/"
+    )
+    parser.add_argument("--only", default="", metavar="PATTERN", help="cases whose name matches")
+    parser.add_argument("--again", metavar="TEXT", help="measure anew the cases whose name holds TEXT")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="begin no case after so long")
+    parser.add_argument(
+        "--budget", type=float, default=60, help="seconds of rounds in a case, at least two rounds"
+    )
+    parser.add_argument("--round-seconds", type=float, default=100, help="leave out cases with longer rounds")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    parser.add_argument("--rate", type=float, default=math.inf, help=argparse.SUPPRESS)
+    options = parser.parse_args(argv)
+    if options.case is not None:
+        torch.set_num_threads(options.threads)
+        warnings.simplefilter("ignore")
+        options.out.write_text(json.dumps(run_case(options.case, options)))
+        return 0
+    report = run(options)
+    if options.page is not None:
+        from invariant_lpips.evaluation.speed_report import write_page
+
+        write_page(report, options.page)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
