@@ -2,6 +2,7 @@
 """The numerical error of every stage, against a reference in float64 that shares no code with the package.
 
     python benchmarks/precision.py -o benchmarks/results/precision.json
+    python benchmarks/precision.py --metrics gap -o ...    # one metric, the others kept as they are in the file
 
 The reference is `tests/reference_float64.py`. Stages: the scaled image, each tap of the trunk, what each tap adds to
 the distance, and the distance; for float32, float64, bfloat16, float16 and autocast, on the CPU and, where there is
@@ -173,6 +174,10 @@ def ways(metric: Any, name: str, all_pairs: list[tuple[str, Tensor, Tensor]]) ->
             torch.set_num_threads(2)
             note("two threads", metric(x, y), single, lengths)
             torch.set_num_threads(threads)
+            for images, way in ((1, "image by image"), (4, "in parts of two pairs")):
+                metric.net.images_at_once = lambda x, images=images: images
+                note(way, metric(x, y), single, lengths)
+            del metric.net.images_at_once
             if not name.startswith("lpips-"):
                 note("cached reference", metric(metric.reference(x), y), single, lengths)
             if euclidean:
@@ -194,6 +199,8 @@ def main() -> None:
     devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     all_pairs = pairs()
     result: dict[str, Any] = {"errors": {}, "ways": {}}
+    if args.out and args.out.is_file():
+        result.update(json.loads(args.out.read_text()), provenance=None)
     for name in args.metrics.split(","):
         known = []
         for kind, x, y in all_pairs:
@@ -207,16 +214,16 @@ def main() -> None:
         print(f"{name}: measured", file=sys.stderr)
     for device, precisions in result["errors"].items():
         print(f"\n| {device} | " + " | ".join(precisions) + " |\n|---|" + "---|" * len(precisions))
-        for name in args.metrics.split(","):
+        for name in result["ways"]:
             cells = [f"{each[name]['distance, far']:.1e}" for each in precisions.values()]
             print(f"| {name} | {' | '.join(cells)} |")
     print("\n| way | " + " | ".join(result["ways"]) + " |\n|---|" + "---|" * len(result["ways"]))
-    for way in next(iter(result["ways"].values())):
+    for way in dict.fromkeys(way for each in result["ways"].values() for way in each):
         cells = [str(each.get(way, "")) for each in result["ways"].values()]
         print(f"| {way} | {' | '.join(cells)} |")
     if args.out:
         with replacing(args.out) as temporary:
-            temporary.write_text(json.dumps({"provenance": provenance(), **result}, indent=1) + "\n")
+            temporary.write_text(json.dumps({**result, "provenance": provenance()}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -70,6 +71,7 @@ class Hub:
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.lock = threading.Lock()
         self.barrier: threading.Barrier | None = None
+        self.pause = 0.0  # seconds between blocks of 64 KiB
         self.endpoint = ""
         self.storage_host = ""
 
@@ -105,6 +107,7 @@ def serving() -> Iterator[Hub]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
     server.daemon_threads = True
+    server.handle_error = lambda request, address: None  # type: ignore[method-assign]  # clients that were killed
     hub.endpoint = f"http://127.0.0.1:{server.server_port}"
     hub.storage_host = (
         f"http://localhost:{server.server_port}"  # the same server under another name: another host
@@ -355,7 +358,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.shutdown(2)
             return
-        self.wfile.write(body)
+        for start in range(0, len(body), 1 << 16):
+            self.wfile.write(body[start : start + (1 << 16)])
+            time.sleep(self.state.pause)
 
 
 def _blob(data: bytes) -> str:

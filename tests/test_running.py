@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import copy
+import os
+import pickle
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
 
-from invariant_lpips import InvariantLPIPS
+from invariant_lpips import LPIPS, InvariantLPIPS
+from invariant_lpips.outside_checkpoints import keep_out_of_checkpoints
 
 HEADS = ("gap", "regional", "gap-spatial", "spatial")
 
@@ -157,3 +163,59 @@ def test_unpickled_and_copied_metrics_are_the_same(named, pair):
     other = InvariantLPIPS(head="gap", weights="unit")
     other.load_state_dict(state, strict=True)
     assert torch.equal(other(*pair), metric(*pair))
+
+
+def test_loader_workers_and_distributed_training():
+    """Workers that are forked and spawned, and two processes of DistributedDataParallel, in a program of their own."""
+    program = Path(__file__).with_name("running_processes.py")
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, str(program)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert {"spawn", "two processes"} <= set(done.stdout.split("\n"))
+
+
+class Model(torch.nn.Module):
+    def __init__(self, metric: torch.nn.Module) -> None:
+        super().__init__()
+        self.layer = torch.nn.Conv2d(3, 3, 1)
+        self.metric = metric
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.metric(self.layer(x).tanh(), x.tanh()).sum()
+
+
+@pytest.mark.parametrize("make", [LPIPS, lambda: InvariantLPIPS("alex", "gap", weights="unit")])
+def test_kept_out_of_checkpoints(make, tmp_path):
+    old = Model(make()).state_dict()
+    model = Model(keep_out_of_checkpoints(make()))
+    x = torch.linspace(-1, 1, 3 * 40 * 44).view(1, 3, 40, 44).requires_grad_()
+    expected = model(x)
+    for other in (
+        model,
+        copy.deepcopy(model),
+        pickle.loads(pickle.dumps(model)),
+        copy.deepcopy(model).half(),
+    ):
+        assert list(other.state_dict()) == ["layer.weight", "layer.bias"]
+        assert not other.metric.state_dict()
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    assert (tmp_path / "model.pt").stat().st_size < 10_000
+    again = Model(keep_out_of_checkpoints(make()))
+    again.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True), strict=True)
+    torch.testing.assert_close(again(x), expected)
+    scrambled = {key: value + 1 if key.startswith("metric") else value for key, value in old.items()}
+    again.load_state_dict(scrambled, strict=True)  # saved before, with a metric: passed over
+    assert all(
+        torch.equal(again.metric.net.state_dict()[key], value)
+        for key, value in make().net.state_dict().items()
+    )
+    if isinstance(model.metric, InvariantLPIPS):
+        model.metric.save_pretrained(tmp_path / "saved")
+        InvariantLPIPS.from_pretrained(tmp_path / "saved")
+
+
+def test_a_trained_metric_is_not_kept_out():
+    with pytest.raises(ValueError, match="must be frozen"):
+        keep_out_of_checkpoints(LPIPS(eval_mode=False))
