@@ -92,7 +92,8 @@ def too_large(name: str, device: str, rate: float, round_seconds: float) -> str 
         return None
     kind, side, batch = found[1], int(found[2]), int(found[3])
     names = [name for name in contestants(device, kind, side, batch) if name == BASELINE or name not in PEERS]
-    seconds = len(names) * seconds_for(kind, side, batch, rate)
+    calls = 1 if " memory " in name else len(names)
+    seconds = calls * seconds_for(kind, side, batch, rate)
     if seconds > round_seconds:
         return f"a round would take about {seconds:.0f} s"
     if side**2 * batch * MEMORY_PER_PIXEL > available_memory(device):

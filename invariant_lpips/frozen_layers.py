@@ -16,6 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
+#: Bytes of a mask that are floats at a time: they stay in the processor's cache.
+ROWS_OF_FLOATS = 2**21
+
 
 class _Geometry(NamedTuple):
     """A tensor of which only the geometry is read."""
@@ -35,19 +38,21 @@ class _Places(NamedTuple):
 def run_frozen(layer: nn.Module, x: Tensor) -> Tensor:
     """`layer(x)` for a layer without trainable parameters; derivatives of any order are those of `layer(x)`.
 
-    While a graph is captured the layer runs as it is, and under torch.func's transforms convolutions and pools do.
+    While a graph is captured, and under torch.func's transforms, the layer runs as it is.
     """
     if not x.requires_grad or not torch.is_grad_enabled() or x.is_meta or captured():
         return _plain(layer, x)
-    if isinstance(layer, nn.ReLU):
-        rectified: Tensor = _FrozenReLU.apply(x, layer.inplace)
-        return rectified
     pack = _packing(layer, x)
     if pack is None:
         return _plain(layer, x)
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(RuntimeError):  # torch.func's transforms allow no hooks
+        try:
             stack.enter_context(saved_tensors_hooks(pack, _unpack))
+        except RuntimeError:  # torch.func's transforms allow no hooks
+            return _plain(layer, x)
+        if isinstance(layer, nn.ReLU):
+            rectified: Tensor = _FrozenReLU.apply(x, layer.inplace)
+            return rectified
         return _plain(layer, x)
 
 
@@ -59,8 +64,6 @@ def _plain(layer: nn.Module, x: Tensor) -> Tensor:
 class _FrozenReLU(torch.autograd.Function):
     """ReLU that keeps a byte for each place; the gradient of torch's own wants a map of floats."""
 
-    generate_vmap_rule = True
-
     @staticmethod
     def forward(x: Tensor, inplace: bool) -> Tensor:
         return torch.relu_(x) if inplace else torch.relu(x)
@@ -69,19 +72,36 @@ class _FrozenReLU(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Tensor, bool], output: Tensor) -> None:
         if inputs[1]:
             ctx.mark_dirty(inputs[0])
-        silent = output <= 0  # torch lets the gradient through where it is NaN
-        ctx.save_for_backward(silent)
-        ctx.save_for_forward(silent)
+        positive = output > 0
+        ctx.save_for_backward(positive)
+        ctx.save_for_forward(positive)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (silent,) = ctx.saved_tensors
-        return gradient.masked_fill(silent, 0), None
+        (positive,) = ctx.saved_tensors
+        return _where_positive(gradient, positive), None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
-        (silent,) = ctx.saved_tensors
-        return tangent.masked_fill(silent, 0)
+        (positive,) = ctx.saved_tensors
+        return tangent.masked_fill(~positive, 0)
+
+
+def _where_positive(gradient: Tensor, positive: Tensor) -> Tensor:
+    """The gradient where the mask is set, 0 elsewhere."""
+    if gradient.device.type == "cpu" and not torch.is_grad_enabled():
+        # `masked_fill` goes one element at a time there. The kernel that doesn't wants floats: a few rows of them.
+        with contextlib.suppress(RuntimeError):  # batches of gradients (torch.vmap) have no such kernel
+            result = torch.empty_like(gradient)
+            rows = max(1, ROWS_OF_FLOATS * gradient.shape[0] * gradient.shape[2] // max(1, gradient.nbytes))
+            for image in range(gradient.shape[0]):
+                for row in range(0, gradient.shape[2], rows):
+                    piece = slice(image, image + 1), slice(None), slice(row, row + rows)
+                    torch.ops.aten.threshold_backward.grad_input(
+                        gradient[piece], positive[piece].to(gradient.dtype), 0, grad_input=result[piece]
+                    )
+            return result
+    return gradient.masked_fill(~positive, 0)
 
 
 def captured() -> bool:
@@ -95,6 +115,8 @@ def _packing(layer: nn.Module, x: Tensor) -> Callable[[Tensor], Any] | None:
         # Autocast may have copied both: the shape tells the input from the weight, and in doubt both are kept.
         drops, weight = x.shape, layer.weight.shape
         return lambda kept: _geometry(kept) if kept.shape == drops != weight else kept
+    if isinstance(layer, nn.ReLU):  # it keeps what it needs by itself
+        return lambda kept: kept
     if isinstance(layer, nn.MaxPool2d):
         return lambda kept: _geometry(kept) if kept.is_floating_point() else _Places(kept.to(torch.int32))
     return None
