@@ -47,7 +47,7 @@ def draw_heat_maps(
     """
     import numpy as np
 
-    figure = new_figure(3.1 * len(maps) + 0.8, 3.9)
+    figure = new_figure(3.1 * len(maps) + 0.8, 4.5)
     axes = figure.subplots(1, len(maps), sharey=True, squeeze=False)[0]
     low = min(float(np.nanmin(grid)) for grid in maps.values())
     high = max(float(np.nanmax(grid)) for grid in maps.values())

@@ -20,7 +20,7 @@ def draw_classifiers(out: Path, result: Mapping[str, Any]) -> None:
     first = next(iter(heads.values()))["by_move"]
     reach = sorted({row["dy"] for row in first if row["kind"] == "shift"})
     maps = {
-        f"{head}\nmoved, it loses {100 * entry['shift']['mean_relative_loss']:.1f} %\nof its accuracy": (
+        f"{head}\nmoving takes {100 * entry['shift']['mean_relative_loss']:.1f} % of it": (
             figures.grid_of(entry["by_move"], reach)
         )
         for head, entry in heads.items()
