@@ -181,6 +181,22 @@ def test_a_server_that_fails_leaves_the_cache_usable(server: Hub, tiny: Callable
     assert tiny() == path
 
 
+def test_a_repository_writes_nothing_outside_the_cache(
+    server: Hub, metric: InvariantLPIPS, tmp_path: Path
+) -> None:
+    metric.push_to_hub(REPO)
+    server.put(REPO, {"../../../../escaped": b"x", "/escaped": b"x", "model.safetensors/../../x": b"x"})
+    cache = tmp_path / "one" / "two" / "files"
+    cache.mkdir(parents=True)
+    before = {path for path in tmp_path.rglob("*") if cache not in path.parents}
+    InvariantLPIPS.from_pretrained(REPO, cache_dir=cache)
+    for commit in ("../../../../escaped", str(tmp_path / "escaped")):
+        server.faults = [Fault("HEAD", headers={"X-Repo-Commit": commit})]
+        with pytest.raises(OSError, match="failed"):
+            InvariantLPIPS.from_pretrained(REPO, cache_dir=cache, force_download=True)
+    assert {path for path in tmp_path.rglob("*") if cache not in path.parents} == before
+
+
 def test_private_repository_needs_the_token(server: Hub, tiny: Callable[..., Path]) -> None:
     server.repositories[REPO].private = True
     with pytest.raises(FileNotFoundError, match=r"\(401\)"):
