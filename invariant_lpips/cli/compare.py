@@ -11,13 +11,20 @@ import argparse
 import contextlib
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from invariant_lpips.cli import reports
 from invariant_lpips.cli.measuring import Measuring, Outcome
-from invariant_lpips.cli.metric_options import add_metric_options, build_metric, picture_reader, settings
+from invariant_lpips.cli.metric_options import (
+    add_engine_options,
+    add_metric_options,
+    build_metric,
+    picture_reader,
+    ray_resources,
+    settings,
+)
 from invariant_lpips.cli.pairing import (
     Pairing,
     from_csv,
@@ -58,6 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
     add_metric_options(parser)
+    add_engine_options(parser)
 
     output = parser.add_argument_group("output")
     output.add_argument(
@@ -105,13 +113,6 @@ def run(args: argparse.Namespace) -> int:
         return 2
     if args.verbose:
         _say(f"{metric.describe()} on {args.device} in {args.dtype}, {len(pairing.pairs)} pairs")
-    measuring = Measuring(
-        metric,
-        picture_reader(args),
-        batch_size=args.batch_size,
-        unequal_sizes=args.unequal_sizes,
-        map_sink=map_sink,
-    )
     outcomes: list[Outcome] = []
     interrupted = False
     with warnings.catch_warnings():
@@ -119,7 +120,9 @@ def run(args: argparse.Namespace) -> int:
         warnings.filterwarnings("ignore", message=".*none below 0")
         warnings.filterwarnings("ignore", module=r"PIL\..*")
         try:
-            for outcome in _with_progress(measuring, pairing, quiet=args.quiet):
+            for outcome in _with_progress(
+                _outcomes(args, metric, pairing, map_sink), pairing, quiet=args.quiet
+            ):
                 outcomes.append(outcome)
         except KeyboardInterrupt:
             interrupted = True
@@ -180,6 +183,13 @@ def _check_output(args: argparse.Namespace) -> None:
         raise ValueError("--map-npy and --map-scale belong to --map DIR")
     if args.map_scale is not None and not args.map_scale > 0:
         raise ValueError(f"--map-scale must be positive, but got {args.map_scale}")
+    if args.engine == "ray":
+        from invariant_lpips.integrations.ray import ray_data
+
+        ray_data()
+        ray_resources(args)
+        if args.map is not None:
+            raise ValueError("--map draws in this process and does not go with --engine ray")
     if args.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1, but got {args.batch_size}")
 
@@ -192,11 +202,19 @@ def _map_files(args: argparse.Namespace) -> Any:
     return MapFiles(args.map, full_colour_at=args.map_scale, keep_values=args.map_npy)
 
 
-def _with_progress(measuring: Measuring, pairing: Pairing, *, quiet: bool) -> Any:
+def _outcomes(args: argparse.Namespace, metric: Any, pairing: Pairing, map_sink: Any) -> Iterator[Outcome]:
+    how = {"batch_size": args.batch_size, "unequal_sizes": args.unequal_sizes}
+    if args.engine == "ray":
+        from invariant_lpips.integrations.ray import measure_pairs
+
+        return measure_pairs(pairing.pairs, metric, picture_reader(args), **how, **ray_resources(args))
+    return Measuring(metric, picture_reader(args), **how, map_sink=map_sink)(pairing.pairs)
+
+
+def _with_progress(outcomes: Iterator[Outcome], pairing: Pairing, *, quiet: bool) -> Any:
     from tqdm import tqdm
 
     hidden = quiet or len(pairing.pairs) == 1
-    outcomes = measuring(pairing.pairs)
     return tqdm(outcomes, total=len(pairing.pairs), unit="pair", file=sys.stderr, disable=hidden)
 
 

@@ -11,7 +11,12 @@ from invariant_lpips.cli.index_options import (
     embedding_arguments,
     report_problems,
 )
-from invariant_lpips.cli.metric_options import add_embedding_options, build_metric
+from invariant_lpips.cli.metric_options import (
+    add_embedding_options,
+    add_engine_options,
+    build_metric,
+    ray_resources,
+)
 from invariant_lpips.indexing import embed_folder
 
 DESCRIPTION = """\
@@ -42,6 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_embedding_options(parser)
     add_embedding_run_options(parser)
+    add_engine_options(parser)
     parser.add_argument(
         "--tile",
         type=int,
@@ -52,12 +58,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what the parsed options ask for; returns the exit status."""
+    engine = None
+    if args.engine == "ray":
+        from invariant_lpips.integrations.ray import chunk_engine
+
+        engine = chunk_engine(**ray_resources(args))
     metric = build_metric(args)
     index = embed_folder(
         metric,
         args.source,
         args.out,
         tile=args.tile,
+        engine=engine,
         **embedding_arguments(args, metric),
     )
     rows = f"{len(index)} rows of {index.columns} numbers"

@@ -89,6 +89,26 @@ def _add_reading(how: argparse._ArgumentGroup, *, batch: str) -> None:
     )
 
 
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--engine` and what it takes, to the parser of a command that Ray can run."""
+    engine = parser.add_argument_group("on several machines")
+    engine.add_argument("--engine", choices=("local", "ray"), default="local", help="what runs it (local)")
+    engine.add_argument(
+        "--ray-workers",
+        type=int,
+        default=2,
+        metavar="N",
+        help="of --engine ray, each with a metric of its own (2)",
+    )
+
+
+def ray_resources(args: argparse.Namespace) -> dict[str, Any]:
+    """How many workers of Ray, and what each takes; on a GPU a whole one."""
+    if args.ray_workers < 1:
+        raise ValueError(f"--ray-workers must be at least 1, but got {args.ray_workers}")
+    return {"workers": args.ray_workers, "num_cpus": 1, "num_gpus": float(args.device.startswith("cuda"))}
+
+
 def build_metric(args: argparse.Namespace) -> Any:
     """The metric that the options name, on its device and in its dtype; ValueError where they conflict."""
     import torch

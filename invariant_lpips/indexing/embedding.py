@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,16 @@ from torch import Tensor
 
 from invariant_lpips.indexing.files import WRITERS, Contents, check_suffix
 from invariant_lpips.indexing.index import Index, open_index
-from invariant_lpips.indexing.journal import Journal
+from invariant_lpips.indexing.journal import Journal, Record
 from invariant_lpips.indexing.settings import Settings, settings_for
 from invariant_lpips.indexing.sources import Pictures, Reading, find_pictures, first_of_another_size
 from invariant_lpips.indexing.streaming import Embedder, chunk_length
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
+
+#: Runs chunks of pictures somewhere and gives their records, in any order.
+Engine = Callable[[Embedder, Pictures, Sequence[int]], Iterator[tuple[int, Record]]]
 
 
 def embed_folder(
@@ -32,6 +35,7 @@ def embed_folder(
     tile: int | None = None,
     workers: int = 1,
     progress: bool = False,
+    engine: Engine | None = None,
 ) -> Index:
     """Embed the pictures of a folder and write them to an index file.
 
@@ -49,6 +53,8 @@ def embed_folder(
         tile: embed every picture in tiles of this side; for pictures that don't fit. Needs head `gap`.
         workers: processes that decode ahead; 0 decodes in this one.
         progress: a bar on stderr.
+        engine: what runs the chunks, if not this process: see
+            :func:`invariant_lpips.integrations.ray.chunk_engine`. `workers` is then the engine's affair.
 
     Returns:
         The index. Pictures that can't be read are in its `problems` and have no row.
@@ -96,7 +102,8 @@ def embed_folder(
         left = [chunk for chunk in chunks if chunk not in journal]
         with _bar(len(pictures), progress) as bar:
             bar.update(min(len(journal) * length, len(pictures)))
-            for chunk, record in embedder(pictures, left):
+            records = embedder(pictures, left) if engine is None else engine(embedder, pictures, left)
+            for chunk, record in records:
                 journal.add(chunk, record.to_bytes())
                 bar.update(min((chunk + 1) * length, len(pictures)) - chunk * length)
         _write(journal, pictures, settings, out)
