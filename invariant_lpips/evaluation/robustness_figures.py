@@ -203,7 +203,7 @@ def draw_bars(
     marks: Mapping[str, Mapping[str, float]] | None = None,
     marks_label: str | None = None,
 ) -> Path:
-    """Groups of bars: group -> name -> height.
+    """Groups of bars: group -> name -> height; a group may lack a name.
 
     Args:
         names_are: title of the legend.
@@ -212,12 +212,12 @@ def draw_bars(
     """
     figure = new_figure(9, 4.4)
     axis = figure.subplots()
-    names = list(next(iter(values.values())))
+    names = list(dict.fromkeys(name for group in values.values() for name in group))
     width = 0.85 / len(names)
     for number, (name, colour) in enumerate(zip(names, COLOURS * 3, strict=False)):
         axis.bar(
             [g + (number - (len(names) - 1) / 2) * width for g in range(len(values))],
-            [group[name] for group in values.values()],
+            [group.get(name, float("nan")) for group in values.values()],
             width,
             color=colour,
             label=name,
@@ -225,7 +225,7 @@ def draw_bars(
         if marks is not None:
             axis.plot(
                 [g + (number - (len(names) - 1) / 2) * width for g in range(len(values))],
-                [marks[group][name] for group in values],
+                [marks[group].get(name, float("nan")) for group in values],
                 "k_",
                 markersize=9,
                 label=marks_label if number == 0 else None,
