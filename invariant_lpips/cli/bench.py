@@ -30,6 +30,7 @@ BENCHES: dict[str, tuple[str, tuple[str, ...], str]] = {
         "displacements against noise, ordered by detection thresholds, on any photographs",
     ),
     "translation": ("translation", (), "classifiers and metrics under shifts, turns and zooms"),
+    "speed": ("speed", (), "time and memory beside lpips, torchmetrics, piq, ST-LPIPS and DISTS"),
     "resynthesis": ("resynthesis", (), "how near TID2013 (resynthesised) comes to the published PSNRs"),
     "ablation": ("ablation", (), "which statistics of the trunk agree with people"),
 }
