@@ -18,12 +18,12 @@ def test_nothing_is_lost() -> None:
         sys.executable,
         str(ROOT / "benchmarks" / "interruptions.py"),
         "--jobs",
-        "compare,embed",
+        "embed",
         "--kills",
-        "2",
+        "1",
     ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(jobs, env=environment, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "FAILED" not in done.stdout
-    assert done.stdout.count("kill -9") == 2
+    assert done.stdout.count("kill -9") == 1
