@@ -41,11 +41,11 @@ class InvariantLPIPS(nn.Module, Publishable):
             :class:`invariant_lpips.classifier.GAPClassifier`, the name of a bundled one, or its folder. On a trunk
             that was tuned, weights=None means `unit`: learned weights belong to the trunk they were learned on, and
             are used elsewhere only when named.
-        head: `default`, `gap`, `gap-spatial` or `spatial`; see :mod:`invariant_lpips.heads`.
+        head: `default` (`regional`), `gap`, `gap-spatial` or `spatial`; see :mod:`invariant_lpips.heads`.
         pooling: the trunk's downsampler: `max`, `blur` or `polyphase`; see :mod:`invariant_lpips.pooling`.
         padding: of the convolutions: `zeros` or `circular`; None is circular for polyphase, zeros otherwise.
-        weights: None for the learned weights of this (net, head), `unit` for none (all 1), or a path to a
-            .safetensors file with a tensor `weight`.
+        weights: None for the learned weights of this (net, head), those fitted with this pooling where there are any;
+            `unit` for none (all 1); or a path to a .safetensors file with a tensor `weight`.
         spatial: return a map (N, 1, H, W) whose mean is d^2 (`spatial` head: d). It may be negative where a
             region draws the two images together.
         normalize: images are in [0, 1] instead of [-1, 1].

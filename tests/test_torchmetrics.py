@@ -72,6 +72,15 @@ def test_accumulates_what_the_plain_metric_gives(make, reduction):
         assert not metric.compute().any()
 
 
+@FACTORIES
+def test_one_image_keeps_its_dimension(make):
+    metric = make(reduction="none")
+    assert metric(X[0][:1], Y[0][:1]).shape == (1,)
+    for again in (metric, pickle.loads(pickle.dumps(metric))):
+        assert again.compute().shape == (1,)
+        assert again.compute().shape == (1,)  # from torchmetrics' cache
+
+
 @pytest.mark.parametrize("net_type", ["alex", "vgg"])
 @pytest.mark.parametrize("normalize", [False, True])
 def test_stock_values_are_torchmetrics_values(net_type, normalize, monkeypatch):

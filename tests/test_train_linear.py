@@ -152,6 +152,24 @@ def test_command_writes_weights_that_the_metric_loads(rated_csv: Path, tmp_path:
     assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_too_few_folds_are_refused_before_the_trunk_runs(
+    rated_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [
+        "train",
+        "linear",
+        "--dataset",
+        "csv",
+        "--root",
+        str(rated_csv),
+        "--cache",
+        str(tmp_path / "cache"),
+    ]
+    assert main([*command, "--folds", "2"]) == 2
+    assert "--folds must be between 3" in capsys.readouterr().err
+    assert not (tmp_path / "cache").exists()
+
+
 def test_weights_for_another_head_are_refused(rated_csv: Path, tmp_path: Path) -> None:
     from invariant_lpips.registry import weights_path
 

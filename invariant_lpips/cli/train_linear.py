@@ -78,6 +78,12 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(
             f"Database {args.dataset} at {args.root} must hold pairs of the chosen types, but has none."
         )
+    least, references = 2 if choices else 3, len(pairs.references)
+    if not least <= args.folds <= references:
+        raise ValueError(
+            f"Option --folds must be between {least} (one part judges, one chooses the step, the others are fitted) and "
+            f"the {references} references, but is {args.folds}."
+        )
     heads = tuple(args.head or ["regional"])
     components = collect_components(
         pairs,

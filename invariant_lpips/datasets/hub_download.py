@@ -8,7 +8,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from invariant_lpips.datasets.verification import Problems
+from invariant_lpips.datasets.verification import DatasetError, Problems
+from invariant_lpips.hub_errors import explained
 
 __all__ = ["download_from_hub", "hash_problem"]
 
@@ -41,12 +42,18 @@ def download_from_hub(
             f"Fetching {name} needs huggingface_hub: run `pip install huggingface_hub`, or copy it by hand."
         ) from error
     root = Path(root)
-    info = HfApi().dataset_info(repository, revision=revision, files_metadata=True)
-    refuse_outside(name, root, (entry.rfilename for entry in info.siblings or ()))
-    # Pinned to the commit just listed, so that the list and the files cannot come from two revisions.
-    snapshot_download(
-        repository, repo_type="dataset", revision=info.sha, local_dir=root, allow_patterns=patterns
-    )
+    try:
+        info = HfApi().dataset_info(repository, revision=revision, files_metadata=True)
+        refuse_outside(name, root, (entry.rfilename for entry in info.siblings or ()))
+        # Pinned to the commit just listed, so that the list and the files cannot come from two revisions.
+        snapshot_download(
+            repository, repo_type="dataset", revision=info.sha, local_dir=root, allow_patterns=patterns
+        )
+    except DatasetError:
+        raise
+    except Exception as error:  # huggingface_hub and its transport raise a dozen types, some private
+        reason = explained(error, repository, "its files", revision)
+        raise type(reason)(f"{name} was not fetched: {reason}.") from error
     problems = Problems(
         name, root, "Damaged files were removed: run the same command again to fetch them anew."
     )

@@ -21,6 +21,7 @@ What differs from torchmetrics' own LPIPS, and why:
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -125,6 +126,17 @@ class _DistanceMetric(Metric):  # type: ignore[misc]
             return torch.cat(self.scores) if isinstance(self.scores, list) else self.scores
         result = self.sum_scores / self.total if self.reduction == "mean" else self.sum_scores
         return result if self.dtype == torch.float64 else result.float()
+
+    def _wrap_compute(self, compute: Callable[..., Any]) -> Callable[..., Any]:
+        # torchmetrics squeezes what compute() returns: the distances of one image would lose their dimension.
+        squeezed = super()._wrap_compute(compute)
+
+        @functools.wraps(squeezed)
+        def unsqueezed(*args: Any, **kwargs: Any) -> Any:
+            value = squeezed(*args, **kwargs)
+            return value.reshape(-1) if self._keeps_scores else value
+
+        return unsqueezed
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Distances of this batch, reduced and differentiable; they are added to the state as well."""

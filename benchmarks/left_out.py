@@ -1,0 +1,74 @@
+"""Learned heads on TID2013 without what they learned from, beside metrics that learned nothing from it.
+
+    python benchmarks/left_out.py --root TREE --cache COMPONENTS --scores SCORES --out benchmarks/results/tid2013.json
+
+Each head is fitted five times as `invariant-lpips train linear` fits it. A pair's value comes from the fit that saw
+neither its reference ("NAME") nor, in a second round, any pair of its type of distortion ("NAME, types left out": the
+references are then the same). The report has the form of `invariant-lpips bench tid2013`: intervals and paired tests
+over references, types, levels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from invariant_lpips.atomic_writing import replacing
+from invariant_lpips.datasets import load_dataset
+from invariant_lpips.datasets.pairs import RatedPairs
+from invariant_lpips.datasets.tid import DISTORTIONS
+from invariant_lpips.evaluation.provenance import provenance
+from invariant_lpips.evaluation.report import build_report, text_table
+from invariant_lpips.evaluation.runner import Scores, score_pairs
+from invariant_lpips.heads import make_head
+from invariant_lpips.training.components import collect_components
+from invariant_lpips.training.linear import cross_validate
+from invariant_lpips.training.strengths import FitSettings
+
+TYPES = {*range(1, 12), 14, *range(16, 25)}
+#: By pooling, the heads whose components are read in one pass, as in docs/heads.md: `train linear` shares its cache.
+HEADS = {"max": ("gap", "spatial", "gap-spatial", "regional"), "blur": ("regional", "gap")}
+PEERS = "psnr,ssim,ssim-rgb,lpips-alex,lpips-vgg,dists,st-lpips-alex"
+
+
+def left_out(pairs: RatedPairs, pooling: str, cache: Path | None) -> list[Scores]:
+    """Predicted scores of the heads of one pooling, references left out and types left out."""
+    types = [pair.distortion for pair in pairs]
+    found = []
+    for head, components in collect_components(pairs, HEADS[pooling], pooling=pooling, cache=cache).items():
+        root = make_head(head, "vgg").euclidean
+        for groups, suffix in ((pairs.reference_ids, ""), (types, ", types left out")):
+            validation = cross_validate(components, pairs.scores, groups, FitSettings(), root=root)
+            name = (head if pooling == "max" else f"{head}+{pooling}") + suffix
+            description = f"head {head}, pooling {pooling}, 5 folds by {'type' if suffix else 'reference'}"
+            found.append(Scores(name, description, True, validation.predictions, len(pairs), 0.0))
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Fit, score, and write the report."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--root", type=Path, required=True, help="TID2013, or its resynthesis")
+    parser.add_argument("--cache", type=Path, help="components, as `train linear --cache` keeps them")
+    parser.add_argument("--scores", type=Path, help="scores of the peers, as `bench --cache` keeps them")
+    parser.add_argument("--label", default="TID2013 (resynthesised)")
+    parser.add_argument("--peers", default=PEERS, help="other metrics (default: %(default)s)")
+    parser.add_argument("--out", type=Path, required=True, help="JSON to write")
+    args = parser.parse_args(argv)
+    pairs = load_dataset("tid2013", args.root, verify=False, allow_missing=True)
+    pairs = pairs.select(lambda pair: int(pair.distortion) in TYPES)
+    results = [scores for pooling in HEADS for scores in left_out(pairs, pooling, args.cache)]
+    results += [score_pairs(pairs, name, cache=args.scores) for name in args.peers.split(",")]
+    report = build_report(dataclasses.replace(pairs, name=args.label), results, names=DISTORTIONS)
+    with replacing(args.out) as temporary:
+        temporary.write_text(json.dumps({**provenance(), **report}, indent=1) + "\n")
+    print(text_table(report), end="")
+
+
+if __name__ == "__main__":
+    main()
