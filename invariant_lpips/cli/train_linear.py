@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     least, references = 2 if choices else 3, len(pairs.references)
     if not least <= args.folds <= references:
         raise ValueError(
-            f"Option --folds must be between {least} (one part judges, one chooses the step, the others are fitted) and "
+            f"Option --folds must be between {least} (one judges, one chooses the step, one is fitted) and "
             f"the {references} references, but is {args.folds}."
         )
     heads = tuple(args.head or ["regional"])
