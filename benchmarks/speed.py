@@ -145,7 +145,11 @@ def racers(names: Sequence[str], device: str) -> tuple[dict[str, Contender], dic
 
 
 def race(device: str, kind: str, side: int, batch: int, options: argparse.Namespace) -> dict[str, Any]:
-    names = contestants(device, kind, side, batch)
+    names = tuple(
+        name
+        for name in contestants(device, kind, side, batch)
+        if name == BASELINE or re.fullmatch(options.metrics, name)
+    )
     if len(names) * seconds_for(kind, side, batch, options.rate) > options.round_seconds / 2:
         names = tuple(name for name in names if name == BASELINE or name not in PEERS)
     found, missing = racers(names, device)
@@ -245,6 +249,7 @@ def watched(name: str, options: argparse.Namespace, rate: float) -> dict[str, An
         arguments = [sys.executable, __file__, "--case", name, "-o", str(out)]
         arguments += ["--threads", str(options.threads), "--budget", str(options.budget)]
         arguments += ["--round-seconds", str(options.round_seconds), "--rate", str(rate)]
+        arguments += ["--metrics", options.metrics]
         process = os.posix_spawn(sys.executable, arguments, os.environ)
         _, status, usage = os.wait4(process, 0)
         if status != 0:
@@ -294,6 +299,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--page", type=Path, help="write the tables into this page, and a plot into its figures/"
     )
     parser.add_argument("--only", default="", metavar="PATTERN", help="cases whose name matches")
+    parser.add_argument(
+        "--metrics", default=".*", metavar="PATTERN", help="which take part in races, beside lpips"
+    )
     parser.add_argument("--again", metavar="TEXT", help="measure anew the cases whose name holds TEXT")
     parser.add_argument("--seconds", type=float, default=math.inf, help="begin no case after so long")
     parser.add_argument(
