@@ -140,6 +140,8 @@ def test_command_writes_weights_that_the_metric_loads(rated_csv: Path, tmp_path:
     assert main([*command, "--out", str(tmp_path / "a")]) == 0
     out = capsys.readouterr().out
     assert "SRCC, references left out (3 folds)" in out
+    assert "SRCC of unit weights" in out
+    assert "SRCC of the bundled weights" in out
     metric = InvariantLPIPS(head="regional", weights=tmp_path / "a" / "vgg16-regional.safetensors")
     assert metric.head.weight.numel() == 2432
     with pytest.raises(ValueError, match="no calibration"):

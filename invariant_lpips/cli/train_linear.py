@@ -171,7 +171,25 @@ def train_on_scores(
             f"{', '.join(map(str, validation.steps))}; {fitted.step}"
         ),
     }
+    for name, others in untrained(head, root, args).items():
+        figures[f"SRCC of {name}"] = f"{-srcc(distances(components, others, root=root), quality):.4f}"
     write_head(head, strengths, threshold, figures, pairs, args)
+
+
+def untrained(head: str, root: bool, args: argparse.Namespace) -> dict[str, Any]:
+    """Strengths that did not learn from these scores: what training has to beat to be worth it."""
+    import numpy as np
+
+    from invariant_lpips.metric import InvariantLPIPS
+    from invariant_lpips.registry import ENTRIES
+    from invariant_lpips.trunks import ARCHITECTURES
+
+    found = {"unit weights": InvariantLPIPS(args.net, head, args.pooling, weights="unit")}
+    # The bundled weights did learn from TID, whose two editions share references.
+    if not args.dataset.startswith("tid") and f"{ARCHITECTURES[args.net].name}-{head}" in ENTRIES:
+        found["the bundled weights"] = InvariantLPIPS(args.net, head, args.pooling)
+    weights = {name: metric.head.weight.numpy().astype(np.float64) for name, metric in found.items()}
+    return {name: np.square(weight) if root else weight for name, weight in weights.items()}
 
 
 def write_head(
