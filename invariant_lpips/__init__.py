@@ -24,6 +24,7 @@ _PUBLIC = {
     "NetLinLayer": "invariant_lpips.stock",
     "ScalingLayer": "invariant_lpips.preprocess",
     "Trunk": "invariant_lpips.trunks",
+    "keep_out_of_checkpoints": "invariant_lpips.outside_checkpoints",
     "normalize_tensor": "invariant_lpips.functional",
     "spatial_average": "invariant_lpips.functional",
     "upsample": "invariant_lpips.functional",
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from invariant_lpips.lpips_compat.judgements import score_2afc_dataset, score_jnd_dataset, voc_ap
     from invariant_lpips.lpips_compat.ranking import BCERankingLoss, Dist2LogitLayer
     from invariant_lpips.metric import InvariantLPIPS, Reference
+    from invariant_lpips.outside_checkpoints import keep_out_of_checkpoints
     from invariant_lpips.preprocess import ScalingLayer
     from invariant_lpips.stock import LPIPS, NetLinLayer
     from invariant_lpips.tiling import embed_file
@@ -96,6 +98,7 @@ __all__ = [
     "embed_file",
     "embed_folder",
     "im2tensor",
+    "keep_out_of_checkpoints",
     "l2",
     "load_image",
     "near_duplicates",
