@@ -5,8 +5,8 @@
 
 The pairs are those of `weights_precision.py`: photographs of scikit-image and scikit-learn, and these with
 noise, blur, JPEG, shifts, turns, zooms, contrast, one grey level, and other photographs. Reported for each head and
-precision: |d - d32| / d32 (median and maximum, pairs of one grey level apart) and Spearman's correlation of d with d32, which
-bounds what SRCC against people can change. The table goes to stdout.
+precision: |d - d32| / d32 (median and maximum, pairs of one grey level apart) and Spearman's correlation of d with
+d32, which bounds what SRCC against people can change. The table goes to stdout.
 """
 
 from __future__ import annotations
