@@ -68,7 +68,7 @@ def test_float32_against_the_reference(name, metric_of, pair, truth):
     found, parts = metric_of(name)(*pair, retPerLayer=True)
     assert found.item() == pytest.approx(distance, rel=1e-5)
     for part, layer in zip(parts, layers, strict=True):
-        assert part.item() == pytest.approx(layer, abs=1e-5 * sum(layers))
+        assert part.item() == pytest.approx(layer, abs=2e-5 * sum(layers))
 
 
 @pytest.mark.parametrize("name", [*METRICS, *POOLED])

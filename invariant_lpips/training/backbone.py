@@ -108,7 +108,8 @@ class _Run:
         torch.manual_seed(config.seed)
         self.classifier = _classifier(config, self.data.classes)
         self.fingerprint = self._write_config()
-        self.sources = self._sources(cache if cache is not None else out.parent / "features", workers, wrap)
+        # With a dot, so that `runs/*` names runs only.
+        self.sources = self._sources(cache if cache is not None else out.parent / ".features", workers, wrap)
         if config.channels_last:
             self.classifier.trunk.to(memory_format=torch.channels_last)
         self.classifier.to(self.engine.device)
