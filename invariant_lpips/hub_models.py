@@ -7,6 +7,7 @@ under torchvision's names; a bundled trunk is named, with its hash. Everything i
 from __future__ import annotations
 
 import os
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,12 +105,12 @@ def load(
     cls: type[InvariantLPIPS], name_or_path: str | os.PathLike[str], access: Access, **changes: Any
 ) -> InvariantLPIPS:
     """See :meth:`invariant_lpips.InvariantLPIPS.from_pretrained`."""
-    net, _, head = os.fspath(name_or_path).partition("-")
-    pooling = next((name for name in POOLINGS if head.endswith(f"-{name}")), "max")
-    head = head.removesuffix(f"-{pooling}")
-    if os.fspath(name_or_path) in registry.ENTRIES and head in HEADS:
-        registry.weights_path(os.fspath(name_or_path), access=access)
-        return cls(net, head, pooling, **changes)
+    name = os.fspath(name_or_path)
+    net = name.partition("-")[0]
+    for head, pooling in product(HEADS, POOLINGS):
+        if name in registry.ENTRIES and name == registry.linear_name(net, head, pooling):
+            registry.weights_path(name, access=access)
+            return cls(net, head, pooling, **changes)
     folder = hub_folders.locate(name_or_path, access)
     config, data = hub_folders.read(folder)
     file = folder / hub_folders.CONFIG_FILE

@@ -355,11 +355,11 @@ class InvariantLPIPS(nn.Module, Publishable):
 
     def _learned_weights(self) -> str:
         """The bundled weights for this trunk and head: those fitted with its pooling, else those fitted with max."""
-        from invariant_lpips.registry import ENTRIES
+        from invariant_lpips.registry import ENTRIES, linear_name
 
-        name = f"{self.net.architecture.name}-{self.head.name}"
-        own = f"{name}-{self.net.pooling}"
-        return own if own in ENTRIES else name
+        trunk, head = self.net.architecture.name, self.head.name
+        own = linear_name(trunk, head, self.net.pooling)
+        return own if own in ENTRIES else linear_name(trunk, head)
 
     def _load_head(self, weights: str | Path | None) -> str:
         from invariant_lpips.registry import ENTRIES, load_metadata, load_weights

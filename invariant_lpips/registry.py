@@ -143,6 +143,16 @@ ENTRIES: dict[str, Entry] = dict(
 )
 
 
+def linear_name(trunk: str, head: str, pooling: str = "max") -> str:
+    """What a head's linear weights are called: TRUNK-HEAD, and -POOLING if they were fitted with another than max.
+
+    Example:
+        >>> linear_name("vgg16", "gap"), linear_name("vgg16", "gap", "blur")
+        ('vgg16-gap', 'vgg16-gap-blur')
+    """
+    return f"{trunk}-{head}" if pooling == "max" else f"{trunk}-{head}-{pooling}"
+
+
 def weights_path(name: str, *, access: hub.Access | None = None) -> Path:
     """The verified file of a registered name, fetched if it has to be.
 

@@ -81,11 +81,14 @@ def metric_of(index: Index, args: argparse.Namespace) -> Any:
 
 def unit(index: Index, args: argparse.Namespace) -> float:
     """What distances are divided by: 1, or with --jnd the just noticeable one."""
-    if not args.jnd:
-        return 1.0
+    return just_noticeable(metric_of(index, args)) if args.jnd else 1.0
+
+
+def just_noticeable(metric: Any) -> float:
+    """The distance that people just notice."""
     import torch
 
-    return 1.0 / float(metric_of(index, args).jnd(torch.tensor(1.0)))
+    return 1.0 / float(metric.jnd(torch.tensor(1.0)))
 
 
 def report_problems(index: Index, command: str) -> int:

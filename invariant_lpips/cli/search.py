@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from invariant_lpips.cli.index_options import metric_of
+from invariant_lpips.cli.index_options import just_noticeable, metric_of
 from invariant_lpips.cli.metric_options import add_embedding_options
 from invariant_lpips.cli.tables import write_table
 from invariant_lpips.indexing import nearest, open_index
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         named.append(name)
     if not vectors:
         return 1
-    divisor = 1.0 / float(metric.jnd(torch.tensor(1.0))) if args.jnd else 1.0
+    divisor = just_noticeable(metric) if args.jnd else 1.0
     found = nearest(index, torch.cat(vectors), args.k, backend=args.backend)
     rows = [
         [name, str(rank), index.paths[row], f"{distance / divisor:.7g}"]

@@ -181,12 +181,12 @@ def untrained(head: str, root: bool, args: argparse.Namespace) -> dict[str, Any]
     import numpy as np
 
     from invariant_lpips.metric import InvariantLPIPS
-    from invariant_lpips.registry import ENTRIES
+    from invariant_lpips.registry import ENTRIES, linear_name
     from invariant_lpips.trunks import ARCHITECTURES
 
     found = {"unit weights": InvariantLPIPS(args.net, head, args.pooling, weights="unit")}
     # The bundled weights did learn from TID, whose two editions share references.
-    if not args.dataset.startswith("tid") and f"{ARCHITECTURES[args.net].name}-{head}" in ENTRIES:
+    if not args.dataset.startswith("tid") and linear_name(ARCHITECTURES[args.net].name, head) in ENTRIES:
         found["the bundled weights"] = InvariantLPIPS(args.net, head, args.pooling)
     weights = {name: metric.head.weight.numpy().astype(np.float64) for name, metric in found.items()}
     return {name: np.square(weight) if root else weight for name, weight in weights.items()}
@@ -205,14 +205,13 @@ def write_head(
 
     from invariant_lpips.evaluation.provenance import provenance
     from invariant_lpips.heads import make_head
-    from invariant_lpips.registry import weights_hash
+    from invariant_lpips.registry import linear_name, weights_hash
     from invariant_lpips.training import card
     from invariant_lpips.trunks import ARCHITECTURES
 
     weight = np.sqrt(strengths) if make_head(head, args.net).euclidean else strengths
     name = ARCHITECTURES[args.net].name
-    suffix = "" if args.pooling == "max" else f"-{args.pooling}"
-    path = args.out / f"{name}-{head}{suffix}.safetensors"
+    path = args.out / f"{linear_name(name, head, args.pooling)}.safetensors"
     trunk = weights_hash(name)
     sha256 = card.write_weights(
         path, weight, head=head, trunk=trunk, threshold=threshold, pooling=args.pooling
