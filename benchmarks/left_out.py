@@ -21,6 +21,7 @@ from invariant_lpips.datasets import load_dataset
 from invariant_lpips.datasets.pairs import RatedPairs
 from invariant_lpips.datasets.tid import DISTORTIONS
 from invariant_lpips.evaluation.provenance import provenance
+from invariant_lpips.evaluation.rated_bench import select_pairs
 from invariant_lpips.evaluation.report import build_report, text_table
 from invariant_lpips.evaluation.runner import Scores, score_pairs
 from invariant_lpips.heads import make_head
@@ -28,7 +29,7 @@ from invariant_lpips.training.components import collect_components
 from invariant_lpips.training.linear import cross_validate
 from invariant_lpips.training.strengths import FitSettings
 
-TYPES = {*range(1, 12), 14, *range(16, 25)}
+TYPES = "1-11,14,16-24"
 #: By pooling, the heads whose components are read in one pass, as in docs/heads.md: `train linear` shares its cache.
 HEADS = {"max": ("gap", "spatial", "gap-spatial", "regional"), "blur": ("regional", "gap")}
 PEERS = "psnr,ssim,ssim-rgb,lpips-alex,lpips-vgg,dists,st-lpips-alex"
@@ -60,8 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--peers", default=PEERS, help="other metrics (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     args = parser.parse_args(argv)
-    pairs = load_dataset("tid2013", args.root, verify=False, allow_missing=True)
-    pairs = pairs.select(lambda pair: int(pair.distortion) in TYPES)
+    pairs = select_pairs(load_dataset("tid2013", args.root, verify=False, allow_missing=True), types=TYPES)
     results = [scores for pooling in HEADS for scores in left_out(pairs, pooling, args.cache)]
     results += [score_pairs(pairs, name, cache=args.scores) for name in args.peers.split(",")]
     report = build_report(dataclasses.replace(pairs, name=args.label), results, names=DISTORTIONS)
