@@ -17,7 +17,7 @@ from invariant_lpips.displacement import (
     mirror_shift,
     mirror_zoom,
 )
-from invariant_lpips.evaluation import invariance_bench
+from invariant_lpips.evaluation import invariance_bench, robustness
 from invariant_lpips.evaluation.classifier_bench import judge
 from invariant_lpips.evaluation.invariance import comb_spectrum, moved_window, shift_shares, with_noise
 from invariant_lpips.evaluation.robustness import Move, answers, protocol, relative_loss, summary
@@ -96,29 +96,38 @@ def test_relative_loss_and_summary_by_hand():
     assert entry["shift"]["consistency"] == pytest.approx((2 / 4 + 3 / 4) / 2)
 
 
-def test_answers_are_kept_and_shared_between_heads(tmp_path):
+def test_answers_are_kept_and_shared_between_heads(tmp_path, monkeypatch):
     tree = digits.write_tree(tmp_path / "tree", 56, per_class=(1, 1, 1))
     images = folders.load(tree).test.select(range(4))
     torch.manual_seed(0)
     models = {head: GAPClassifier(head, 10, 56) for head in HEADS}
     moves = [Move(), Move(dx=7), Move("rotation", degrees=10.0)]
+    monkeypatch.setattr(robustness, "SAVE_SECONDS", 0.0)
 
     def broken(steps):
         for count, step in enumerate(steps):
-            if count == 2:
+            if count == 4:
                 raise KeyboardInterrupt
             yield step
 
-    table = answers(models, images, moves, tmp_path / "answers")
+    with pytest.raises(KeyboardInterrupt):
+        answers(models, images, moves, tmp_path / "answers", batch_size=1, wrap=broken)
+    left = []
+    table = answers(
+        models,
+        images,
+        moves,
+        tmp_path / "answers",
+        batch_size=1,
+        wrap=lambda steps: left.extend(steps) or left,
+    )
+    assert left == [(1, 1), (1, 2), *((i, move) for i in (2, 3) for move in range(3))]
     assert table.shape == (4, 3, 4)
     for column, model in enumerate(models.values()):
         picture = folders.load_picture(images.file(1), (56, 56))[None]
         with torch.no_grad():
             assert table[1, 2, column] == model.eval()(moves[2](picture)).argmax()
-    again = answers(
-        models, images, moves, tmp_path / "answers", wrap=lambda steps: list(steps) and broken([])
-    )
-    assert np.array_equal(again, table)  # nothing was left to do
+    assert np.array_equal(answers(models, images, moves, tmp_path / "whole"), table)
     judged = judge(models, images, moves, tmp_path / "answers")
     assert set(judged["heads"]) == set(HEADS)
 

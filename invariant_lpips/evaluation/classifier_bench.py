@@ -59,7 +59,7 @@ def judge(
     """Every classifier's summary, and those of classifiers with the same head put together (seeds)."""
     import numpy as np
 
-    table = answers(models, images, moves, store, device=device, wrap=lambda steps: wrap(steps, "pictures"))
+    table = answers(models, images, moves, store, device=device, wrap=lambda steps: wrap(steps, "batches"))
     names = list(models)
     shifts = [i for i, move in enumerate(moves) if move.kind == "shift"]
     correct = (table == np.asarray(images.labels)[:, None, None])[:, shifts]
@@ -208,7 +208,7 @@ def digits_by_canvas(
             options = tuning if kind == "tuned" else {}
             models = {}
             for head in heads:
-                for seed in seeds if kind == "frozen" else seeds[:1]:
+                for seed in seeds:
                     run = work / "runs" / f"{side}-{kind}-{head}-{seed}"
                     config = BackboneConfig(str(tree), head=head, image_size=side, seed=seed, **options)
                     train(config, run, cache=work / "features", device=device, wrap=wrap)

@@ -52,24 +52,16 @@ def draw_heat_maps(
     low = min(float(np.nanmin(grid)) for grid in maps.values())
     high = max(float(np.nanmax(grid)) for grid in maps.values())
     image = None
+    few = len(reach) <= 11  # more cells have no room for their numbers
+    marked = range(0, len(reach), 1 if few else max(1, (len(reach) - 1) // 4))
     for axis, (name, grid) in zip(axes, maps.items(), strict=True):
         image = axis.imshow(100 * grid, origin="upper", cmap="viridis", vmin=100 * low, vmax=100 * high)
-        for row in range(grid.shape[0]):
-            for column in range(grid.shape[1]):
-                if np.isnan(grid[row, column]):
-                    continue
-                bright = grid[row, column] > (low + high) / 2
-                axis.text(
-                    column,
-                    row,
-                    f"{100 * grid[row, column]:.0f}",
-                    ha="center",
-                    va="center",
-                    fontsize=8,
-                    color="black" if bright else "white",
-                )
-        axis.set_xticks(range(len(reach)), [str(d) for d in reach])
-        axis.set_yticks(range(len(reach)), [str(d) for d in reach])
+        for row, column in zip(*np.nonzero(~np.isnan(grid)), strict=True) if few else ():
+            value = grid[row, column]
+            colour = "black" if value > (low + high) / 2 else "white"
+            axis.text(column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=8, color=colour)
+        axis.set_xticks(marked, [str(reach[k]) for k in marked])
+        axis.set_yticks(marked, [str(reach[k]) for k in marked])
         axis.set_title(name)
         axis.set_xlabel("window moved right by dx [px]")
     axes[0].set_ylabel("window moved down by dy [px]")
