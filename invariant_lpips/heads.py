@@ -46,7 +46,8 @@ class Head(nn.Module):
             tap: slice(end - size, end) for tap, size, end in zip(self.taps, sizes, ends, strict=True)
         }
         # Frozen: a metric that an optimiser may change is no metric (negative distances, drifting scores).
-        self.weight = nn.Parameter(torch.ones(sum(sizes)), requires_grad=False)
+        weight = torch.ones(sum(sizes), dtype=ILF.at_least_float32(torch.get_default_dtype()))
+        self.weight = nn.Parameter(weight, requires_grad=False)
 
     def weights_per_channel(self, tap: str) -> int:
         """How many learned weights a channel of this tap has."""
@@ -92,6 +93,17 @@ class Head(nn.Module):
 
     def extra_repr(self) -> str:
         return f"taps={','.join(self.taps)}, weights={self.weight.numel()}"
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Head:
+        # `.half()` and its like reach a module here. Weights stay in float32 at least: they are few, enter sums in
+        # float32, and the largest (291,308) would be infinite in float16.
+        def moved(x: Tensor) -> Tensor:
+            result = fn(x)
+            wanted = ILF.at_least_float32(result.dtype)
+            return result if result.dtype == wanted else x.to(result.device, wanted)
+
+        head: Head = super()._apply(moved, recurse)  # type: ignore[no-untyped-call]
+        return head
 
 
 class GAP(Head):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from invariant_lpips import checks as C
 from invariant_lpips.calibration import read_calibration, read_pooling
+from invariant_lpips.functional import euclidean_distances
 from invariant_lpips.heads import make_head
 from invariant_lpips.hub_folders import Publishable
 from invariant_lpips.preprocess import ImageInput, ScalingLayer
@@ -233,8 +234,7 @@ class InvariantLPIPS(nn.Module, Publishable):
                 f"Images compared with head={self.head.name!r} must have one size, since its embedding grows with "
                 "the image; resize them, or use head='gap', whose embedding has none."
             )
-        distances: Tensor = torch.cdist(ex, ey, compute_mode="donot_use_mm_for_euclid_dist")
-        return distances
+        return euclidean_distances(ex, ey)
 
     def describe(self) -> str:
         """What a paper should cite: network, head, pooling, weights and the hashes of what is held now."""

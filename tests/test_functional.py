@@ -136,6 +136,21 @@ def test_gap_distance():
     assert ILF.gap_distance(gx.half(), gy.half(), w[0].half()).dtype == torch.float32
 
 
+@pytest.mark.parametrize("columns", [5, ILF.COLUMNS_AT_ONCE, 600_000])
+def test_euclidean_distances(columns):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(2, columns, generator=generator)
+    y = torch.cat([x[1:], x + 1e-3 * torch.rand(2, columns, generator=generator)]).requires_grad_()
+    found = ILF.euclidean_distances(x, y)
+    expected = (x.double()[:, None] - y.double()).norm(dim=2)
+    torch.testing.assert_close(found.double(), expected, rtol=2e-6, atol=0)
+    assert found[1, 0] == 0
+    assert torch.equal(found, ILF.euclidean_distances(y, x).T)
+    found[1].sum().backward()
+    assert (y.grad[0] == 0).all()
+    torch.testing.assert_close(y.grad[1:].norm(dim=1), torch.ones(2), rtol=1e-5, atol=0)
+
+
 def test_squared_distance():
     a, b = torch.rand(2, 3, 4, 5), torch.rand(2, 3, 4, 5)
     torch.testing.assert_close(ILF.squared_distance(a, b), ((a - b) ** 2).sum((1, 2, 3)))

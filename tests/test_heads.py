@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from invariant_lpips import InvariantLPIPS, Trunk
 from invariant_lpips.canonical import safetensors_bytes
@@ -179,6 +180,33 @@ def test_unfit_weights_are_refused(tensors, sentence, tmp_path):
     file.write_bytes(safetensors_bytes(tensors))
     with pytest.raises(ValueError, match=re.escape(sentence)):
         InvariantLPIPS(head="gap", weights=file)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_weights_stay_in_full_precision(head):
+    learned = InvariantLPIPS(head=head)
+    cited, weight = learned.describe().partition("weights=")[2], learned.head.weight.clone()
+    for convert in (
+        lambda m: m.half(),
+        lambda m: m.bfloat16(),
+        lambda m: m.to("cpu", torch.float16),
+        lambda m: nn.Sequential(m).type(torch.bfloat16)[0],
+    ):
+        metric = convert(copy.deepcopy(learned))
+        assert next(metric.net.parameters()).element_size() == 2
+        assert torch.equal(metric.head.weight, weight)
+        assert metric.head.weight.dtype == torch.float32
+        assert metric.describe().partition("weights=")[2] == cited
+    assert not learned.head.weight.requires_grad
+    doubled = copy.deepcopy(learned).double()
+    assert doubled.head.weight.dtype == torch.float64
+    assert torch.equal(doubled.half().head.weight, weight)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        assert torch.equal(InvariantLPIPS(head=head).head.weight, weight)
+    finally:
+        torch.set_default_dtype(before)
 
 
 def test_heads_name_their_taps():

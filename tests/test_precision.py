@@ -78,10 +78,15 @@ def test_float64_against_the_reference(name, metric_of, pair, truth):
     assert metric(*(x.double() for x in pair)).item() == pytest.approx(truth(name)[1], rel=1e-6)
 
 
+#: Divided by the norms of channels that are all but off, bfloat16's rounding is as large as they are.
+LOOSE = {("gap-spatial", torch.bfloat16): 0.5}
+
+
 @pytest.mark.parametrize("kind", ["own", "autocast"])
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.bfloat16, 0.1), (torch.float16, 0.02)])
-@pytest.mark.parametrize("name", LIGHT)
+@pytest.mark.parametrize("name", [*METRICS, *POOLED])
 def test_half_precisions_against_the_reference(kind, dtype, bound, name, metric_of, pair, truth):
+    bound = LOOSE.get((name, dtype), bound)
     metric, images = metric_of(name), pair
     if kind == "own":
         metric, images = copy.deepcopy(metric).to(dtype), [x.to(dtype) for x in pair]

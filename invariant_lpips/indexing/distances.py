@@ -11,10 +11,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from invariant_lpips.functional import euclidean_distances
+
 #: Distances below this share of the vectors' lengths are taken from differences.
 NEAR = 1e-4
 #: Differences are formed for this many numbers at a time.
-DIFFERENCES_AT_ONCE = 2**24
+DIFFERENCES_AT_ONCE = 2**21
 
 
 def exact_distances(x: Tensor, y: Tensor) -> Tensor:
@@ -32,7 +34,7 @@ def exact_distances(x: Tensor, y: Tensor) -> Tensor:
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"Embeddings must have one length, but have {x.shape[1]} and {y.shape[1]} columns.")
     if x.device.type == "mps":  # no float64
-        return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
+        return euclidean_distances(x, y)
     double_x, double_y = x.double(), y.double()
     squares = double_x.square().sum(1)[:, None] + double_y.square().sum(1)
     squared = torch.addmm(squares, double_x, double_y.mT, alpha=-2)
