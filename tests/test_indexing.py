@@ -186,7 +186,24 @@ def test_another_metric_or_other_pictures_are_refused(
         index.settings.require_metric(other, str(out))
     with pytest.raises(ValueError, match="pictures are others"):
         embed_folder(metric, [folder / "1.png"], out, workers=0)
-    assert main(["search", str(folder / "1.png"), "--index", str(out), "--head", "gap", "--net", "vgg"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--net", "vgg"), ("--head", "spatial"), ("--pooling", "blur")]
+)
+def test_options_for_another_metric_than_the_index_are_named(
+    option: str, value: str, folder: Path, index: Index, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_of = {"--net": "alex", "--head": "gap", "--pooling": "max"}[option]
+    for command in (
+        ["search", str(folder / "1.png"), "--index", index.origin],
+        ["matrix", index.origin],
+    ):
+        assert main([*command, option, value]) == 2
+        message = capsys.readouterr().err
+        assert f"was made with {option} {made_of}, not with {option} {value}" in message
+        assert message.count("\n") == 1
+    assert main([*command, "--net", "alexnet", "--head", "default"]) == 1  # one picture is broken
 
 
 def test_heads_whose_embedding_grows_need_one_size(folder: Path, tmp_path: Path) -> None:
@@ -272,7 +289,7 @@ def test_matrix_files_are_written_in_blocks(
     index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = distance_matrix(index)
-    monkeypatch.setattr("invariant_lpips.indexing.index.BLOCK_BYTES", 4 * index.columns * 3)  # of three rows
+    monkeypatch.setattr("invariant_lpips.indexing.files.BLOCK_BYTES", 4 * index.columns * 3)  # of three rows
     write_matrix(index, tmp_path / "m.npz")
     with np.load(tmp_path / "m.npz") as archive:
         assert np.array_equal(archive["distances"], whole)
@@ -286,7 +303,7 @@ def test_neighbours_are_those_of_sorting_everything(backend: str, monkeypatch: p
     if backend == "faiss":
         pytest.importorskip("faiss")
     x = clustered()
-    monkeypatch.setattr("invariant_lpips.indexing.index.BLOCK_BYTES", 4 * 300 * 7)  # blocks of seven rows
+    monkeypatch.setattr("invariant_lpips.indexing.files.BLOCK_BYTES", 4 * 300 * 7)  # blocks of seven rows
     found = nearest(Index.of_tensor(x), x, 9, backend=backend)  # type: ignore[arg-type]
     wanted = exact_distances(x, x).sort(dim=1, stable=True)
     assert torch.equal(found.rows, wanted.indices[:, :9])
@@ -294,10 +311,28 @@ def test_neighbours_are_those_of_sorting_everything(backend: str, monkeypatch: p
 
 
 def test_duplicates_are_chains_of_near_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("invariant_lpips.indexing.index.BLOCK_BYTES", 4 * 300 * 7)
+    monkeypatch.setattr("invariant_lpips.indexing.files.BLOCK_BYTES", 4 * 300 * 7)
     groups = near_duplicates(Index.of_tensor(clustered()), below=0.1)
     assert [group.rows for group in groups] == [[6 * k + j for j in (0, 1, 2, 3, 5)] for k in range(10)]
     assert all(group.distances[0] == 0 for group in groups)
+
+
+def test_groups_are_the_connected_parts_of_any_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("invariant_lpips.indexing.files.BLOCK_ROWS", 32)
+    x = torch.rand(200, 2, generator=torch.Generator().manual_seed(0))
+    for below in (0.01, 0.05, 0.08, 2.0):
+        near = torch.cdist(x, x) < below
+        reached = near
+        for _ in range(8):  # paths of up to 256 steps
+            reached = (reached.float() @ reached.float()) > 0
+        parts = {tuple(row.nonzero().flatten().tolist()) for row in reached}
+        expected = sorted(list(part) for part in parts if len(part) > 1)
+        assert [group.rows for group in near_duplicates(Index.of_tensor(x), below)] == expected
+
+
+def test_blocks_of_short_rows_have_no_more_rows_than_their_distances_allow() -> None:
+    assert Index.of_tensor(torch.zeros(10, 1)).block_rows == 2048
+    assert Index.of_tensor(torch.zeros(1, 155_648)).block_rows == 107
 
 
 # commands ---------------------------------------------------------------------------------------------------

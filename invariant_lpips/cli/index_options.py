@@ -15,6 +15,9 @@ from invariant_lpips.cli.metric_options import build_metric
 from invariant_lpips.indexing import Index, Reading, embed_folder, open_index
 from invariant_lpips.indexing.files import WRITERS
 
+#: What names a metric at the command line, and in `Settings.arguments`.
+METRIC_OPTIONS = ("net", "head", "weights", "pooling")
+
 
 def add_embedding_run_options(parser: argparse.ArgumentParser) -> None:
     """Add what says which pictures of a folder are embedded and with how much help."""
@@ -52,8 +55,8 @@ def index_of(args: argparse.Namespace, out: Path | None) -> Iterator[Index]:
     """
     if args.source.suffix.lower() in WRITERS and not args.source.is_dir():
         index = open_index(args.source)
-        if any(getattr(args, name) is not None for name in ("net", "head", "weights", "pooling")):
-            index.settings.require_metric(build_metric(args), index.origin)
+        if any(getattr(args, name) is not None for name in METRIC_OPTIONS):
+            metric_of(index, args)
         yield index
         return
     metric = build_metric(args)
@@ -69,14 +72,33 @@ def metric_of(index: Index, args: argparse.Namespace) -> Any:
     """The metric an index was made with, on `--device`; ValueError where the options or weights are others."""
     settings = index.settings
     made_of = settings.arguments
+    _require_options(index, args)
     chosen = argparse.Namespace(**vars(args))
-    for name in ("net", "head", "weights", "pooling"):
+    for name in METRIC_OPTIONS:
         if getattr(args, name) is None:
             setattr(chosen, name, made_of[name])
     chosen.dtype = settings.dtype
     metric = build_metric(chosen)
     settings.require_metric(metric, index.origin)
     return metric
+
+
+def _require_options(index: Index, args: argparse.Namespace) -> None:
+    """Refuse options that name another metric than the index's, before weights are looked for that fit them."""
+    from invariant_lpips.heads import DEFAULT_HEAD
+    from invariant_lpips.trunks import ALIASES, ARCHITECTURES
+
+    made_of = index.settings.arguments
+    net = ALIASES.get(args.net, args.net)
+    head = DEFAULT_HEAD[made_of["net"]] if args.head == "default" else args.head
+    # Any other net is a folder, whose parameters are compared once they are read.
+    asked = {"net": net if net in ARCHITECTURES else None, "head": head, "pooling": args.pooling}
+    for name, value in asked.items():
+        if value is not None and value != made_of[name]:
+            raise ValueError(
+                f"{index.origin} was made with --{name} {made_of[name]}, not with --{name} {value}: leave the option "
+                "out, or embed the pictures again with it"
+            )
 
 
 def unit(index: Index, args: argparse.Namespace) -> float:

@@ -44,15 +44,8 @@ def near_duplicates(index: Index, below: float) -> list[Group]:
     """
     if not below > 0:
         raise ValueError(f"Argument `below` must be a distance above 0, but got {below}.")
-    parents = list(range(len(index)))
+    first = torch.arange(len(index))  # of each row's group, as far as it is known
     nearest = torch.full((len(index),), torch.inf)
-
-    def root(row: int) -> int:
-        while parents[row] != row:
-            parents[row] = parents[parents[row]]
-            row = parents[row]
-        return row
-
     for start, block in index.blocks():
         for other, later in _blocks_from(index, start):
             distances = exact_distances(block, later)
@@ -64,13 +57,28 @@ def near_duplicates(index: Index, below: float) -> list[Group]:
             rows, columns = rows + start, columns + other
             for ends in (rows, columns):
                 nearest.scatter_reduce_(0, ends, found, "amin")
-            for a, b in zip(rows.tolist(), columns.tolist(), strict=True):
-                first, second = sorted((root(a), root(b)))
-                parents[second] = first
+            _join(first, rows, columns)
     members: dict[int, list[int]] = {}
     for row in nearest.isfinite().nonzero().flatten().tolist():
-        members.setdefault(root(row), []).append(row)
+        members.setdefault(int(first[row]), []).append(row)
     return [Group(rows, nearest[rows].tolist()) for _, rows in sorted(members.items())]
+
+
+def _join(first: Tensor, rows: Tensor, columns: Tensor) -> None:
+    """Make one of the groups of `rows[k]` and `columns[k]` for every k, in place.
+
+    A group is known by its first row. All groups that have a lower neighbour move to it at once, until none has: a few
+    passes over the pairs, however many they are.
+    """
+    while True:
+        lower, upper = torch.minimum(first[rows], first[columns]), torch.maximum(first[rows], first[columns])
+        apart = lower != upper
+        if not bool(apart.any()):
+            return
+        rows, columns = rows[apart], columns[apart]
+        first.scatter_reduce_(0, upper[apart], lower[apart], "amin")
+        while not torch.equal(first[first], first):
+            first.copy_(first[first])
 
 
 def _blocks_from(index: Index, start: int) -> Iterator[tuple[int, Tensor]]:

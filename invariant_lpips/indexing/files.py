@@ -29,8 +29,15 @@ from torch import Tensor
 from invariant_lpips.indexing.parquet import pyarrow_parquet
 from invariant_lpips.indexing.settings import Settings
 
-#: A Parquet file's rows are in groups of about this many bytes, and so are the blocks an index is read in.
+#: An index is read in blocks of at most so many bytes, and so many rows: distances between the rows of two blocks then
+#: fit into memory too, however short the rows.
 BLOCK_BYTES = 64 * 2**20
+BLOCK_ROWS = 2048
+
+
+def rows_in_a_block(columns: int) -> int:
+    """Rows of a block of an index, which is also a row group of its Parquet file."""
+    return max(1, min(BLOCK_ROWS, BLOCK_BYTES // (4 * max(1, columns))))
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,7 @@ def write_parquet(contents: Contents, path: Path) -> None:
     schema = pyarrow.schema(
         [("path", pyarrow.string()), ("embedding", kind)], metadata={"invariant_lpips": contents.about()}
     )
-    group = max(1, BLOCK_BYTES // (4 * contents.columns))
+    group = rows_in_a_block(contents.columns)
     with parquet.ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
         start = 0
         for rows in _regrouped(contents.blocks, group):

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from invariant_lpips.indexing.files import BLOCK_BYTES, WRITERS
+from invariant_lpips.indexing.files import WRITERS, rows_in_a_block
 from invariant_lpips.indexing.parquet import pyarrow_parquet
 from invariant_lpips.indexing.settings import Settings
 
@@ -81,13 +81,13 @@ class Index:
         return self._rows(start, min(stop, len(self)))
 
     def blocks(self) -> Iterator[tuple[int, Tensor]]:
-        """All rows in order, in blocks of about 64 MiB: (first row, rows)."""
+        """All rows in order, in blocks of at most 64 MiB: (first row, rows)."""
         for start in range(0, len(self), self.block_rows):
             yield start, self.rows(start, start + self.block_rows)
 
     @property
     def block_rows(self) -> int:
-        return max(1, BLOCK_BYTES // (4 * max(1, self.columns)))
+        return rows_in_a_block(self.columns)
 
 
 def open_index(path: str | os.PathLike[str]) -> Index:

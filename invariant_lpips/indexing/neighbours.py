@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from invariant_lpips.indexing.distances import exact_distances
+from invariant_lpips.indexing.files import BLOCK_ROWS
 from invariant_lpips.indexing.index import Index
 
 Backend = Literal["torch", "faiss"]
@@ -61,7 +62,10 @@ def nearest(index: Index, queries: Tensor, k: int = 10, *, backend: Backend = "t
         )
     queries = queries.detach().float().cpu()
     k = min(k, len(index))
-    return _by_faiss(index, queries, k) if backend == "faiss" else _by_torch(index, queries, k)
+    if backend == "faiss":
+        return _by_faiss(index, queries, k)
+    parts = [_by_torch(index, part, k) for part in torch.split(queries, BLOCK_ROWS)]
+    return Neighbours(torch.cat([part.distances for part in parts]), torch.cat([part.rows for part in parts]))
 
 
 def _by_torch(index: Index, queries: Tensor, k: int) -> Neighbours:
@@ -102,7 +106,7 @@ def _from_candidates(index: Index, flat: Any, query: Tensor, k: int, slack: floa
     while True:
         squared, proposed = flat.search(query.numpy(), count)
         rows = torch.from_numpy(proposed[0]).sort().values
-        candidates = torch.cat([index.rows(int(row), int(row) + 1) for row in rows])
+        candidates = torch.from_numpy(flat.reconstruct_batch(rows.numpy()))
         none = Neighbours(query.new_empty(1, 0), torch.empty(1, 0, dtype=torch.int64))
         best = _merge(none, Neighbours(exact_distances(query, candidates), rows[None]), k)
         if count == len(index) or float(best.distances[0, -1]) ** 2 + slack < float(squared[0, -1]):
