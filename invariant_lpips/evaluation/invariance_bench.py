@@ -34,8 +34,8 @@ CONFIGURATIONS = {
     "polyphase, circular": ("polyphase", "circular"),
 }
 
-#: What GAP is compared with under real shifts; `default` is this package's own default head.
-PEERS = ("default", "lpips-vgg", "lpips-alex", "st-lpips-alex", "dists-full", "ssim")
+#: What GAP is compared with under real shifts; the first two are this package's default head, as it is and blurred.
+PEERS = ("default", "regional+blur", "lpips-vgg", "lpips-alex", "st-lpips-alex", "dists-full", "ssim")
 
 
 def photographs(folder: Path | None, count: int) -> list[Tensor]:
@@ -158,41 +158,39 @@ def fractions(
     return result
 
 
-def real_shifts(
-    photos: Sequence[Tensor],
-    size: int,
-    distances: Sequence[int],
-    labels: Sequence[str],
-    peers: Sequence[str],
-    device: str,
-    wrap: Wrap,
-) -> dict[str, Any]:
-    """Distance of a window to itself moved inside its photograph, as a share of noise, by metric and shift.
-
-    Each distance is taken along dx and along dy, and averaged; the standard error is over photographs.
-    """
+def real_metrics(labels: Sequence[str], device: str) -> dict[str, Callable[[], Scorer]]:
+    """What is compared under real shifts: the GAP head in each configuration, and :data:`PEERS`."""
     metrics: dict[str, Callable[[], Scorer]] = {
         f"gap ({label})": partial(own, label, device=device) for label in labels
     }
-    metrics |= {name: partial(resolve_metric, name, device) for name in peers}
+    return metrics | {name: partial(resolve_metric, name, device) for name in PEERS}
+
+
+def real_shifts(
+    name: str,
+    make: Callable[[], Scorer],
+    photos: Sequence[Tensor],
+    size: int,
+    distances: Sequence[int],
+    wrap: Wrap,
+) -> dict[str, Any]:
+    """Distance of a window to itself moved inside its photograph, as a share of noise, by shift.
+
+    Each distance is taken along dx and along dy, and averaged; the standard error is over photographs.
+    """
+    try:
+        metric = make()
+    except ImportError as error:
+        return {"skipped": str(error)}
     shifts = [(d, 0) for d in distances] + [(0, d) for d in distances]
-    on_device = [photo.to(device) for photo in photos]
-    result: dict[str, Any] = {}
-    for name, make in metrics.items():
-        try:
-            metric = make()
-        except ImportError as error:
-            result[name] = {"skipped": str(error)}
-            continue
-        shares = real_shift_shares(metric, on_device, (size, size), shifts, wrap=named(wrap, name))
-        both = shares.view(2, len(distances), -1).mean((0, 2))
-        spread = shares.view(2, len(distances), -1).mean(0).std(1) / len(photos) ** 0.5
-        result[name] = {
-            "metric": metric.describe(),
-            "share": dict(zip(map(str, distances), both.tolist(), strict=True)),
-            "standard_error": dict(zip(map(str, distances), spread.tolist(), strict=True)),
-        }
-    return result
+    shares = real_shift_shares(metric, photos, (size, size), shifts, wrap=named(wrap, name))
+    by_photo = shares.view(2, len(distances), -1).mean(0)
+    spread = by_photo.std(1) / len(photos) ** 0.5
+    return {
+        "metric": metric.describe(),
+        "share": dict(zip(map(str, distances), by_photo.mean(1).tolist(), strict=True)),
+        "standard_error": dict(zip(map(str, distances), spread.tolist(), strict=True)),
+    }
 
 
 def overhead(
