@@ -2,11 +2,12 @@
 """Damaged files of every kind this package reads: each must give a right answer or a documented error.
 
     python benchmarks/fuzz.py --target image --count 50000 --seed 1
+    python benchmarks/fuzz.py --target image --pictures DIR     # starting from pictures of your own
     python benchmarks/fuzz.py --count 10000 --seed 2 -o benchmarks/results/fuzz.json    # every target
 
 Targets: `image` (PNG, JPEG, TIFF, WebP, GIF, BMP, PPM through `read_image`), `weights` (.safetensors), `published`
-(.pth), `config` (saved classifiers and metrics), `table` (csv of pairs). Input k of a seed is the same on every
-machine, so a failure is looked at again with `--first k --count 1 --show`.
+(.pth), `config` (saved classifiers and metrics), `table` (csv of pairs), `index` (what `embed` writes and `search`
+reads). Input k of a seed is the same on every machine, so a failure is looked at again with `--first k --show`.
 
 A worker process reads the inputs one after the other; this process watches it. An input fails if it raises anything
 but its documented errors, if their message isn't one sentence, if what is read is not finite and in range, if it
@@ -30,164 +31,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import fuzz_seeds as seeds
 import torch
+from fuzz_targets import TARGETS, Target
 
 LIMIT_SECONDS = 10.0
-MAX_PIXELS = 1_000_000
 #: What reading may take beyond what the process holds: so much for itself, so much a byte and a pixel.
 OVERHEAD, BYTES_PER_FILE_BYTE, BYTES_PER_PIXEL = 24 << 20, 40, 64
 SHOWN_FAILURES = 20
-
-
-class Target:
-    """One kind of file: what to start from, how to damage it and what reading it means."""
-
-    #: Errors that a user is promised.
-    documented: tuple[type[Exception], ...] = (ValueError,)
-    one_sentence = True
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.seeds: seeds.Seeds = self.make_seeds()
-        self.names = sorted(self.seeds)
-
-    def make_seeds(self) -> seeds.Seeds:
-        raise NotImplementedError
-
-    def damage(self, data: bytes, random_: random.Random) -> bytes:
-        return seeds.mutated(data, list(self.seeds.values()), random_)
-
-    def read(self, name: str, data: bytes) -> int:
-        """Read it as a user would, and return how many pixels it holds (0 where there are none)."""
-        raise NotImplementedError
-
-    def claimed_pixels(self, data: bytes) -> int:
-        """How many pixels a refused file says it has."""
-        return 0
-
-
-class ImageFiles(Target):
-    def make_seeds(self) -> seeds.Seeds:
-        return seeds.image_seeds()
-
-    def damage(self, data: bytes, random_: random.Random) -> bytes:
-        damaged = super().damage(data, random_)
-        return seeds.mended_png(damaged) if random_.random() < 0.7 else damaged
-
-    def read(self, name: str, data: bytes) -> int:
-        from invariant_lpips import read_image
-
-        path = self.folder / "picture"
-        path.write_bytes(data)
-        image = read_image(path, max_pixels=MAX_PIXELS)
-        assert image.dtype == torch.float32, image.dtype
-        assert image.shape[:2] == (1, 3), image.shape
-        assert bool(((image >= -1) & (image <= 1)).all()), "values outside [-1, 1]"
-        return image[0, 0].numel()
-
-    def claimed_pixels(self, data: bytes) -> int:
-        from PIL import Image
-
-        try:
-            with Image.open(self.folder / "picture") as image:
-                return min(image.width * image.height, MAX_PIXELS)
-        except Exception:
-            return 0
-
-
-class WeightFiles(Target):
-    def make_seeds(self) -> seeds.Seeds:
-        return seeds.weights_seeds()
-
-    def damage(self, data: bytes, random_: random.Random) -> bytes:
-        damaged = super().damage(data, random_)
-        return seeds.mended_length(damaged) if random_.random() < 0.5 else damaged
-
-    def read(self, name: str, data: bytes) -> int:
-        from invariant_lpips.calibration import read_calibration, read_pooling
-        from invariant_lpips.classifier_files import is_classifier
-        from invariant_lpips.registry import load_metadata, load_weights
-
-        path = self.folder / "mine.safetensors"
-        path.write_bytes(data)
-        is_classifier(path)
-        tensors = load_weights(path)
-        assert all(bool(tensor.isfinite().all()) for tensor in tensors.values())
-        metadata = load_metadata(path)
-        read_pooling(metadata, path)
-        calibration = read_calibration(metadata, path)
-        assert calibration is None or calibration["d0"] > 0
-        return 0
-
-
-class PublishedFiles(Target):
-    def make_seeds(self) -> seeds.Seeds:
-        return seeds.published_seeds()
-
-    def read(self, name: str, data: bytes) -> int:
-        from invariant_lpips.torch_files import read_tensors
-
-        tensors = read_tensors(data)
-        assert all(isinstance(tensor, torch.Tensor) for tensor in tensors.values())
-        return 0
-
-
-class ConfigFiles(Target):
-    documented = (ValueError, FileNotFoundError)
-
-    def make_seeds(self) -> seeds.Seeds:
-        return seeds.saved_models(self.folder)
-
-    def damage(self, data: bytes, random_: random.Random) -> bytes:
-        if random_.random() < 0.3:
-            return super().damage(data, random_)
-        return json.dumps(seeds.mutated_json(json.loads(data), random_)).encode()
-
-    def read(self, name: str, data: bytes) -> int:
-        from invariant_lpips import InvariantLPIPS
-        from invariant_lpips.classifier import GAPClassifier
-
-        (self.folder / name / "config.json").write_bytes(data)
-        (GAPClassifier if name == "classifier" else InvariantLPIPS).from_pretrained(self.folder / name)
-        return self.claimed_pixels(data)
-
-    def claimed_pixels(self, data: bytes) -> int:
-        return 4_000_000  # a network may be built to be compared with
-
-
-class Tables(Target):
-    one_sentence = False  # DatasetError lists everything it found
-
-    def make_seeds(self) -> seeds.Seeds:
-        return seeds.table_seeds()
-
-    def read(self, name: str, data: bytes) -> int:
-        from invariant_lpips.cli.pairing import from_csv
-        from invariant_lpips.datasets import csv_pairs
-
-        path = self.folder / "pairs.csv"
-        path.write_bytes(data)
-        problems = []
-        for reader in (from_csv, lambda table: csv_pairs.load(table, verify=False)):
-            try:
-                result = reader(path)
-            except ValueError as error:
-                problems.append(error)
-            else:
-                assert len(result.pairs) > 0
-        if len(problems) == 2:
-            raise problems[0]
-        return 0
-
-
-TARGETS: dict[str, type[Target]] = {
-    "image": ImageFiles,
-    "weights": WeightFiles,
-    "published": PublishedFiles,
-    "config": ConfigFiles,
-    "table": Tables,
-}
 
 
 def input_of(target: Target, seed: int, index: int) -> tuple[str, bytes]:
@@ -239,11 +89,11 @@ def resident(*, reset: bool = False) -> int:
         return 0  # no Linux: memory is not watched
 
 
-def work(kind: str, seed: int, indices: Sequence[int], connection: Connection) -> None:
+def work(kind: str, pictures: Path | None, seed: int, indices: Sequence[int], connection: Connection) -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
-        target = TARGETS[kind](Path(folder))
+        target = TARGETS[kind](Path(folder), pictures)
         connection.send(("ready", 0, ""))
         for index in indices:
             name, data = input_of(target, seed, index)
@@ -252,7 +102,9 @@ def work(kind: str, seed: int, indices: Sequence[int], connection: Connection) -
     connection.send(("done", 0, ""))
 
 
-def run(kind: str, seed: int, first: int, count: int, say: Callable[[str], None]) -> dict[str, Any]:
+def run(
+    kind: str, pictures: Path | None, seed: int, first: int, count: int, say: Callable[[str], None]
+) -> dict[str, Any]:
     """Read `count` inputs in worker processes; a worker that dies or hangs costs one input."""
     outcomes: collections.Counter[str] = collections.Counter()
     failures: list[dict[str, Any]] = []
@@ -260,7 +112,7 @@ def run(kind: str, seed: int, first: int, count: int, say: Callable[[str], None]
     context = multiprocessing.get_context("spawn")
     while index < end:
         receiver, sender = context.Pipe(duplex=False)
-        worker = context.Process(target=work, args=(kind, seed, range(index, end), sender))
+        worker = context.Process(target=work, args=(kind, pictures, seed, range(index, end), sender))
         worker.start()
         sender.close()
         patience = 120.0  # the first answer waits for imports and seeds
@@ -292,7 +144,7 @@ def run(kind: str, seed: int, first: int, count: int, say: Callable[[str], None]
         worker.join()
     seconds = round(time.monotonic() - start, 1)
     return {
-        "target": kind,
+        "target": kind if pictures is None else f"{kind} of {len(list(pictures.iterdir()))} other files",
         "seed": seed,
         "first": first,
         "inputs": count,
@@ -310,18 +162,19 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1000, help="inputs for each target")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first input")
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="files to start from (target image)")
     parser.add_argument("--show", action="store_true", help="read in this process, with its traceback")
     parser.add_argument("-o", "--out", type=Path, help="add the results to this file")
     args = parser.parse_args()
     if args.show:
         with tempfile.TemporaryDirectory() as folder:
-            target = TARGETS[args.target](Path(folder))
+            target = TARGETS[args.target](Path(folder), args.pictures)
             name, data = input_of(target, args.seed, args.first)
             print(name, len(data), data[:300])
             print(target.read(name, data))
         return
     runs = [
-        run(kind, args.seed, args.first, args.count, lambda text: print(text, file=sys.stderr))
+        run(kind, args.pictures, args.seed, args.first, args.count, lambda text: print(text, file=sys.stderr))
         for kind in args.target.split(",")
     ]
     print(json.dumps([{k: v for k, v in each.items() if k != "failures"} for each in runs]))

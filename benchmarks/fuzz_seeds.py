@@ -131,6 +131,25 @@ def table_seeds() -> Seeds:
     }
 
 
+def index_seeds(folder: Path) -> Seeds:
+    """Index files of six pictures in every format, by suffix."""
+    from invariant_lpips import InvariantLPIPS
+    from invariant_lpips.indexing import Reading
+    from invariant_lpips.indexing.files import WRITERS, Contents
+    from invariant_lpips.indexing.settings import settings_for
+
+    metric = InvariantLPIPS("alex", "gap", weights="unit")
+    settings = settings_for(metric, Reading(), batch_size=1, tile=None, pictures="0" * 64)
+    rows = torch.rand(6, 8, generator=torch.Generator().manual_seed(0))
+    names = [f"{k}.png" for k in range(6)]
+    seeds = {}
+    for suffix, write in WRITERS.items():
+        file = folder / f"seed{suffix}"
+        write(Contents(settings, names, [("7.png", "is no picture")], 8, [rows]), file)
+        seeds[suffix[1:]] = file.read_bytes()
+    return seeds
+
+
 INTERESTING = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFF)
 WORDS = (
     *(b"\0", b'"', b",", b"\n", b"\r", b"\r\n", b"-", b"null", b"NaN", b"nan", b"inf", b"1e999", b"\xff\xfe"),
@@ -228,6 +247,51 @@ def mutated_json(value: Any, random_: random.Random) -> Any:
         place = random_.randrange(len(value))
         return [*value[:place], mutated_json(value[place], random_), *value[place + 1 :]]
     return random_.choice(odd)()
+
+
+def mutated_nested(text: str, random_: random.Random) -> str:
+    """JSON that holds JSON in strings, damaged at any depth."""
+    value = json.loads(text)
+    inner = [key for key in value if isinstance(value[key], str) and value[key].startswith("{")]
+    if inner and random_.random() < 0.7:
+        key = random_.choice(inner)
+        return json.dumps({**value, key: mutated_nested(value[key], random_)})
+    return json.dumps(mutated_json(value, random_))
+
+
+def mutated_header(data: bytes, random_: random.Random) -> bytes:
+    """A safetensors file with damage in what its header says; the tensors stay."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    if "about" in header["__metadata__"] and random_.random() < 0.5:
+        header["__metadata__"]["about"] = mutated_nested(header["__metadata__"]["about"], random_)
+    else:
+        header = mutated_json(header, random_)
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
+
+
+def mutated_npz(data: bytes, random_: random.Random) -> bytes:
+    """An archive of arrays with one of them of another type, shape or content, or packed in another way."""
+    with np.load(io.BytesIO(data)) as archive:
+        arrays: dict[str, Any] = dict(archive)
+    rows, names = arrays["embeddings"], arrays["paths"]
+    changes: dict[str, list[Any]] = {
+        "embeddings": [
+            *(rows.astype(kind) for kind in ("<f8", "<f2", ">f4", "<i4", "<c8", "S4", bool)),
+            *(np.asfortranarray(rows), rows[0], rows[None], rows[:0], rows[:, :0], rows[:3], np.array(1.0)),
+            *(rows * np.nan, np.where(rows > 0.5, np.inf, rows), np.array([None, {}], dtype=object)),
+        ],
+        "paths": [names[:-1], names[:, None], names[0], np.arange(6), names.astype("S"), np.zeros(6), rows],
+        "about": [np.array(mutated_nested(str(arrays["about"]), random_)), np.zeros(3), np.array(["{}"] * 2)],
+    }
+    name = random_.choice(list(changes))
+    arrays[name] = random_.choice(changes[name])
+    if random_.random() < 0.1:
+        del arrays[name]
+    stream = io.BytesIO()
+    (np.savez_compressed if random_.random() < 0.2 else np.savez)(stream, **arrays)
+    return stream.getvalue()
 
 
 def saved_models(folder: Path) -> Seeds:

@@ -10,7 +10,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 SEED = 4
-COUNTS = {"image": 500, "weights": 800, "published": 500, "config": 120, "table": 150}
+COUNTS = {"image": 500, "weights": 800, "published": 500, "config": 120, "table": 150, "index": 60}
 
 
 @pytest.mark.parametrize("kind", COUNTS)

@@ -77,8 +77,15 @@ class Index:
         return self._settings
 
     def rows(self, start: int, stop: int) -> Tensor:
-        """Rows [start, stop): (stop - start, D) float32 on the CPU."""
-        return self._rows(start, min(stop, len(self)))
+        """Rows [start, stop): (stop - start, D) float32 on the CPU; ValueError where the file doesn't hold them."""
+        stop = min(stop, len(self))
+        try:
+            found = self._rows(start, stop)
+        except Exception as error:  # of the system, of numpy or of pyarrow
+            raise ValueError(_damaged(self.origin, error)) from None
+        if found.shape != (stop - start, self.columns) or not bool(found.isfinite().all()):
+            raise ValueError(_damaged(self.origin, "its rows are not what it says, or not finite"))
+        return found
 
     def blocks(self) -> Iterator[tuple[int, Tensor]]:
         """All rows in order, in blocks of at most 64 MiB: (first row, rows)."""
@@ -111,8 +118,15 @@ def open_index(path: str | os.PathLike[str]) -> Index:
         raise ValueError(f"an index must end in one of {', '.join(WRITERS)}, but got {path}")
     try:
         return readers[path.suffix.lower()](path)
-    except (KeyError, OSError, zipfile.BadZipFile, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is no index of this package, or is damaged ({error})") from None
+    except ImportError:
+        raise
+    except Exception as error:  # of the system, of zipfile, numpy, json or pyarrow
+        raise ValueError(_damaged(path, error)) from None
+
+
+def _damaged(origin: str | Path, why: object) -> str:
+    reason = " ".join(str(why).split())[:200] or type(why).__name__
+    return f"{origin} is no index of this package, or is damaged ({reason}); embed the pictures again"
 
 
 def _open_npz(path: Path) -> Index:
@@ -125,32 +139,39 @@ def _open_npz(path: Path) -> Index:
         lengths = file.read(4)
         file.seek(int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little"), os.SEEK_CUR)
         np.lib.format.read_magic(file)
-        shape, _, _ = np.lib.format.read_array_header_1_0(file)
+        shape, transposed, kind = np.lib.format.read_array_header_1_0(file)
         offset = file.tell()
+    if member.compress_type != zipfile.ZIP_STORED or transposed or kind != np.dtype("<f4"):
+        raise ValueError("its embeddings are not stored as rows of float32")
     with np.load(path, allow_pickle=False) as archive:
         about, paths = str(archive["about"]), archive["paths"].tolist()
-    return _index(path, about, paths, shape[1], _mapped_rows(path, offset, (shape[0], shape[1])))
+    return _index(path, about, paths, shape, _mapped_rows(path, offset, shape))
 
 
 def _open_safetensors(path: Path) -> Index:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > path.stat().st_size:
-            raise ValueError(f"{path} is no index of this package, or is damaged")
+            raise ValueError("it ends before its header does")
         header = json.loads(file.read(length))
         begin, end = header["paths"]["data_offsets"]
+        if not 0 <= begin <= end <= path.stat().st_size:
+            raise ValueError("it ends before its names do")
         file.seek(8 + length + begin)
         paths = json.loads(file.read(end - begin))
-    rows, columns = header["embeddings"]["shape"]
-    return _index(
-        path, header["__metadata__"]["about"], paths, columns, _mapped_rows(path, 8 + length, (rows, columns))
-    )
+    if header["embeddings"]["dtype"] != "F32" or header["embeddings"]["data_offsets"][0] != 0:
+        raise ValueError("its embeddings are not stored as rows of float32")
+    shape = tuple(header["embeddings"]["shape"])
+    return _index(path, header["__metadata__"]["about"], paths, shape, _mapped_rows(path, 8 + length, shape))
 
 
 def _open_parquet(path: Path) -> Index:
     file = pyarrow_parquet().ParquetFile(path)
     about = (file.schema_arrow.metadata or {})[b"invariant_lpips"].decode()
-    columns = file.schema_arrow.field("embedding").type.list_size
+    kind = file.schema_arrow.field("embedding").type
+    if str(kind.value_type) != "float":
+        raise ValueError("its embeddings are not stored as rows of float32")
+    columns = kind.list_size
     paths = file.read(columns=["path"])["path"].to_pylist()
     sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
     starts = [0, *itertools.accumulate(sizes)]
@@ -161,22 +182,26 @@ def _open_parquet(path: Path) -> Index:
         values = table["embedding"].chunk(0).flatten().to_numpy().reshape(-1, columns)
         return torch.from_numpy(values[start - starts[first] : stop - starts[first]].copy())
 
-    return _index(path, about, paths, columns, rows)
+    return _index(path, about, paths, (sum(sizes), columns), rows)
 
 
-def _mapped_rows(path: Path, offset: int, shape: tuple[int, int]) -> Rows:
+def _mapped_rows(path: Path, offset: int, shape: tuple[int, ...]) -> Rows:
     import numpy as np
 
-    if path.stat().st_size < offset + 4 * shape[0] * shape[1]:
-        raise ValueError(f"{path} is damaged: it ends before its numbers do")
+    rows, columns = shape
+    if min(shape) < 1 or path.stat().st_size < offset + 4 * rows * columns:
+        raise ValueError("it ends before its numbers do")
     numbers = np.memmap(path, dtype="<f4", mode="r", offset=offset, shape=shape)
     return lambda start, stop: torch.from_numpy(numbers[start:stop].astype("float32"))
 
 
-def _index(path: Path, about: str, paths: Sequence[str], columns: int, rows: Rows) -> Index:
+def _index(path: Path, about: str, paths: Any, shape: tuple[int, ...], rows: Rows) -> Index:
     facts: dict[str, Any] = json.loads(about)
     problems = [(name, sentence) for name, sentence in facts["problems"]]
-    return Index(str(path), Settings.from_json(facts["settings"], str(path)), paths, problems, columns, rows)
+    words = [*paths, *(word for problem in problems for word in problem)]
+    if type(paths) is not list or len(paths) != shape[0] or not all(type(word) is str for word in words):
+        raise ValueError(f"it doesn't name its {shape[0]} pictures")
+    return Index(str(path), Settings.from_json(facts["settings"], str(path)), paths, problems, shape[1], rows)
 
 
 def _joined(folder: Path) -> Index:

@@ -6,10 +6,17 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from invariant_lpips.checks import DTYPES
+from invariant_lpips.decoding import DEFAULT_MAX_PIXELS
+from invariant_lpips.images import ALPHA_CHOICES
 from invariant_lpips.indexing.sources import Reading
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
+
+
+#: The keys of :attr:`Settings.arguments`.
+ARGUMENTS = {"net", "head", "pooling", "padding", "weights"}
 
 
 @dataclass(frozen=True)
@@ -45,11 +52,29 @@ class Settings:
         try:
             values: dict[str, Any] = json.loads(text)
             values["resize"] = values["resize"] and tuple(values["resize"])
-            return cls(**values)
-        except (ValueError, TypeError, KeyError):
-            raise ValueError(
-                f"{origin} is no index of this package, or one of another version of it"
-            ) from None
+            settings = cls(**values)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            settings = None
+        if settings is None or not settings._plausible():
+            raise ValueError(f"{origin} is no index of this package, or one of another version of it")
+        return settings
+
+    def _plausible(self) -> bool:
+        """Whether every value is one that a run may have had: a file may say anything."""
+        resize = (1, 1) if self.resize is None else self.resize
+        numbers = (self.batch_size, self.tile or 1, self.max_pixels or 1, *resize)
+        words = (self.metric, self.dtype, self.alpha, self.pictures)
+        return (
+            all(type(word) is str for word in words)
+            and all(type(number) is int and number > 0 for number in numbers)
+            and len(resize) == 2
+            and resize[0] * resize[1] <= DEFAULT_MAX_PIXELS
+            and self.dtype in [str(dtype).removeprefix("torch.") for dtype in DTYPES]
+            and self.alpha in ALPHA_CHOICES
+            and type(self.arguments) is dict
+            and self.arguments.keys() == ARGUMENTS
+            and all(type(word) is str for word in self.arguments.values())
+        )
 
     def difference(self, other: Settings) -> str:
         """The first setting in which two differ, as `name: mine / theirs`; "" where they agree."""
