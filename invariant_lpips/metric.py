@@ -41,7 +41,7 @@ class InvariantLPIPS(nn.Module, Publishable):
         net: trunk: `vgg` (the one with learned weights), `alex` or `squeeze`; or a backbone of your own: a
             :class:`invariant_lpips.classifier.GAPClassifier`, the name of a bundled one, or its folder. On a trunk
             that was tuned, weights=None means `unit`: learned weights belong to the trunk they were learned on, and
-            are used elsewhere only when named.
+            are refused on another. `invariant-lpips train linear --net` fits weights for it.
         head: `default` (`regional`), `gap`, `gap-spatial` or `spatial`; see :mod:`invariant_lpips.heads`.
         pooling: the trunk's downsampler: `max`, `blur` or `polyphase`; see :mod:`invariant_lpips.pooling`.
         padding: of the convolutions: `zeros` or `circular`; None is circular for polyphase, zeros otherwise.
@@ -123,7 +123,7 @@ class InvariantLPIPS(nn.Module, Publishable):
         self.jnd_fit: dict[str, float] | None = None
         #: The pooling that the weights and their calibration were fitted with.
         self.fitted_pooling = "max"
-        self.weights = self._load_head(weights)
+        self.weights = self._load_head(weights, None if backbone is None else backbone.hash)
         self.images = ImageInput(
             self.net.minimum_side(self.head.taps), checks=checks, repeat_grey=repeat_grey
         )
@@ -361,8 +361,9 @@ class InvariantLPIPS(nn.Module, Publishable):
         own = linear_name(trunk, head, self.net.pooling)
         return own if own in ENTRIES else linear_name(trunk, head)
 
-    def _load_head(self, weights: str | Path | None) -> str:
-        from invariant_lpips.registry import ENTRIES, load_metadata, load_weights
+    def _load_head(self, weights: str | Path | None, backbone: str | None) -> str:
+        """Load linear weights; `backbone` is the hash of a trunk that is not this network's bundled one."""
+        from invariant_lpips.registry import ENTRIES, load_metadata, load_weights, weights_hash
 
         if weights == "unit":
             return "unit"
@@ -374,6 +375,13 @@ class InvariantLPIPS(nn.Module, Publishable):
             )
         self.use_linear_weights(load_weights(name), name)
         metadata = load_metadata(name)
+        trunk = backbone or weights_hash(self.net.architecture.name)
+        if (learned_on := metadata.get("trunk", trunk)) != trunk:
+            raise ValueError(
+                f"Weights {name} must have been learned on the trunk of this metric [{trunk}], but were learned on "
+                f"[{learned_on[:80]}]; pass weights='unit', or fit weights for this trunk with `invariant-lpips train "
+                "linear --net`."
+            )
         self.jnd_fit = read_calibration(metadata, name)
         self.fitted_pooling = read_pooling(metadata, name)
         return name

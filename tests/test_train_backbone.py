@@ -284,8 +284,9 @@ def test_command_trains_and_repeats_a_run_from_its_config(tree, tmp_path, capsys
     options = ["--data", str(tree), "--image-size", "32", "--epochs", "2", "--head", "multi-gap"]
     assert call("--out", str(tmp_path / "a"), *options) == 0
     first = json.loads(capsys.readouterr().out)
+    assert first.pop("model") == str(tmp_path / "a" / "model")
     assert call("--out", str(tmp_path / "b"), "--config", str(tmp_path / "a" / "config.json")) == 0
-    assert json.loads(capsys.readouterr().out) == first
+    assert json.loads(capsys.readouterr().out) == first | {"model": str(tmp_path / "b" / "model")}
     assert (tmp_path / "a/model/model.safetensors").read_bytes() == (
         tmp_path / "b/model/model.safetensors"
     ).read_bytes()

@@ -154,6 +154,30 @@ def test_command_writes_weights_that_the_metric_loads(rated_csv: Path, tmp_path:
     assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_weights_for_a_tuned_trunk_are_its_own(rated_csv: Path, tmp_path: Path, capsys) -> None:
+    from invariant_lpips.classifier import GAPClassifier
+
+    classifier = GAPClassifier("final-gap", 2, 64)
+    with torch.no_grad():
+        classifier.trunk.get_parameter("slice5.28.weight").mul_(1.1)
+    classifier.save_pretrained(tmp_path / "tuned")
+    command = ["train", "linear", "--dataset", "csv", "--root", str(rated_csv), "--head", "gap"]
+    command += ["--net", str(tmp_path / "tuned"), "--folds", "3", "--steps", "40", "--out", str(tmp_path)]
+    assert main(command) == 0
+    assert "bundled" not in capsys.readouterr().out
+    file = tmp_path / "vgg16-tuned-gap.safetensors"
+    metric = InvariantLPIPS(net=tmp_path / "tuned", head="gap", weights=file)
+    assert int((metric.head.weight > 0).sum()) > 0
+    assert load_metadata(file)["trunk"] == classifier.config()["trunk"]["hash"]
+    card = file.with_suffix(".md").read_text()
+    assert str(tmp_path) not in card
+    assert "net=CLASSIFIER" in card
+    with pytest.raises(ValueError, match="must have been learned on the trunk of this metric"):
+        InvariantLPIPS(head="gap", weights=file)
+    with pytest.raises(ValueError, match="must have been learned on the trunk of this metric"):
+        InvariantLPIPS(net=classifier, head="gap", weights="vgg16-gap")
+
+
 def test_too_few_folds_are_refused_before_the_trunk_runs(
     rated_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

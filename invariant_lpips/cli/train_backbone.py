@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="DIR/train/CLASS/*.jpg (and val, test), or DIR/CLASS/*.jpg",
     )
     add("--head", default=unset, choices=list(HEADS), help="default multi-gap")
-    add("--image-size", default=unset, type=int, metavar="PX", help="default 256")
+    add("--image-size", default=unset, type=int, metavar="PX", help="resize pictures to PX x PX; default 256")
     add("--pooling", default=unset, choices=POOLINGS, help="default max")
     add("--padding", default=unset, choices=PADDINGS, help="default: circular for polyphase, zeros otherwise")
     add("--class-list", default=unset, metavar="FILE", help="one class (folder) per line: the classes to use")
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"invariant-lpips train backbone: {error}", file=sys.stderr)
         return 1
     if first:
-        print(json.dumps(result, indent=1))
+        print(json.dumps(result | {"model": str(Path(args.out) / "model")}, indent=1))
     return 0
 
 

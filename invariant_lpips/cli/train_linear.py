@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from invariant_lpips.pooling import POOLINGS
 from invariant_lpips.training.strengths import LOSSES, FitSettings
 
 if TYPE_CHECKING:
     from invariant_lpips.datasets.bapps import TwoAFC
     from invariant_lpips.datasets.pairs import RatedPairs
+    from invariant_lpips.metric import InvariantLPIPS
     from invariant_lpips.training.threshold import Threshold
 
 
@@ -32,8 +34,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--head", action="append", help="head to train; may be given several times (default: regional)"
     )
-    parser.add_argument("--net", default="vgg")
-    parser.add_argument("--pooling", default="max", choices=("max", "blur", "polyphase"))
+    parser.add_argument(
+        "--net", default="vgg", help="vgg, alex, squeeze, or a tuned classifier: its run, folder or file"
+    )
+    parser.add_argument(
+        "--pooling", default="max", choices=POOLINGS, help="default max; a tuned classifier keeps its own"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--loss", default=default.loss, choices=LOSSES)
     parser.add_argument("--steps", type=int, default=default.steps)
@@ -51,7 +57,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument(
-        "--out", type=Path, default=Path(), help="folder for NET-HEAD[-POOLING].safetensors and its card"
+        "--out",
+        type=Path,
+        default=Path(),
+        help="folder for NET[-tuned]-HEAD[-POOLING].safetensors and its card",
     )
 
 
@@ -59,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
     """Collect the components once, cross-validate, fit on everything and write weights and card."""
     from invariant_lpips.datasets import load_dataset
     from invariant_lpips.datasets.bapps import load_2afc
+    from invariant_lpips.metric import InvariantLPIPS
     from invariant_lpips.training.components import collect_components
     from invariant_lpips.training.two_afc import as_pairs
 
@@ -85,6 +95,8 @@ def run(args: argparse.Namespace) -> int:
             f"the {references} references, but is {args.folds}."
         )
     heads = tuple(args.head or ["regional"])
+    # The metric of each head before anything was learned.
+    units = {head: InvariantLPIPS(args.net, head, args.pooling, weights="unit") for head in heads}
     components = collect_components(
         pairs,
         heads,
@@ -94,18 +106,18 @@ def run(args: argparse.Namespace) -> int:
         cache=args.cache,
         workers=args.workers,
     )
-    for head in heads:
+    for head, unit in units.items():
         if choices:
             train_on_choices(
-                head, components[head], pairs, [choice.judge for choice in choices], settings, args
+                unit, components[head], pairs, [choice.judge for choice in choices], settings, args
             )
         else:
-            train_on_scores(head, components[head], pairs, settings, args)
+            train_on_scores(unit, components[head], pairs, settings, args)
     return 0
 
 
 def train_on_choices(
-    head: str,
+    unit: InvariantLPIPS,
     components: Any,
     pairs: RatedPairs,
     judge: Sequence[float],
@@ -115,12 +127,11 @@ def train_on_choices(
     """Fit one head to 2AFC choices, one fold of references choosing the step."""
     import numpy as np
 
-    from invariant_lpips.heads import make_head
     from invariant_lpips.training.linear import folds_by_reference
     from invariant_lpips.training.strengths import distances
     from invariant_lpips.training.two_afc import agreement, fit_choices
 
-    root = make_head(head, args.net).euclidean
+    root = unit.head.euclidean
     judged = np.array(judge, dtype=np.float64)
     n = len(judged)
     held_out = folds_by_reference(pairs.reference_ids[:n], args.folds, settings.seed) == 0
@@ -134,24 +145,23 @@ def train_on_choices(
         "2AFC on the fitted choices": f"{agreement(d[:n][kept], d[n:][kept], judged[kept]):.4f}",
         "stopping step": str(fitted.step),
     }
-    write_head(head, fitted.strengths, None, figures, pairs, args)
+    write_head(unit, fitted.strengths, None, figures, pairs, args)
 
 
 def train_on_scores(
-    head: str, components: Any, pairs: Any, settings: FitSettings, args: argparse.Namespace
+    unit: InvariantLPIPS, components: Any, pairs: Any, settings: FitSettings, args: argparse.Namespace
 ) -> None:
     """Cross-validate and fit one head; write its weights and card; print its figures on stdout."""
     from invariant_lpips.evaluation.correlations import krcc, plcc, srcc
-    from invariant_lpips.heads import make_head
     from invariant_lpips.training.card import JUST_NOTICEABLE
     from invariant_lpips.training.linear import cross_validate, fit_all
     from invariant_lpips.training.strengths import distances
     from invariant_lpips.training.threshold import fit_threshold
 
-    root = make_head(head, args.net).euclidean
+    root = unit.head.euclidean
     scores, references = pairs.scores, pairs.reference_ids
     quality = scores if pairs.higher_is_better else -scores
-    print(f"{head}: {args.folds}-fold cross-validation by reference", file=sys.stderr)
+    print(f"{unit.head.name}: {args.folds}-fold cross-validation by reference", file=sys.stderr)
     validation = cross_validate(components, quality, references, settings, root=root, folds=args.folds)
     fitted = fit_all(components, quality, validation, settings, root=root)
     strengths, threshold = fitted.strengths, None
@@ -171,29 +181,29 @@ def train_on_scores(
             f"{', '.join(map(str, validation.steps))}; {fitted.step}"
         ),
     }
-    for name, others in untrained(head, root, args).items():
+    for name, others in untrained(unit, args).items():
         figures[f"SRCC of {name}"] = f"{-srcc(distances(components, others, root=root), quality):.4f}"
-    write_head(head, strengths, threshold, figures, pairs, args)
+    write_head(unit, strengths, threshold, figures, pairs, args)
 
 
-def untrained(head: str, root: bool, args: argparse.Namespace) -> dict[str, Any]:
+def untrained(unit: InvariantLPIPS, args: argparse.Namespace) -> dict[str, Any]:
     """Strengths that did not learn from these scores: what training has to beat to be worth it."""
     import numpy as np
 
+    from invariant_lpips.hub_models import trunk_identity
     from invariant_lpips.metric import InvariantLPIPS
     from invariant_lpips.registry import ENTRIES, linear_name
-    from invariant_lpips.trunks import ARCHITECTURES
 
-    found = {"unit weights": InvariantLPIPS(args.net, head, args.pooling, weights="unit")}
+    found, head = {"unit weights": unit}, unit.head.name
     # The bundled weights did learn from TID, whose two editions share references.
-    if not args.dataset.startswith("tid") and linear_name(ARCHITECTURES[args.net].name, head) in ENTRIES:
+    if not args.dataset.startswith("tid") and linear_name(trunk_identity(unit)[0], head) in ENTRIES:
         found["the bundled weights"] = InvariantLPIPS(args.net, head, args.pooling)
     weights = {name: metric.head.weight.numpy().astype(np.float64) for name, metric in found.items()}
-    return {name: np.square(weight) if root else weight for name, weight in weights.items()}
+    return {name: np.square(weight) if unit.head.euclidean else weight for name, weight in weights.items()}
 
 
 def write_head(
-    head: str,
+    unit: InvariantLPIPS,
     strengths: Any,
     threshold: Threshold | None,
     figures: Mapping[str, str],
@@ -204,22 +214,23 @@ def write_head(
     import numpy as np
 
     from invariant_lpips.evaluation.provenance import provenance
-    from invariant_lpips.heads import make_head
-    from invariant_lpips.registry import linear_name, weights_hash
+    from invariant_lpips.hub_models import trunk_identity
+    from invariant_lpips.registry import linear_name
     from invariant_lpips.training import card
-    from invariant_lpips.trunks import ARCHITECTURES
 
-    weight = np.sqrt(strengths) if make_head(head, args.net).euclidean else strengths
-    name = ARCHITECTURES[args.net].name
-    path = args.out / f"{linear_name(name, head, args.pooling)}.safetensors"
-    trunk = weights_hash(name)
-    sha256 = card.write_weights(
-        path, weight, head=head, trunk=trunk, threshold=threshold, pooling=args.pooling
-    )
+    weight = np.sqrt(strengths) if unit.head.euclidean else strengths
+    head, pooling, name = unit.head.name, unit.net.pooling, unit.net.architecture.name
+    held, trunk = trunk_identity(unit)
+    call = f'InvariantLPIPS(net="{unit.net_name}", head="{head}"'
+    if held == "tuned":
+        name = f"{name}-tuned"
+        call = f'InvariantLPIPS(net=CLASSIFIER, head="{head}", weights=FILE'
+    path = args.out / f"{linear_name(name, head, pooling)}.safetensors"
+    sha256 = card.write_weights(path, weight, head=head, trunk=trunk, threshold=threshold, pooling=pooling)
     versions = provenance()["versions"]
     facts = {
         "head": head,
-        "pooling": args.pooling,
+        "call": call + (")" if pooling == "max" else f', pooling="{pooling}")'),
         "net": name,
         "trunk": trunk,
         "weights": len(weight),
@@ -227,7 +238,7 @@ def write_head(
         "pairs": len(pairs),
         "references": len(set(pairs.reference_ids)),
         "distortions": args.types or "all",
-        "command": command(args, head),
+        "command": command(args, head, tuned=held == "tuned"),
         "sha256": sha256,
         "versions": ", ".join(
             f"{package} {versions[package]}" for package in ("invariant-lpips", "torch", "numpy")
@@ -239,7 +250,7 @@ def write_head(
         print(f"{head}\t{figure}\t{value}")
 
 
-def command(args: argparse.Namespace, head: str) -> str:
+def command(args: argparse.Namespace, head: str, *, tuned: bool) -> str:
     """The command that makes this head's file, with the folders of this machine left out."""
     words = ["invariant-lpips", "train", "linear", "--dataset", args.dataset, "--root", "DIR", "--head", head]
     words += ["--allow-missing"] if args.allow_missing else []
@@ -257,7 +268,7 @@ def command(args: argparse.Namespace, head: str) -> str:
         "folds",
         "seed",
     ):
-        value = getattr(args, option)
+        value = "CLASSIFIER" if tuned and option == "net" else getattr(args, option)
         if value is not None and (option != "split" or args.dataset == "2afc"):
             words += [f"--{option.replace('_', '-')}", str(value)]
     return shlex.join(words)

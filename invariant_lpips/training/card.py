@@ -65,16 +65,16 @@ def write_card(
 
     Args:
         path: of the weights; the card has the suffix .md.
-        facts: head, pooling, net, database, pairs, references, distortions, command, sha256, versions.
+        facts: head, call (how to use it), net, trunk, weights, database, pairs, references, distortions, command,
+            sha256, versions.
         figures: name of a figure -> its value as text.
         threshold: the calibration of `jnd`, if there is one.
     """
-    pooling = "" if facts["pooling"] == "max" else f', pooling="{facts["pooling"]}"'
     terms = TERMS.get(str(facts["database"]).split(" ")[0], "see the scores' own terms")
     lines = [
         f"# Linear weights of head `{facts['head']}` on {facts['net']}",
         "",
-        f'Learned from people\'s scores for `InvariantLPIPS(net="vgg", head="{facts["head"]}"{pooling})`; all',
+        f"Learned from people's scores for `{facts['call']}`; all",
         "are non-negative. The trunk is frozen and not in this file.",
         "",
         "| | |",
