@@ -47,7 +47,7 @@ def draw_heat_maps(
     """
     import numpy as np
 
-    figure = new_figure(3.1 * len(maps) + 0.8, 4.5)
+    figure = new_figure(max(3.1 * len(maps) + 0.8, 9.5), 4.5)
     axes = figure.subplots(1, len(maps), sharey=True, squeeze=False)[0]
     low = min(float(np.nanmin(grid)) for grid in maps.values())
     high = max(float(np.nanmax(grid)) for grid in maps.values())
@@ -65,7 +65,7 @@ def draw_heat_maps(
         axis.set_title(name)
         axis.set_xlabel("window moved right by dx [px]")
     axes[0].set_ylabel("window moved down by dy [px]")
-    figure.colorbar(image, ax=list(axes), label="accuracy [%]", shrink=0.8)
+    figure.colorbar(image, ax=list(axes), label="named rightly [% of pictures]", shrink=0.8)
     figure.suptitle(title)
     return save(figure, path)
 
@@ -202,7 +202,7 @@ def draw_bars(
         line: draw a horizontal line at this height and call it `line_label`.
         marks: a black mark at another height over each bar, group -> name -> height, called `marks_label`.
     """
-    figure = new_figure(9, 4.4)
+    figure = new_figure(max(9, 4 + 1.3 * len(values)), 4.4)
     axis = figure.subplots()
     names = list(dict.fromkeys(name for group in values.values() for name in group))
     width = 0.85 / len(names)

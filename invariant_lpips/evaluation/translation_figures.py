@@ -20,14 +20,16 @@ def draw_classifiers(out: Path, result: Mapping[str, Any]) -> None:
     first = next(iter(heads.values()))["by_move"]
     reach = sorted({row["dy"] for row in first if row["kind"] == "shift"})
     maps = {
-        f"{head}\nmoving takes {100 * entry['shift']['mean_relative_loss']:.1f} % of it": (
+        f"{head}: {100 * entry['accuracy']:.0f} % at rest,\n"
+        f"moving loses {100 * entry['shift']['mean_relative_loss']:.1f} % of that": (
             figures.grid_of(entry["by_move"], reach)
         )
         for head, entry in heads.items()
     }
     figures.draw_heat_maps(
         out / "translation-accuracy-map.png",
-        f"Accuracy when the picture moves by (dx, dy), {result['pictures']} test pictures, mean over seeds",
+        f"How many of {result['pictures']} test pictures each classifier still names rightly when the window is moved "
+        "over the mirrored picture\n(dx = dy = 0: the picture as it is; mean over seeds of training)",
         maps,
         reach,
     )
@@ -51,9 +53,10 @@ def draw_classifiers(out: Path, result: Mapping[str, Any]) -> None:
         if len(lines[head][0]) > 1:
             panels[label] = lines
             verbs.append(verb)
+    listed = " or ".join(filter(None, [", ".join(verbs[:-1]), verbs[-1]]))
     figures.draw_curves(
         out / "translation-accuracy-moves.png",
-        f"Accuracy when the picture {' or '.join(verbs)} ({result['pictures']} test pictures, mean over seeds)",
+        f"Accuracy when the picture {listed} ({result['pictures']} test pictures, mean over seeds)",
         panels,
         y_label="accuracy [%]",
         logarithmic=[axes["zoom"][2]],
