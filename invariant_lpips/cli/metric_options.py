@@ -106,7 +106,12 @@ def ray_resources(args: argparse.Namespace) -> dict[str, Any]:
     """How many workers of Ray, and what each takes; on a GPU a whole one."""
     if args.ray_workers < 1:
         raise ValueError(f"--ray-workers must be at least 1, but got {args.ray_workers}")
-    return {"workers": args.ray_workers, "num_cpus": 1, "num_gpus": float(args.device.startswith("cuda"))}
+    return {
+        "workers": args.ray_workers,
+        "num_cpus": 1,
+        "num_gpus": float(args.device.startswith("cuda")),
+        "quiet": args.quiet,
+    }
 
 
 def build_metric(args: argparse.Namespace) -> Any:

@@ -15,6 +15,8 @@ rows wherever and however often it is computed.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -42,6 +44,40 @@ def ray_data() -> Any:
     except ImportError:
         raise ImportError("This engine needs Ray: pip install 'invariant-lpips[ray]'") from None
     return ray.data
+
+
+def start_ray(*, quiet: bool = False) -> None:
+    """Start Ray as a command needs it, unless it runs; with RAY_ADDRESS in the environment, join that cluster.
+
+    Args:
+        quiet: let errors alone through; otherwise Ray's warnings too, and what the workers print.
+    """
+    data = ray_data()
+    import ray
+
+    level = logging.ERROR if quiet else logging.WARNING
+    if not ray.is_initialized():
+        logging.getLogger("ray").setLevel(level)  # for what it says before it reads the level
+        with _silent_start() if quiet else contextlib.nullcontext():
+            ray.init(logging_level=level, log_to_driver=not quiet)
+    # Ray Data has a logger of its own, and bars that would be drawn over the command's.
+    logging.getLogger("ray.data").setLevel(level)
+    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # it warns that there is no bar
+    data.DataContext.get_current().enable_progress_bars = False
+
+
+@contextlib.contextmanager
+def _silent_start() -> Iterator[None]:
+    """What Ray's core logs goes past Python's logging; told to be silent, it says on stderr that it was told so."""
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
 
 
 def embed_stage(
@@ -111,13 +147,14 @@ def score_stage(
 
 
 def chunk_engine(
-    workers: int = 2, num_cpus: float = 1, num_gpus: float = 0
+    workers: int = 2, num_cpus: float = 1, num_gpus: float = 0, *, quiet: bool = False
 ) -> Callable[[Embedder, Pictures, Sequence[int]], Iterator[tuple[int, Record]]]:
     """What `embed_folder(engine=...)` takes: its chunks run on Ray's workers and come back in any order."""
 
     def run(embedder: Embedder, pictures: Pictures, chunks: Sequence[int]) -> Iterator[tuple[int, Record]]:
         if not chunks:
             return
+        start_ray(quiet=quiet)
         data = ray_data()
         absolute = Pictures(Path(os.path.abspath(pictures.root)), pictures.names)  # noqa: PTH100 (links stay links)
         settings = {
@@ -127,12 +164,14 @@ def chunk_engine(
             "size": embedder.size,
         }
         make = _Portable(embedder.metric, num_cpus, num_gpus)
+        per_task = _shared_out(len(chunks), workers, chunk_length(embedder.batch_size))
+        tasks = -(-len(chunks) // per_task)
         stage = _stage(
-            data.from_items([{"chunk": chunk} for chunk in chunks]),
+            data.from_items([{"chunk": chunk} for chunk in chunks], override_num_blocks=tasks),
             _ChunkEmbedder,
             (make, absolute, settings),
-            workers,
-            max(1, PER_TASK // chunk_length(embedder.batch_size)),
+            min(workers, tasks),
+            per_task,
             num_cpus,
             num_gpus,
         )
@@ -152,6 +191,7 @@ def measure_pairs(
     workers: int = 2,
     num_cpus: float = 1,
     num_gpus: float = 0,
+    quiet: bool = False,
 ) -> Iterator[Outcome]:
     """The outcome of each pair in order, as `invariant_lpips.cli.measuring.Measuring` gives it, from Ray's workers.
 
@@ -160,6 +200,7 @@ def measure_pairs(
     """
     from invariant_lpips.cli.measuring import Outcome
 
+    start_ray(quiet=quiet)
     data = ray_data()
     good = [(number, pair) for number, pair in enumerate(pairs) if pair.problem is None]
     columns = ("reference", "distorted")
@@ -169,14 +210,16 @@ def measure_pairs(
     ]
     found: dict[int, tuple[float | None, str | None]] = {}
     if rows:
+        per_task = batch_size * _shared_out(-(-len(rows) // batch_size), workers, batch_size)
+        tasks = -(-len(rows) // per_task)
         scored = score_stage(
-            data.from_items(rows, override_num_blocks=max(1, -(-len(rows) // PER_TASK))),
+            data.from_items(rows, override_num_blocks=tasks),
             metric,
-            workers=workers,
+            workers=min(workers, tasks),
             reading=reading,
             batch_size=batch_size,
             unequal_sizes=unequal_sizes,
-            rows_per_task=-(-PER_TASK // batch_size) * batch_size,
+            rows_per_task=per_task,
             num_cpus=num_cpus,
             num_gpus=num_gpus,
         )
@@ -185,6 +228,11 @@ def measure_pairs(
     for number, pair in enumerate(pairs):
         distance, problem = (None, pair.problem) if pair.problem is not None else found[number]
         yield Outcome(pair, distance, problem)
+
+
+def _shared_out(count: int, workers: int, size: int) -> int:
+    """How many of `count` equal pieces of work, each of `size` pictures or pairs, make a task."""
+    return max(1, min(PER_TASK // size, -(-count // workers)))
 
 
 def _stage(
@@ -196,7 +244,6 @@ def _stage(
     num_cpus: float,
     num_gpus: float,
 ) -> Any:
-    ray_data()
     return dataset.map_batches(
         worker,
         fn_constructor_args=arguments,
@@ -204,21 +251,28 @@ def _stage(
         batch_format="pyarrow",
         num_cpus=num_cpus,
         num_gpus=num_gpus,
-        concurrency=workers,
+        compute=ray_data().ActorPoolStrategy(size=workers),
     )
 
 
 class _Portable:
-    """A metric on its way to a worker; called there, it is put on the worker's device."""
+    """A metric on its way to the workers; called there, it is put on the worker's device.
+
+    Ray holds one copy, which workers that are started again fetch too.
+    """
 
     def __init__(self, metric: Any, num_cpus: float, num_gpus: float) -> None:
-        self.metric = metric
+        import ray
+
+        self.metric = ray.put(metric)
         self.threads = max(1, int(num_cpus))
         self.on_gpu = num_gpus > 0
 
     def __call__(self) -> Any:
+        import ray
+
         torch.set_num_threads(self.threads)
-        return self.metric.to("cuda" if self.on_gpu else "cpu")
+        return ray.get(self.metric).to("cuda" if self.on_gpu else "cpu")
 
 
 class _ChunkEmbedder:
