@@ -4,15 +4,16 @@
     python benchmarks/interruptions.py --kills 25 -o benchmarks/results/interruptions.json
     python benchmarks/interruptions.py --kills 3 --jobs embed,compare
 
-Jobs: `download` (weights, from a Hub on this machine), `embed` (a folder), `compare` (two folders to csv), `linear`
-(training linear weights), `backbone` (training a classifier). Each runs once undisturbed; what it wrote is what
-every other run must end with, byte for byte. A job runs in a fork of this process, so that it is killed at its work
-and not at its imports. Needs Linux or macOS.
+Jobs: `download` (weights, from a Hub on this machine), `embed` (a folder), `compare` (two folders to csv), `matrix` and
+`duplicates` (of a folder), `linear` (training linear weights), `backbone` (training a classifier, with --classes DIR on
+pictures of your own). Each runs once undisturbed; what it wrote is what every other run must end with, byte for byte.
+A job runs in a fork of this process, so that it is killed at its work and not at its imports. Needs Linux or macOS.
 
 kills       A job is started and killed after a random share of its time, up to three times, then left to finish.
             After each kill every result that is there must be whole: the new one or the one from before.
 full disk   The job writes to a small file system (tmpfs; without the right to mount one, a limit on the size of
-            files) with some room left. It must end with one sentence and leave whole results; with room, finish.
+            files) with some room left. It must end with one sentence that names the file and says what to do, and
+            leave whole results; with room, finish.
 read-only   The same on a file system that can't be written to.
 two         Two processes do the same job at once: each must finish or say in a sentence that the other is at it.
 
@@ -118,6 +119,22 @@ class Compare(Job):
         return command(["compare", *pair, "-o", str(folder / "table.csv"), *SMALL, "--quiet"])
 
 
+class Matrix(Job):
+    results = ("matrix.npz",)
+
+    def work(self, folder: Path) -> int:
+        out = ["-o", str(folder / "matrix.npz"), "--workers", "0"]
+        return command(["matrix", str(self.inputs / "a"), *out, *SMALL, "--quiet"])
+
+
+class Duplicates(Job):
+    results = ("groups.csv",)
+
+    def work(self, folder: Path) -> int:
+        out = ["-o", str(folder / "groups.csv"), "--below", "1", "--workers", "0"]
+        return command(["duplicates", str(self.inputs / "b"), *out, *SMALL, "--quiet"])
+
+
 class Linear(Job):
     results = ("alexnet-gap.safetensors", "alexnet-gap.md")
 
@@ -152,6 +169,8 @@ JOBS: dict[str, type[Job]] = {
     "download": Download,
     "embed": Embed,
     "compare": Compare,
+    "matrix": Matrix,
+    "duplicates": Duplicates,
     "linear": Linear,
     "backbone": Backbone,
 }
@@ -216,11 +235,11 @@ def finish(job: Job, folder: Path, expected: dict[str, bytes], said: Path) -> No
         raise Failure(f"a rerun ended with {status} and other results; it said: {said.read_text()[-500:]}")
 
 
-def sentence(said: Path) -> str:
-    """The last words of a job that gave up; Failure if they are a traceback."""
+def sentence(said: Path, *words: str) -> str:
+    """The last words of a job that gave up; Failure if they are a traceback, or `words` are missing."""
     text = said.read_text(errors="replace")
     lines = [line for line in text.replace("\r", "\n").splitlines() if line.strip()]
-    if "Traceback" in text or not lines:
+    if "Traceback" in text or not lines or not all(word in lines[-1] for word in words):
         raise Failure(f"it gave up with: {text[-500:] or 'nothing'}")
     return lines[-1]
 
@@ -287,7 +306,7 @@ def full_disk(job: Job, expected: dict[str, bytes], place: Path) -> dict[str, An
             check(job, folder, expected, earlier)
             if status > 0:
                 gave_up += 1
-                words = sentence(place / "said")
+                words = sentence(place / "said", str(folder), "make room" if mounted else "raise the limit")
             elif status == 0 and job.found(folder) == expected:
                 finished += 1
             else:
@@ -319,7 +338,7 @@ def read_only(job: Job, expected: dict[str, bytes], place: Path) -> dict[str, An
         status = ended(start(lambda: job.work(folder), place / "said"))
         if status <= 0 or job.found(folder) != earlier:
             raise Failure(f"on a read-only disk it ended with {status}")
-        words = sentence(place / "said")
+        words = sentence(place / "said", str(folder), "can be written to")
         subprocess.run(["mount", "-o", "remount,rw", str(place / "disk-ro")], check=True)
         finish(job, folder, expected, place / "said")
         result: dict[str, Any] = {"way": "tmpfs", "said": plain(words, place)}

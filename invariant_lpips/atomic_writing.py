@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+#: What to do about the errors of a place that can't be written to.
+REMEDIES = {
+    errno.ENOSPC: "make room there, or write to another disk",
+    errno.EDQUOT: "make room there, or write to another disk",
+    errno.EFBIG: "raise the limit on the size of files, or write to another disk",
+    errno.EROFS: "choose a place that can be written to",
+    errno.EACCES: "choose a place that can be written to, or change its permissions",
+    errno.EPERM: "choose a place that can be written to, or change its permissions",
+}
+
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary path beside `path`; move it there when the block ends well, else remove it.
+
+    Raises:
+        OSError: as :func:`naming` says.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -24,7 +38,56 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     # Not tempfile.mkstemp: it makes files that only their owner may read, whatever the umask says.
     temporary = target.with_name(f".{target.stem}-{secrets.token_hex(6)}{target.suffix}")
     try:
-        yield temporary
-        temporary.replace(target)
+        with naming(target, temporary):
+            yield temporary
+            temporary.replace(target)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it was never made, or can't be removed: the first error counts
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike[str], *others: str | os.PathLike[str]) -> Iterator[None]:
+    """Say which file could not be written, and what to do: the system's errors of a full disk name none.
+
+    Args:
+        path: the file that the block writes.
+        others: names it has meanwhile.
+
+    Raises:
+        OSError: of the kind that was caught, with one sentence, where the block met a full or closed place.
+
+    Example:
+        >>> with naming("x.txt"):
+        ...     raise OSError(errno.ENOSPC, "No space left on device")
+        Traceback (most recent call last):
+        OSError: x.txt could not be written: No space left on device; make room there, or write to another disk.
+    """
+    try:
+        yield
+    except Exception as error:
+        known = {None, *(os.fspath(each) for each in (path, *others))}
+        cause: BaseException | None = error  # torch.save hides the system's error behind its own
+        while cause is not None:
+            if isinstance(cause, OSError) and cause.errno in REMEDIES and cause.filename in known:
+                raise type(cause)(f"{path} could not be written: {said(cause)}.") from error
+            cause = cause.__cause__ or cause.__context__
+        raise
+
+
+def set_aside_room(file: str | os.PathLike[str]) -> None:
+    """Have the disk's room set aside for a file: a mapped one that finds none later ends the process (SIGBUS)."""
+    if hasattr(os, "posix_fallocate"):
+        with Path(file).open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, os.fstat(stream.fileno()).st_size)
+
+
+def said(error: OSError) -> str:
+    """What the system says and, where the place is the trouble, what to do about it.
+
+    Example:
+        >>> said(OSError(errno.EROFS, "Read-only file system"))
+        'Read-only file system; choose a place that can be written to'
+    """
+    remedy = REMEDIES.get(error.errno or 0)
+    return f"{error.strerror}; {remedy}" if remedy else str(error)

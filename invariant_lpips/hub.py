@@ -93,7 +93,7 @@ def download(repo: str, file: str, revision: str | None, access: Access) -> Path
     Raises OSError, most often PermissionError, FileNotFoundError or ConnectionError, whose text is a clause
     that says what happened and what to do.
     """
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import constants, hf_hub_download
 
     from invariant_lpips.hub_errors import explained
 
@@ -113,7 +113,8 @@ def download(repo: str, file: str, revision: str | None, access: Access) -> Path
             )
         )
     except Exception as error:  # the client raises its own, its HTTP library's and the system's errors
-        raise explained(error, repo, file, revision, offline=access.offline) from error
+        cache = access.cache_dir or constants.HF_HUB_CACHE
+        raise explained(error, repo, file, revision, offline=access.offline, cache=cache) from error
 
 
 def from_torchvision(file: str, access: Access) -> dict[str, Tensor]:

@@ -10,9 +10,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from invariant_lpips.atomic_writing import REMEDIES, said
+
 
 def explained(
-    error: BaseException, repo: str, file: str | None, revision: str | None, *, offline: bool = False
+    error: BaseException,
+    repo: str,
+    file: str | None,
+    revision: str | None,
+    *,
+    offline: bool = False,
+    cache: object = "the Hub's cache",
 ) -> OSError:
     """The OSError to raise for what huggingface_hub raised.
 
@@ -22,6 +30,7 @@ def explained(
         file: what was asked for; None when it was an upload.
         revision: branch, tag or commit; None for the main branch.
         offline: no network was allowed.
+        cache: the folder that files are kept in.
 
     Returns:
         PermissionError, FileNotFoundError, ConnectionError or OSError.
@@ -36,6 +45,11 @@ def explained(
             f"offline (HF_HUB_OFFLINE or local_files_only), and the cache holds no {file} of {place}; "
             "fetch it once with a network, or copy the cache folder from a machine that has it"
         )
+    for link in _chain(error):
+        if isinstance(link, OSError) and link.errno in REMEDIES:
+            return OSError(
+                f"{link.filename or cache} could not be written: {said(link)} (HF_HOME or cache_dir=... names it)"
+            )
     status, code = _answer(error)
     if status == 401:
         return PermissionError(

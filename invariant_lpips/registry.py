@@ -288,7 +288,7 @@ def _fetch(name: str, entry: Entry, access: hub.Access) -> Path:
             reasons.append(str(error))
     raise FileNotFoundError(
         f"Weights {name!r} ({entry.note}) do not come with the package and could not be fetched "
-        f"({'; '.join(reasons)}): connect to the network, pass a path to {entry.file}, or put "
+        f"({'; '.join(reasons)}): mend that or connect to the network, pass a path to {entry.file}, or put "
         f"that file into a folder and name the folder in {FOLDER_VARIABLE}."
     )
 

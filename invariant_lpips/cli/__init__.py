@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from invariant_lpips._version import __version__
+from invariant_lpips.atomic_writing import REMEDIES, said
 
 # name -> (module, one line of help). Only the module of the chosen command is imported.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -52,7 +53,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     try:
         status: int = parsed.run(parsed)
-    except (ValueError, TypeError, ImportError, OSError) as error:
+    except OSError as error:  # the system's own name the file, if any, and not what to do
+        sentence = (
+            f"{error.filename}: {said(error)}" if error.filename and error.errno in REMEDIES else str(error)
+        )
+        print(f"invariant-lpips {parsed.command}: {sentence}", file=sys.stderr)
+        return 2
+    except (ValueError, TypeError, ImportError) as error:
         # Errors of ours say in one sentence what to mend; a traceback would only bury it.
         print(f"invariant-lpips {parsed.command}: {error}", file=sys.stderr)
         return 2

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from invariant_lpips.atomic_writing import naming
 from invariant_lpips.indexing.files import WRITERS, Contents, check_suffix
 from invariant_lpips.indexing.index import Index, open_index
 from invariant_lpips.indexing.journal import Journal, Record
@@ -168,8 +169,9 @@ def _write(journal: Journal, pictures: Pictures, settings: Settings, out: Path) 
         raise ValueError(f"none of the {len(pictures)} pictures could be embedded; {name}: {sentence}")
     # A name that is always the same, so that what a kill leaves is written over: the journal's lock guards it.
     temporary = out.with_name(f"{out.name}.writing")
-    WRITERS[out.suffix.lower()](Contents(settings, paths, problems, columns, _rows(journal)), temporary)
-    temporary.replace(out)
+    with naming(out, temporary):
+        WRITERS[out.suffix.lower()](Contents(settings, paths, problems, columns, _rows(journal)), temporary)
+        temporary.replace(out)
 
 
 def _rows(journal: Journal) -> Iterator[Tensor]:

@@ -7,6 +7,7 @@ ever rewritten in place.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import struct
@@ -18,6 +19,7 @@ from typing import BinaryIO, NamedTuple
 import torch
 from torch import Tensor
 
+from invariant_lpips.atomic_writing import naming
 from invariant_lpips.indexing.settings import Settings
 
 _FRAME = struct.Struct("<QQI")  # chunk, length and CRC-32 of what follows
@@ -69,7 +71,8 @@ class Journal:
     def __init__(self, path: Path, settings: Settings) -> None:
         self.path = path
         self._places: dict[int, tuple[int, int]] = {}
-        self._file: BinaryIO = path.open("a+b")
+        with naming(path):
+            self._file: BinaryIO = path.open("a+b")
         try:
             self._lock()
             self._file.seek(0)
@@ -79,14 +82,18 @@ class Journal:
                 self._append(header)
             self._find_records()
         except BaseException:
-            self._file.close()
+            self._close()
             raise
 
     def __enter__(self) -> Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._close()
+
+    def _close(self) -> None:
+        with contextlib.suppress(OSError):  # what could not be written was said when it was to be
+            self._file.close()
 
     def __contains__(self, chunk: int) -> bool:
         return chunk in self._places
@@ -110,8 +117,9 @@ class Journal:
             yield Record.from_bytes(self._file.read(length))
 
     def _append(self, data: bytes) -> None:
-        self._file.write(data)
-        self._file.flush()
+        with naming(self.path):
+            self._file.write(data)
+            self._file.flush()
 
     def _begins_with(self, header: bytes, settings: Settings) -> bool:
         """Whether the header is there and complete; ValueError where it is that of another run."""

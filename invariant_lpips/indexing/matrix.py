@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import os
-import tempfile
+import shutil
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from invariant_lpips.atomic_writing import replacing
+from invariant_lpips.atomic_writing import naming, replacing, set_aside_room
 from invariant_lpips.indexing.distances import exact_distances
 from invariant_lpips.indexing.index import Index
 
@@ -51,27 +51,38 @@ def write_matrix(index: Index, path: str | os.PathLike[str], *, unit: float = 1.
     Raises:
         ValueError: another suffix.
     """
-    import numpy as np
-
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"a matrix must end in one of {', '.join(SUFFIXES)}, but got {path}")
-    with (
-        tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".matrix-") as folder,
-        replacing(path) as target,
-    ):
-        plain = Path(folder) / "distances.npy"
-        matrix: Any = np.lib.format.open_memmap(plain, mode="w+", dtype="<f4", shape=(len(index), len(index)))
-        _fill(index, matrix, unit)
-        matrix.flush()
-        if path.suffix.lower() == ".csv":
-            with target.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-                write_rows(index, matrix, file)
-            return
-        np.save(Path(folder) / "paths.npy", np.array(index.paths))
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-            archive.write(plain, "distances.npy")
-            archive.write(Path(folder) / "paths.npy", "paths.npy")
+    with replacing(path) as target:
+        scratch = target.with_name(f"{target.name}.parts")
+        with naming(path, scratch):
+            scratch.mkdir()
+        try:
+            _write_through(index, target, scratch, unit)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _write_through(index: Index, target: Path, scratch: Path, unit: float) -> None:
+    import numpy as np
+
+    plain = scratch / "distances.npy"
+    matrix: Any = np.lib.format.open_memmap(plain, mode="w+", dtype="<f4", shape=(len(index), len(index)))
+    set_aside_room(plain)
+    _fill(index, matrix, unit)
+    matrix.flush()
+    if target.suffix.lower() == ".csv":
+        with target.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            write_rows(index, matrix, file)
+        return
+    np.save(scratch / "paths.npy", np.array(index.paths))
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for part in (plain, scratch / "paths.npy"):
+            # A fixed date: the same distances give the same bytes.
+            member = zipfile.ZipInfo(part.name, (1980, 1, 1, 0, 0, 0))
+            with part.open("rb") as numbers, archive.open(member, "w", force_zip64=True) as place:
+                shutil.copyfileobj(numbers, place)
 
 
 def write_rows(index: Index, matrix: NDArray[np.float32], file: Any) -> None:

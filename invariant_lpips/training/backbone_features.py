@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from invariant_lpips.atomic_writing import replacing
+from invariant_lpips.atomic_writing import naming, replacing, set_aside_room
 from invariant_lpips.classifier import GAPClassifier
 from invariant_lpips.classifier_files import trunk_identity
 from invariant_lpips.datasets.folders import LabelledImages, load_picture
@@ -120,8 +120,9 @@ def _open(path: Path, shape: tuple[int, int]) -> np.memmap[Any, np.dtype[np.floa
     if not path.is_file():
         temporary = path.with_name(f".{path.stem}-{secrets.token_hex(6)}.npy")
         try:
-            np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
-            _reserve(temporary, path)
+            with naming(path, temporary):
+                np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+                set_aside_room(temporary)
             # Not over a file of another process that started at the same time and writes to it already.
             try:
                 os.link(temporary, path)
@@ -135,18 +136,6 @@ def _open(path: Path, shape: tuple[int, int]) -> np.memmap[Any, np.dtype[np.floa
     if array.shape != shape:
         raise ValueError(f"{path} must have shape {shape}, but has {array.shape}; remove its folder.")
     return array
-
-
-def _reserve(file: Path, path: Path) -> None:
-    """Have the disk's room set aside: a mapped file that finds none later ends the process (SIGBUS)."""
-    if not hasattr(os, "posix_fallocate"):
-        return
-    size = file.stat().st_size
-    with file.open("r+b") as stream:
-        try:
-            os.posix_fallocate(stream.fileno(), 0, size)
-        except OSError as error:
-            raise OSError(f"{path} needs {size} bytes, but cannot have them: {error.strerror}.") from error
 
 
 def _read_progress(folder: Path) -> dict[str, int]:
