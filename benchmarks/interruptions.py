@@ -156,10 +156,15 @@ class Linear(Job):
 class Backbone(Job):
     results = ("log.csv", "result.json", "model/model.safetensors", "model/config.json")
     growing = ("log.csv",)
+    classes: Path | None = None
 
     def work(self, folder: Path) -> int:
         config = BackboneConfig(
-            data=str(self.inputs / "classes"), head="gap-flatten", image_size=32, epochs=3, batch_size=4
+            data=str(self.classes or self.inputs / "classes"),
+            head="gap-flatten",
+            image_size=32,
+            epochs=3,
+            batch_size=4,
         )
         train(config, folder, cache=folder / "features", device="cpu", checkpoint_seconds=0)
         return 0
@@ -402,7 +407,9 @@ def main() -> None:
     parser.add_argument(
         "-o", "--out", type=Path, help="write the results (JSON) beside those of other jobs in it"
     )
+    parser.add_argument("--classes", type=Path, help="train/, val/ and test/ of pictures for `backbone`")
     args = parser.parse_args()
+    Backbone.classes = args.classes
     torch.set_num_threads(1)
     result: dict[str, Any] = {}
     lost = False
