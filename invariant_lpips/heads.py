@@ -248,7 +248,10 @@ class Regional(Head):
     def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Summary:
         # One pass for 1 + f / s, and a logarithm whose kernel is ten times as fast as log1p's.
         one = torch.ones((), dtype=features.dtype, device=features.device)
-        compressed = torch.add(one, ILF.full_precision(features), alpha=1 / self.typical[tap]).log()
+        compressed = torch.add(one, ILF.full_precision(features), alpha=1 / self.typical[tap])
+        # Without a graph one map serves for all three: a new one costs as much time as what is written to it.
+        graph = compressed.requires_grad
+        compressed = compressed.log() if graph else compressed.log_()
         # Never more windows than cells: then each cell is a window.
         height, width = features.shape[-2:]
         rows = window_matrix(height, min(height, window_count(size[0], self.window)), compressed)
@@ -256,7 +259,8 @@ class Regional(Head):
         mean = window_means(compressed, rows, columns)
         if self._statistics[tap] == 1:
             return (mean,)
-        variance = window_means(compressed.square(), rows, columns) - mean.square()
+        squared = compressed.square() if graph else compressed.square_()
+        variance = window_means(squared, rows, columns) - mean.square()
         return mean, (variance.clamp_min(0) + self.variance_floor).sqrt()
 
     def components(self, tap: str, sx: Summary, sy: Summary) -> Tensor:

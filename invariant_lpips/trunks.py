@@ -15,12 +15,15 @@ from typing import Literal, NamedTuple, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from invariant_lpips.bands import halo, in_bands
 from invariant_lpips.checkpointing import recomputed
 from invariant_lpips.circular import convolution
 from invariant_lpips.frozen_layers import captured, run_frozen
 from invariant_lpips.pooling import PADDINGS, make_pool
 
 T = TypeVar("T")
+
+Layers = Sequence[tuple[int, nn.Module]]
 
 Padding = Literal["zeros", "circular"]
 
@@ -32,6 +35,13 @@ Summary = tuple[Tensor, ...]
 #: faults. Elsewhere parts of this size keep every unit busy.
 LARGEST_MAP_CPU = 2**25
 LARGEST_MAP = 2**29
+
+#: The same for bands of one large picture. They share the heap with other maps, and what is too large is given back
+#: each time.
+LARGEST_BAND_CPU = 24 * 2**20
+
+#: A band of fewer rows would spend most of its time on its neighbours' rows.
+FEWEST_ROWS = 16
 
 
 class Tap(NamedTuple):
@@ -246,6 +256,9 @@ class Trunk(nn.Module):
                 in the backward pass. Gradients flow to x only. Without effect on a tuned trunk and in a captured
                 graph.
 
+        Without a graph, or with checkpointing, layers up to a pool whose maps are large run on bands of rows
+        (:mod:`invariant_lpips.bands`).
+
         Returns:
             What the reducer returned, in order.
         """
@@ -261,7 +274,7 @@ class Trunk(nn.Module):
             if int(name) <= last
         ]
 
-        def run(x: Tensor, layers: Sequence[tuple[int, nn.Module]] = layers) -> tuple[list[T], Tensor]:
+        def run(x: Tensor, layers: Layers, at: Mapping[int, str] = at) -> tuple[list[T], Tensor]:
             results: list[T] = []
             for index, layer in layers:
                 x = layer(x) if tuned else run_frozen(layer, x)
@@ -269,12 +282,27 @@ class Trunk(nn.Module):
                     results.append(reducer(at[index], x))
             return results, x
 
-        wanted = checkpointing and x.requires_grad and torch.is_grad_enabled()
-        if not wanted or tuned or captured():
-            return run(x)[0]
+        graph = torch.is_grad_enabled() and (x.requires_grad or tuned)
+        again = checkpointing and graph and not tuned
+        if captured() or (graph and not again):
+            return run(x, layers)[0]
+
+        def kept(x: Tensor, layers: Layers, at: Mapping[int, str] = at) -> tuple[list[T], Tensor]:
+            job = partial(run, layers=layers, at=at)
+            return recomputed(job, x) if again else job(x)
+
+        def without_results(layers: Layers, x: Tensor) -> Tensor:
+            return kept(x, layers, {})[1]
+
         results: list[T] = []
         for part in _up_to_pools(layers):
-            found, x = recomputed(partial(run, layers=part), x)
+            reach = halo([layer for _, layer in part])
+            if reach is not None and not keep_order and not any(index in at for index, _ in part[:-1]):
+                rows = _rows_at_once(part, x, maps=3 if again else 1) - 2 * reach
+                if rows < x.shape[2]:
+                    x = in_bands(partial(without_results, part), x, max(rows, FEWEST_ROWS), reach)
+                    part = [(part[-1][0], nn.Identity())]
+            found, x = kept(x, part)
             results += found
         return results
 
@@ -329,7 +357,16 @@ def _numbered(layers: Sequence[nn.Module], start: int, end: int) -> nn.Sequentia
     return sequence
 
 
-def _up_to_pools(layers: Sequence[tuple[int, nn.Module]]) -> list[list[tuple[int, nn.Module]]]:
+def _rows_at_once(layers: Layers, x: Tensor, maps: int) -> int:
+    """How many rows of x these layers may run on together if `maps` of their maps are there at a time."""
+    channels = max(
+        (layer.out_channels for _, layer in layers if isinstance(layer, nn.Conv2d)), default=x.shape[1]
+    )
+    limit = LARGEST_BAND_CPU if x.device.type == "cpu" else LARGEST_MAP
+    return int(limit // (maps * x.shape[0] * channels * x.shape[3] * x.element_size()))
+
+
+def _up_to_pools(layers: Layers) -> list[list[tuple[int, nn.Module]]]:
     """Layers in runs that each end with a pool, whose map is the smallest around."""
     runs: list[list[tuple[int, nn.Module]]] = [[]]
     for index, layer in layers:
