@@ -251,7 +251,8 @@ def _stage(
         batch_format="pyarrow",
         num_cpus=num_cpus,
         num_gpus=num_gpus,
-        compute=ray_data().ActorPoolStrategy(size=workers),
+        # A pool that grows: one of a fixed size may take every processor, and reading and writing then wait for ever.
+        compute=ray_data().ActorPoolStrategy(min_size=1, max_size=workers),
     )
 
 
