@@ -120,10 +120,17 @@ __all__ = [
 ]
 
 
-# Names of lpips that have no counterpart here.
+# Names of lpips that have no counterpart here, and what to write instead.
 _NOT_PROVIDED = {
-    *("DSSIM", "FakeNet", "L2", "PerceptualLoss", "Trainer"),
-    *("print_network", "rgb2lab", "tensor2tensorlab", "tensorlab2tensor"),
+    "PerceptualLoss": 'LPIPS(net="alex")',
+    "L2": "the function l2",
+    "DSSIM": "the function dssim",
+    "FakeNet": "the functions l2 and dssim",
+    "Trainer": "the command `invariant-lpips train linear`",
+    "print_network": "print(metric)",
+    "rgb2lab": "skimage.color.rgb2lab",
+    "tensor2tensorlab": "skimage.color.rgb2lab",
+    "tensorlab2tensor": "skimage.color.lab2rgb",
 }
 
 
@@ -134,7 +141,7 @@ def __getattr__(name: str) -> Any:
         return value
     if name in _NOT_PROVIDED:
         raise AttributeError(
-            f"invariant_lpips does not provide lpips' `{name}`: docs/dropin.md says what to use instead."
+            f"invariant_lpips does not provide lpips' `{name}`: use {_NOT_PROVIDED[name]} instead."
         )
     raise AttributeError(f"module 'invariant_lpips' has no attribute {name!r}")
 

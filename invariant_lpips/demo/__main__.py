@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("\nAs shares of the distance to the noisy copy\n")
     print(measurements.as_text(shares, measurements.DISTANCES, digits=2))
 
-    print("\nWhat only moved, in multiples of what people just notice (1 = just noticeable)\n")
+    print("\nWhat only moved, in multiples of what people just notice (1 = just noticeable),")
+    print(f"seen at {measurements.PIXELS_PER_DEGREE} pixels per degree of visual angle\n")
     print(measurements.against_thresholds(means, metrics.networks[measurements.INVARIANT]))
 
     shown, centre = next(iter(copies.PHOTOGRAPHS.items()))

@@ -91,10 +91,13 @@ def mean(tables: Sequence[Table]) -> Table:
     }
 
 
+#: How large a pixel is taken to be by those who publish the thresholds below.
+PIXELS_PER_DEGREE = 29
+
 #: Each displacement in multiples of its published detection threshold (arXiv:2407.17927): 0.23 degrees of visual
-#: angle at the 29 pixels per degree assumed there, 3.6 degrees, a factor of 1.026.
+#: angle, 3.6 degrees, a factor of 1.026.
 THRESHOLDS = {
-    "shift\n4 px": 4 / (0.23 * 29),
+    "shift\n4 px": 4 / (0.23 * PIXELS_PER_DEGREE),
     "rotation\n2 degrees": 2 / 3.6,
     "zoom\n2 %": math.log(1.02) / math.log(1.026),
 }
