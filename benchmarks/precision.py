@@ -10,8 +10,6 @@ one, on the GPU. Then the ways to one number: how far a batch, another order, an
 cached reference, embeddings and `pairwise` move a float32 distance, as a share of the bound
 1e-5 d + 2e-6 max(||e(x)||, ||e(y)||), with ||e|| = 1 for metrics without an embedding.
 
-The reference has no polyphase pooling of odd sides, so `gap-polyphase` is left to the tests.
-
 Pairs: photographs that come with scikit-image, as they are and with noise, a shift of a pixel, or a single value
 changed by one grey level, which is where a difference of nearly equal numbers is worst. Tables go to stdout.
 """
@@ -45,6 +43,7 @@ METRICS = (
     "gap-spatial",
     "spatial",
     "gap-blur",
+    "gap-polyphase",
     "lpips-vgg",
     "lpips-alex",
 )

@@ -137,9 +137,10 @@ def _axis_phases(x: Tensor, axis: int, padding: str) -> list[Tensor]:
 #: Phases are alike when their squared norms differ by no more than this share of how much the energy varies
 #: over the map: well above the rounding that separates the activations of a picture from those of its shifted
 #: copy, below what separates the phases of a photograph. Shares of the norm itself would take all phases of a
-#: faint picture for alike.
+#: faint picture for alike. In half precision a wider share is alike, and no wider than this: the phases of a
+#: photograph's first pool may lie 2e-4 apart, and where float32 tells them apart so must half precision.
 NORM_TIE = 1e-5
-NORM_TIE_HALF = 1e-3
+NORM_TIE_HALF = 1e-4
 
 
 def strongest_phase(phases: Sequence[Tensor]) -> Tensor:

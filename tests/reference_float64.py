@@ -73,10 +73,16 @@ def pooled(x: Array, pooling: str, circular: bool, kernel: int = 2) -> Array:
         binomial = np.outer((1, 2, 1), (1, 2, 1)) / 16
         smooth = (sliding_window_view(padded, (3, 3), axis=(1, 2)) * binomial).sum((-2, -1))
         return smooth[:, :height:2, :width:2]
-    assert x.shape[1] % 2 == 0, "even sides only"
-    assert x.shape[2] % 2 == 0, "even sides only"
-    phases = [dense[:, i::2, j::2] for i in (0, 1) for j in (0, 1)]
+    rows, columns = (phases_of(length) for length in x.shape[1:])
+    phases = [dense[:, row][:, :, column] for row in rows for column in columns]
     return max(phases, key=lambda phase: float((phase**2).sum()))
+
+
+def phases_of(length: int) -> list[NDArray[np.intp]]:
+    """Every second sample of an axis: two phases, or one walk of two rounds where the length is odd."""
+    if length % 2:
+        return [np.arange(0, 2 * length, 2) % length]
+    return [np.arange(start, length, 2) for start in (0, 1)]
 
 
 def vgg_taps(x: Array, pooling: str = "max", circular: bool = False) -> Taps:
