@@ -1,19 +1,25 @@
-"""An extension of griffe: doctests become sections of examples, which are shown as code."""
+"""An extension of griffe: docstrings, which are written to be read in a terminal, become Markdown.
+
+Doctests become sections of examples, which are shown as code, and Sphinx's cross references plain names.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import griffe
 
+ROLE = re.compile(r":(?:mod|class|func|meth|attr|data|exc):`~?([^`]+)`")
 
-class DoctestSections(griffe.Extension):
-    """`Example:` is read as `Examples:`, and a doctest without a heading gets one."""
+
+class Docstrings(griffe.Extension):
+    """`Example:` is read as `Examples:`, a doctest without a heading gets one, and `:func:` goes."""
 
     def on_object(self, *, obj: Any, **_: Any) -> None:
         """Called for every module, class and function."""
-        if obj.docstring is not None and ">>>" in obj.docstring.value:
-            obj.docstring.value = _with_sections(obj.docstring.value)
+        if obj.docstring is not None:
+            obj.docstring.value = _with_sections(ROLE.sub(r"`\1`", obj.docstring.value))
 
 
 def _with_sections(text: str) -> str:
