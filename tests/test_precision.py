@@ -100,7 +100,7 @@ def test_half_precisions_against_the_reference(kind, dtype, bound, name, metric_
 def test_on_a_gpu_against_the_reference(name, metric_of, pair, truth):
     metric = copy.deepcopy(metric_of(name)).cuda()
     for allowed, bound in ((False, 1e-5), (True, 5e-3)):  # TF32 keeps ten bits
-        with torch.backends.cudnn.flags(allow_tf32=allowed):
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=allowed):
             found = metric(*(x.cuda() for x in pair))
         assert found.item() == pytest.approx(truth(name)[1], rel=bound)
 
