@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from invariant_lpips.atomic_writing import replacing
-from invariant_lpips.decoding import SUFFIXES
 from invariant_lpips.evaluation.ladder import inner, ladder, summary
 from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.evaluation.provenance import provenance
 from invariant_lpips.evaluation.scorers import Scorer
 from invariant_lpips.images import read_image
+from invariant_lpips.picture_folders import pictures_in
 
 
 def measure(scorer: Scorer, pictures: Sequence[Path], device: str) -> NDArray[np.float64]:
@@ -67,10 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, help="use only the first N pictures")
     parser.add_argument("--out", type=Path, help="JSON to write, and to go on from")
     arguments = parser.parse_args(argv)
-    pictures = sorted(p for p in arguments.images.iterdir() if p.suffix.lower() in SUFFIXES)
-    pictures = pictures[: arguments.limit]
-    if not pictures:
-        parser.error(f"no pictures in {arguments.images}: give a folder of photographs with --images")
+    try:
+        pictures = pictures_in(arguments.images)[: arguments.limit]
+    except ValueError as error:
+        parser.error(f"option --images: {error}")
     rows: dict[str, dict[str, Any]] = {}
     if arguments.out and arguments.out.is_file():
         rows = json.loads(arguments.out.read_text())["metrics"]

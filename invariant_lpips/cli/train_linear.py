@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -30,7 +29,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", help="what to call the scores in the card (default: the database's name)")
     parser.add_argument("--allow-missing", action="store_true", help="use the pictures that are there")
     parser.add_argument("--split", default="train", help="of 2afc: train or val")
-    parser.add_argument("--types", help="distortions to use, as 1-11,14,16-24 (default: all)")
+    parser.add_argument(
+        "--types",
+        help="kinds of distortion to use, by code; numbers may be ranges: 1-11,14,16-24 (default: all)",
+    )
     parser.add_argument(
         "--head", action="append", help="head to train; may be given several times (default: regional)"
     )
@@ -68,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
     """Collect the components once, cross-validate, fit on everything and write weights and card."""
     from invariant_lpips.datasets import load_dataset
     from invariant_lpips.datasets.bapps import load_2afc
+    from invariant_lpips.evaluation.rated_bench import select_pairs
     from invariant_lpips.metric import InvariantLPIPS
     from invariant_lpips.training.components import collect_components
     from invariant_lpips.training.two_afc import as_pairs
@@ -81,13 +84,7 @@ def run(args: argparse.Namespace) -> int:
         pairs = as_pairs(choices)
     else:
         pairs = load_dataset(args.dataset, args.root, allow_missing=args.allow_missing)
-    if args.types:
-        wanted = numbers(args.types)
-        pairs = pairs.select(lambda pair: int(pair.distortion) in wanted)
-    if not len(pairs):
-        raise ValueError(
-            f"Database {args.dataset} at {args.root} must hold pairs of the chosen types, but has none."
-        )
+    pairs = select_pairs(pairs, types=args.types)
     least, references = 2 if choices else 3, len(pairs.references)
     if not least <= args.folds <= references:
         raise ValueError(
@@ -272,19 +269,3 @@ def command(args: argparse.Namespace, head: str, *, tuned: bool) -> str:
         if value is not None and (option != "split" or args.dataset == "2afc"):
             words += [f"--{option.replace('_', '-')}", str(value)]
     return shlex.join(words)
-
-
-def numbers(text: str) -> set[int]:
-    """`1-3,7` as {1, 2, 3, 7}.
-
-    Example:
-        >>> sorted(numbers("1-3,7"))
-        [1, 2, 3, 7]
-    """
-    if not re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", text):
-        raise ValueError(f"Option --types must look like 1-11,14,16-24, but got {text!r}.")
-    chosen: set[int] = set()
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        chosen.update(range(int(first), int(last or first) + 1))
-    return chosen
