@@ -25,6 +25,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import importlib
 import json
 import os
 import random
@@ -44,9 +45,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
-from invariant_lpips import hub, registry, write_image
+from invariant_lpips import InvariantLPIPS, hub, registry, write_image
 from invariant_lpips.atomic_writing import replacing
 from invariant_lpips.canonical import safetensors_bytes
+from invariant_lpips.cli import COMMANDS
 from invariant_lpips.cli import main as command
 from invariant_lpips.evaluation.provenance import provenance
 from invariant_lpips.training.backbone import train
@@ -200,6 +202,15 @@ def make_inputs(folder: Path) -> None:
         for label in range(3):
             for k in range(count):
                 picture(folder / "classes" / part / f"class {label}" / f"{k}.png", 0.3 + label * 0.8)
+
+
+def warm_up() -> None:
+    """Import and build here what every fork would: it is to be killed at its work."""
+    for name in (command_module for command_module, _ in COMMANDS.values()):
+        importlib.import_module(name)
+    metric = InvariantLPIPS("alex", "gap", weights="unit")
+    metric.embed(torch.zeros(1, 3, 40, 40))
+    metric.describe()
 
 
 def start(work: Callable[[], int], said: Path) -> int:
@@ -415,6 +426,7 @@ def main() -> None:
     lost = False
     with tempfile.TemporaryDirectory() as folder, serving() as server:
         make_inputs(Path(folder) / "in")
+        warm_up()
         server.put(REPOSITORY, {"tiny.safetensors": WEIGHTS})
         server.pause = 0.01
         Download.server = server

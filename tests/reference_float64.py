@@ -12,6 +12,7 @@ norms, means and roots are what their definitions say: slow, and short enough to
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ REGIONAL_SCALES = (1.0813, 1.8379, 2.052, 0.6896, 0.2334)
 REGIONAL_STRIDES = (2, 4, 8, 16, 32)
 
 
+@functools.cache
 def parameters(name: str) -> dict[str, Array]:
     """The numbers of a bundled file."""
     return {

@@ -41,7 +41,7 @@ def metric_of(built):
 
 @pytest.fixture(scope="module")
 def pair(photo, noisy):
-    x = photo("astronaut", 32, 64)
+    x = photo("astronaut", 32, 48)
     return x, noisy(x, sigma=8)
 
 
@@ -118,7 +118,7 @@ def lengths(metric, *sides: Tensor) -> Tensor:
 @pytest.fixture(scope="module")
 def batch(photo, noisy):
     """Four pairs: far, near, nearly equal, equal."""
-    x = torch.cat([photo(name, 33, 38) for name in ("astronaut", "coffee", "chelsea", "rocket")])
+    x = torch.cat([photo(name, 33, 34) for name in ("astronaut", "coffee", "chelsea", "rocket")])
     y = noisy(x, sigma=8)
     y[1] = x[1] + (y[1] - x[1]) / 100
     y[2] = x[2]
@@ -155,7 +155,7 @@ def test_ways_to_one_distance_agree(name, metric_of, batch, monkeypatch):
         ways["threads"] = metric(x, y)
     finally:
         torch.set_num_threads(threads)
-    for images, way in ((1, "each image alone"), (2, "parts of one pair"), (6, "parts of three pairs")):
+    for images, way in ((1, "each image alone"), (6, "parts of three pairs")):
         monkeypatch.setattr(type(metric.net), "images_at_once", lambda self, x, images=images: images)
         ways[way] = metric(x, y)
     for way, found in ways.items():
@@ -175,7 +175,7 @@ def test_same_bits_with_deterministic_algorithms(name, metric_of, batch):
             x, y = batch[0][1:2], batch[1][1:2].clone().requires_grad_()
             distance = metric(x, y)
             distance.sum().backward()
-            results.append((distance.detach(), y.grad, metric(*batch)))
+            results.append((distance.detach(), y.grad, metric(batch[0][:2], batch[1][:2])))
     finally:
         torch.use_deterministic_algorithms(False)
     for first, second in zip(*results, strict=True):
