@@ -20,6 +20,7 @@ from torch import Tensor
 
 from invariant_lpips._version import __version__
 from invariant_lpips.atomic_writing import replacing
+from invariant_lpips.bounded_files import read_whole
 
 HUB_REPO: str | None = None
 HUB_REVISION: str | None = None
@@ -129,14 +130,14 @@ def from_torchvision(file: str, access: Access) -> dict[str, Tensor]:
     sha256 = TORCHVISION[file]
     path = Path(torch.hub.get_dir()) / "checkpoints" / file
     try:
-        data = path.read_bytes() if path.is_file() and not access.force_download else b""
+        data = read_whole(path) if path.is_file() and not access.force_download else b""
         if hashlib.sha256(data).hexdigest() != sha256:
             if access.offline:
                 raise OSError(f"offline, and {path} is not there or not torchvision's")
             path.parent.mkdir(parents=True, exist_ok=True)
             url = f"{TORCHVISION_FOLDER}/{file}"
             torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256, progress=sys.stderr.isatty())
-            data = path.read_bytes()
+            data = read_whole(path)
             if hashlib.sha256(data).hexdigest() != sha256:
                 raise OSError(f"{path} was changed while it was read")
         return read_tensors(data, "features.")

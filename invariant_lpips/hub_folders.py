@@ -19,6 +19,7 @@ from typing import Any
 from invariant_lpips import hub
 from invariant_lpips._version import __version__
 from invariant_lpips.atomic_writing import replacing
+from invariant_lpips.bounded_files import LARGEST_TEXT, read_whole
 from invariant_lpips.hub_errors import explained
 from invariant_lpips.registry import sha256_of
 
@@ -120,12 +121,12 @@ def read(folder: Path) -> tuple[dict[str, Any], bytes]:
             raise FileNotFoundError(f"A saved model's folder must hold {file.name}, but {folder} does not.")
     file = folder / CONFIG_FILE
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
+        config = json.loads(read_whole(file, LARGEST_TEXT).decode())
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{file} must be a JSON file, but cannot be read: {error}.") from None
     if not isinstance(config, dict):
         raise ValueError(f"{file} must hold a JSON object, but holds {type(config).__name__}.")
-    data = (folder / TENSORS_FILE).read_bytes()
+    data = read_whole(folder / TENSORS_FILE)
     found = sha256_of(data)
     if "sha256" in config and config["sha256"] != found:
         raise ValueError(

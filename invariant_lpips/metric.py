@@ -284,7 +284,7 @@ class InvariantLPIPS(nn.Module, Publishable):
         """Copy the one tensor `weight` of `state` into the head; `name` is for the messages.
 
         Raises:
-            ValueError: another tensor, another shape, or a weight below 0.
+            ValueError: another tensor, another shape, or a weight below 0 or beyond all use.
         """
         expected = tuple(self.head.weight.shape)
         found = {key: tuple(value.shape) for key, value in state.items()}
@@ -296,6 +296,11 @@ class InvariantLPIPS(nn.Module, Publishable):
         if bool((state["weight"] < 0).any()):
             raise ValueError(
                 f"Weights {name} must be non-negative, but some are below 0: distances would be too."
+            )
+        if not bool((state["weight"] <= C.LARGEST_WEIGHT).all()):
+            raise ValueError(
+                f"Weights {name} must be at most {C.LARGEST_WEIGHT:g}, but some are larger: distances would be no "
+                "numbers."
             )
         with torch.no_grad():
             self.head.weight.copy_(state["weight"])

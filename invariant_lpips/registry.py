@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from invariant_lpips import hub
+from invariant_lpips.bounded_files import read_whole
 from invariant_lpips.canonical import safetensors_bytes
 
 logger = logging.getLogger(__name__)
@@ -186,7 +187,7 @@ def load_weights(
     """
     if _is_path(name_or_path):
         path = _own_file(name_or_path)
-        data = path.read_bytes()
+        data = read_whole(path)
     else:
         path, data = _find(str(name_or_path), access or hub.Access())
     tensors = parse(data, path)
@@ -203,7 +204,7 @@ def load_metadata(
     """
     if _is_path(name_or_path):
         path = _own_file(name_or_path)
-        data = path.read_bytes()
+        data = read_whole(path)
     else:
         path, data = _find(str(name_or_path), access or hub.Access())
     parse(data, path)  # the header is trusted only if the whole file is sound
@@ -217,7 +218,7 @@ def weights_hash(name_or_path: str | os.PathLike[str], *, access: hub.Access | N
     '5105565f61f2'
     """
     if _is_path(name_or_path):
-        return sha256_of(_own_file(name_or_path).read_bytes())[:12]
+        return sha256_of(read_whole(_own_file(name_or_path)))[:12]
     name = str(name_or_path)
     return (_entry(name).sha256 or sha256_of(_find(name, access or hub.Access())[1]))[:12]
 
@@ -256,7 +257,7 @@ def _find(name: str, access: hub.Access) -> tuple[Path, bytes]:
     elif (access.revision or access.force_download) and not hub.repository():
         # Asked for from the Hub, and the bytes are the registered ones wherever they come from.
         logger.warning("%s is not published on the Hub; %s copy used.", name, kind_of_copy(path))
-    data = path.read_bytes()
+    data = read_whole(path)
     if entry.sha256 is not None and sha256_of(data) != entry.sha256:
         raise ValueError(
             f"{path} is not the registered file of {name!r} (changed, truncated or swapped): expected sha256 "

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips import functional as ILF
+from invariant_lpips.checks import LARGEST_WEIGHT
 from invariant_lpips.preprocess import ImageInput, ScalingLayer
 from invariant_lpips.siamese import reduce_pair
 from invariant_lpips.trunks import ARCHITECTURES, Trunk, canonical_net
@@ -235,10 +236,10 @@ class LPIPS(nn.Module):
                     f"net={net!r}, but hold {sorted(found)}; check that the file was made for this network."
                 )
             values = found[f"lin{k}"].float()
-            if not bool((values.isfinite() & (values >= 0)).all()):
+            if not bool(((values >= 0) & (values <= LARGEST_WEIGHT)).all()):
                 raise ValueError(
-                    f"Linear weights {model_path or net} must be finite and non-negative, but lin{k} is not: "
-                    "distances would be below 0 or no numbers."
+                    f"Linear weights {model_path or net} must lie in [0, {LARGEST_WEIGHT:g}], but some of lin{k} "
+                    "don't: distances would be below 0 or no numbers."
                 )
             with torch.no_grad():
                 weight.copy_(values)
@@ -246,10 +247,12 @@ class LPIPS(nn.Module):
 
 def _published_file(path: Path) -> dict[str, Tensor]:
     """The linear weights of a `.pth` file such as lpips' own."""
+    from invariant_lpips.bounded_files import read_whole
     from invariant_lpips.torch_files import read_tensors
 
+    data = read_whole(path)
     try:
-        return read_tensors(path.read_bytes())
+        return read_tensors(data)
     except ValueError as error:
         raise ValueError(
             f"Linear weights {path} must be a state dict as torch.save writes it, but {error}; if you trust the file, "

@@ -29,6 +29,7 @@ _STORAGES = {
 _DICT, _PARAMETER = "collections OrderedDict", "torch._utils _rebuild_parameter"
 _TENSOR = ("torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_tensor")  # the second before torch 0.4
 _MAX_DIMENSIONS = 16
+_MOST_INSTRUCTIONS = 200_000  # some 40 make a tensor; as many as these take a third of a second
 
 
 class _Storage(NamedTuple):
@@ -161,9 +162,11 @@ class _Machine:
 
     def run(self) -> Any:
         """Run to the end of one pickle and return what it built."""
-        for opcode, argument, _ in pickletools.genops(self.stream):
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(self.stream)):
             if opcode.name == "STOP":
                 return self.stack.pop()
+            if count > _MOST_INSTRUCTIONS:
+                raise _Refused("it has too many tensors, or none")
             step = _STEPS.get(opcode.name)
             if step is None:
                 raise _Refused(f"it uses the pickle instruction {opcode.name}")

@@ -18,7 +18,7 @@ import torch
 from invariant_lpips import LPIPS, InvariantLPIPS, registry, write_image
 from invariant_lpips.canonical import safetensors_bytes
 from invariant_lpips.cli import main
-from invariant_lpips.datasets import DatasetError
+from invariant_lpips.datasets import DatasetError, csv_pairs
 from invariant_lpips.datasets.hub_download import download_from_hub
 
 
@@ -87,6 +87,39 @@ def test_what_a_config_holds_cannot_fill_the_screen(field, value, tmp_path):
     message = str(caught.value)
     assert len(message.replace(str(folder), "")) < 1000
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("value", [3e38, 1e16])
+def test_weights_that_would_overflow_are_refused(value, tmp_path):
+    linear = {name: torch.full_like(w, value) for name, w in registry.load_weights("lpips-alex-v0.1").items()}
+    (tmp_path / "lpips.safetensors").write_bytes(safetensors_bytes(linear))
+    (tmp_path / "gap.safetensors").write_bytes(safetensors_bytes({"weight": torch.full((1152,), value)}))
+    with pytest.raises(ValueError, match="must lie in"):
+        LPIPS(net="alex", model_path=tmp_path / "lpips.safetensors")
+    with pytest.raises(ValueError, match="must be at most"):
+        InvariantLPIPS("alex", "gap", weights=tmp_path / "gap.safetensors")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files there are not sparse")
+def test_a_file_too_large_to_be_weights_is_refused_by_its_size(tmp_path):
+    for name in ("a.safetensors", "a.pth", "config.json", "model.safetensors", "pairs.csv"):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(2**40)
+    for read in (
+        lambda: LPIPS(model_path=tmp_path / "a.pth"),
+        lambda: LPIPS(model_path=tmp_path / "a.safetensors"),
+        lambda: InvariantLPIPS(weights=tmp_path / "a.safetensors"),
+        lambda: InvariantLPIPS.from_pretrained(tmp_path),
+        lambda: csv_pairs.load(tmp_path / "pairs.csv"),
+    ):
+        with pytest.raises(ValueError, match="must have at most"):
+            read()
+
+
+def test_a_pickle_that_never_ends_is_not_followed(tmp_path):
+    (tmp_path / "a.pth").write_bytes(b"\x80\x02]" + b"\x85" * 2_000_000 + b".")
+    with pytest.raises(ValueError, match="too many tensors, or none"):
+        LPIPS(model_path=tmp_path / "a.pth")
 
 
 # Links

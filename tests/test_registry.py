@@ -68,7 +68,7 @@ def test_looked_for_in_environment_then_wheel_then_checkout_then_cache(
 def test_installed_layout_works_and_imports_nothing_heavy(tmp_path: Path) -> None:
     site = tmp_path / "site"
     (site / "invariant_lpips" / "_data").mkdir(parents=True)
-    for module in ("registry", "hub", "canonical", "atomic_writing", "_version"):
+    for module in ("registry", "hub", "canonical", "atomic_writing", "bounded_files", "_version"):
         shutil.copy(PACKAGE / f"{module}.py", site / "invariant_lpips")
     (site / "invariant_lpips" / "__init__.py").touch()
     source = registry.weights_path("lpips-alex-v0.1").parent

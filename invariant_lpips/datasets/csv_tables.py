@@ -7,17 +7,20 @@ import io
 from collections.abc import Collection
 from pathlib import Path
 
+from invariant_lpips.bounded_files import read_whole
 from invariant_lpips.datasets.verification import Problems
 
 
 def read_text(table: Path, problems: Problems) -> str:
     """The text of the file; raises what `problems` holds if it is missing or not in UTF-8."""
     try:
-        return table.read_bytes().decode("utf-8-sig")
+        return read_whole(table).decode("utf-8-sig")
     except OSError:
         problems.add(f"{table} is missing")
     except UnicodeDecodeError as error:
         problems.add(f"{table} is not in UTF-8: {error}")
+    except ValueError as error:
+        problems.add(str(error))
     problems.raise_if_any()
     raise AssertionError("unreachable")
 

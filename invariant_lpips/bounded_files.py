@@ -1,0 +1,33 @@
+"""Files that are read whole: one that is too large is refused by its size, before memory is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+#: The largest file of weights that is read: eight times the trunk of VGG-16 in float64.
+LARGEST_FILE = 2**30
+#: The largest configuration.
+LARGEST_TEXT = 2**24
+
+
+def read_whole(path: Path, largest: int = LARGEST_FILE) -> bytes:
+    """The bytes of a file of at most `largest` bytes.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it is larger.
+
+    Example:
+        >>> len(read_whole(Path(__file__))) > 100
+        True
+        >>> read_whole(Path(__file__), largest=100)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ValueError: ...bounded_files.py must have at most 100 bytes, but has ...; name another file.
+    """
+    with path.open("rb") as stream:
+        data = stream.read(largest + 1) if (size := path.stat().st_size) <= largest else b""
+    if size > largest or len(data) > largest:
+        raise ValueError(
+            f"{path} must have at most {largest} bytes, but has {max(size, len(data))}; name another file."
+        )
+    return data
