@@ -7,7 +7,7 @@ Every case runs in a process of its own. Within a case all metrics take turns, a
 rounds of each one's CPU time (CUDA: wall time) as a share of lpips' in the same round. Peak memory is the kernel's
 account of a process that does one call, taken from outside (CUDA: the allocator's), less what the process held before.
 Cases that are in the result file are not run again, so a long run may go in pieces (`--seconds`); `--again NAME` drops
-cases whose name holds NAME. By lpips' operations and the measured rate of matrix products it is known beforehand about
+cases whose name holds NAME. By lpips' operations and the measured rate of products it is known beforehand about
 how long a round takes: beyond `--round-seconds` a case is left out, and beyond half of that the other packages are; the
 result says so.
 """
@@ -39,7 +39,8 @@ BASELINE = "lpips-vgg"
 OWN = ("regional", "gap", "stock-vgg")
 EVERYONE = (*PEERS, *OWN)
 LOSSES = (*EVERYONE, "regional+reference", "gap+reference", "regional+checkpointing", "gap+checkpointing")
-HALVES = {"cpu": ("bfloat16",), "cuda": ("bfloat16", "float16")}
+HALVES = {"cpu": ("bfloat16",), "cuda": ("bfloat16+channels_last", "float16+channels_last")}
+ROUNDS = {"cpu": 14, "cuda": 50}  # at most
 FORWARD = [
     (64, 1),
     (64, 8),
@@ -160,7 +161,9 @@ def race(device: str, kind: str, side: int, batch: int, options: argparse.Namesp
     start = time.perf_counter()
     times = clocks.alternate(calls, 1, device=device)
     spent = time.perf_counter() - start
-    more = clocks.alternate(calls, max(2, min(14, int(options.budget / max(spent, 1e-9)))), device=device)
+    more = clocks.alternate(
+        calls, max(2, min(ROUNDS[device], int(options.budget / max(spent, 1e-9)))), device=device
+    )
     if spent < 10:  # the first round paid for what is set up once for a shape
         times = more
     else:
@@ -195,13 +198,13 @@ def weigh(device: str, kind: str, side: int, batch: int, name: str) -> dict[str,
 
 def floors(device: str) -> dict[str, Any]:
     rates = {"copy bytes/s": clocks.copy_rate(device)}
-    for name in ("float32", *HALVES[device]):
-        rates[f"{name} operations/s"] = clocks.matmul_rate(device, getattr(torch, name))
+    for name in ("float32", *(half.partition("+")[0] for half in HALVES[device])):
+        rates[f"{name} operations/s"] = clocks.product_rate(device, getattr(torch, name))
     work = {}
     for name in (BASELINE, *OWN):
         operations, traffic = clocks.counted_work(Call(contender(name), "forward", 128, 1, "cpu"))
         work[name] = {"operations/pixel": operations / 128**2, "bytes/pixel": traffic / 128**2}
-    return {"rates": rates, "work": work}
+    return {"rates": rates, "work": work, "tf32": device == "cuda" and torch.backends.cudnn.allow_tf32}
 
 
 def pairwise(device: str) -> dict[str, Any]:

@@ -22,9 +22,9 @@ __all__ = [
     "alternate",
     "copy_rate",
     "counted_work",
-    "matmul_rate",
     "median_ratio",
     "peak_bytes",
+    "product_rate",
     "resident_bytes",
 ]
 
@@ -61,11 +61,20 @@ def median_ratio(times: Sequence[float], others: Sequence[float]) -> float:
     return median(mine / other for mine, other in zip(times, others, strict=True))
 
 
-def matmul_rate(device: str = "cpu", dtype: torch.dtype = torch.float32) -> float:
-    """Operations a second of a large matrix product, a multiplication and an addition counting as two."""
+def product_rate(device: str = "cpu", dtype: torch.dtype = torch.float32) -> float:
+    """Operations a second of products, a multiplication and an addition counting as two.
+
+    The better of a large matrix product and a large 3x3 convolution: they may come from different libraries, of
+    which one knows the processor better.
+    """
     side = 2048 if device == "cpu" else 8192
     a, b = (torch.rand(side, side, device=device).to(dtype) for _ in range(2))
-    return 2 * side**3 / _best(lambda: a @ b, device)
+    product = 2 * side**3 / _best(lambda: a @ b, device)
+    channels, places = 256, side // 32
+    x = torch.rand(4, channels, places, places, device=device).to(dtype, memory_format=torch.channels_last)
+    weight = torch.rand(channels, channels, 3, 3, device=device).to(dtype, memory_format=torch.channels_last)
+    operations = 2 * 9 * channels * channels * 4 * places**2
+    return max(product, operations / _best(lambda: torch.conv2d(x, weight, padding=1), device))
 
 
 def copy_rate(device: str = "cpu") -> float:

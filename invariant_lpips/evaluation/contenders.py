@@ -3,7 +3,8 @@
 A contender's name is that of a metric, with options behind plus signs: `lpips-vgg`, `torchmetrics-vgg`, `piq-vgg`,
 `st-lpips-vgg`, `dists` are other people's; `regional`, `gap`, `gap-spatial`, `spatial` the heads of InvariantLPIPS and
 `stock-vgg` our LPIPS. Options are ours alone: `reference` (one side is read beforehand), `bfloat16`, `float16`,
-`compiled` and `checkpointing`. All run VGG-16 with the same parameters where their package allows it; speed does not
+`channels_last` (of the weights, which the maps follow on a GPU; on a CPU maps are that without asking), `compiled` and
+`checkpointing`. All run VGG-16 with the same parameters where their package allows it; speed does not
 depend on them.
 """
 
@@ -21,7 +22,7 @@ from invariant_lpips.evaluation.peer_scorers import fill_trunk, missing, untrain
 __all__ = ["OPTIONS", "PEERS", "Contender", "contender"]
 
 PEERS = ("lpips-vgg", "torchmetrics-vgg", "piq-vgg", "st-lpips-vgg", "dists")
-OPTIONS = ("reference", "bfloat16", "float16", "compiled", "checkpointing")
+OPTIONS = ("reference", "bfloat16", "float16", "channels_last", "compiled", "checkpointing")
 
 
 class Contender(NamedTuple):
@@ -73,7 +74,8 @@ def _own(name: str, base: str, options: list[str], device: str) -> Contender:
     else:
         metric = InvariantLPIPS(head=base, checkpointing=checkpointing)
     dtype = next((getattr(torch, each) for each in ("bfloat16", "float16") if each in options), torch.float32)
-    metric = metric.to(device, dtype)
+    order = torch.channels_last if "channels_last" in options else torch.preserve_format
+    metric = metric.to(device, dtype, memory_format=order)
     call = torch.compile(metric, fullgraph=True) if "compiled" in options else metric
 
     def prepare(y: Tensor) -> Any:

@@ -1,0 +1,134 @@
+"""The speed benchmark: its cases run, those for a GPU too where there is none, and its page says what was found."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from invariant_lpips.evaluation import clocks, contenders, speed_report
+from invariant_lpips.evaluation.speed_aims import AIMS, aims_table
+
+pytest.importorskip("lpips", reason="lpips is not installed: pip install 'invariant-lpips[bench]'")
+
+SPEED = Path(__file__).parent.parent / "benchmarks" / "speed.py"
+OPTIONS = argparse.Namespace(metrics="gap", rate=1e12, round_seconds=1e9, budget=0.0)
+
+
+@pytest.fixture
+def speed() -> dict[str, Any]:
+    return runpy.run_path(str(SPEED))
+
+
+@pytest.fixture
+def gpu(speed: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of CUDA, by code that computes on the CPU all the same."""
+    asked: list[str] = []
+
+    def counted(name: str, result: int = 0) -> Any:
+        def call(*_: Any) -> int:
+            asked.append(name)
+            return result
+
+        return call
+
+    monkeypatch.setattr(torch.cuda, "synchronize", counted("synchronize"))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", counted("reset"))
+    monkeypatch.setattr(torch.cuda, "memory_allocated", counted("held", 10))
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", counted("peak", 30))
+    functions = speed["run_case"].__globals__
+    monkeypatch.setitem(functions, "contender", lambda name, device="cpu": contenders.contender(name))
+    pictures = functions["pictures"]
+    monkeypatch.setitem(functions, "pictures", lambda side, batch, _: pictures(side, batch, "cpu"))
+    return asked
+
+
+def test_cases_for_a_gpu_run(speed: dict[str, Any], gpu: list[str]) -> None:
+    case = speed["run_case"]("cuda memory loss 32 2 gap+reference", OPTIONS)
+    assert case == {"held": 10, "peak": 30}
+    assert gpu == ["reset", "held", "peak"]
+    gpu.clear()
+    times = speed["run_case"]("cuda forward 32 1", OPTIONS)["times"]
+    assert list(times) == ["lpips-vgg", "gap"]
+    rounds = len(times["gap"]["wall"])
+    assert rounds >= 2
+    assert gpu == ["synchronize"] * 2 * 2 * (rounds + 1)  # around each call; the first round doesn't count
+
+
+def test_every_aim_is_a_case_and_a_contestant_of_the_benchmark(speed: dict[str, Any]) -> None:
+    for aim in AIMS:
+        device, *rest = aim.case.split()
+        kind, side, batch = rest[-3], int(rest[-2]), int(rest[-1])
+        for head in ("regional", "gap"):
+            for option in aim.options:
+                if "memory" in rest:
+                    assert f"{aim.case} {head}{option}" in speed["case_names"](device)
+                else:
+                    assert aim.case in speed["case_names"](device)
+                    assert f"{head}{option}" in speed["contestants"](device, kind, side, batch)
+
+
+def test_the_page_says_which_aims_are_met(tmp_path: Path) -> None:
+    def times(**shares: float) -> dict[str, Any]:
+        all_of = {"lpips-vgg": 1.0, **shares}
+        return {"times": {name: {"cpu": [share] * 3, "wall": [share] * 3} for name, share in all_of.items()}}
+
+    cases = {
+        "cpu forward 256 8": times(regional=0.5, gap=0.7),
+        "cuda forward 512 16": times(
+            **{
+                "regional": 0.6,
+                "gap": 0.5,
+                "regional+float16+channels_last": 0.2,
+                "gap+bfloat16+channels_last": 0.3,
+            }
+        ),
+        **{
+            f"cuda memory forward 512 16 {name}": {"held": 100, "peak": peak}
+            for name, peak in (("lpips-vgg", 1100), ("regional", 200), ("gap", 400))
+        },
+    }
+    table = aims_table(cases)
+    assert "| forward, 256 px, batch 8 | 0.60 | 0.50 | 0.70 | missed |" in table
+    assert "| forward, 1024 px | 0.60 |  |  | not measured |" in table
+    assert "| CUDA: forward, 512 px, batch 16 | 0.70 | 0.60 | 0.50 | met |" in table
+    assert "| CUDA: memory of a forward pass, 512 px, batch 16 | 0.35 | 0.10 | 0.30 | met |" in table
+    assert "| CUDA: forward in half precision, 512 px, batch 16 | 0.25 | 0.20 | 0.30 | missed |" in table
+    report = {
+        "cases": cases,
+        "machine": {"processor": "P", "threads": 1, "gpu": "G"},
+        "versions": {"torch": "2"},
+        "date": "today",
+    }
+    page = tmp_path / "page.md"
+    page.write_text(f"before {speed_report.BEGIN}old{speed_report.END} after")
+    speed_report.write_page(report, page)
+    text = page.read_text()
+    assert text.startswith("before ")
+    assert text.endswith(" after")
+    assert "old" not in text
+    assert "**CUDA, time of a forward pass**" in text
+    assert (tmp_path / "figures" / "speed.png").is_file()
+
+
+def test_a_run_goes_on_where_it_was(speed: dict[str, Any], tmp_path: Path) -> None:
+    out = tmp_path / "speed.json"
+    cases = {name: {"left_out": "it is a test"} for name in speed["case_names"]("cpu")}
+    out.write_text(json.dumps({"cases": cases, "old": True}))
+    assert speed["main"](["-o", str(out), "--only", "^cpu"]) == 0
+    assert json.loads(out.read_text())["old"]
+
+
+def test_rates_and_work_are_counted() -> None:
+    def product() -> Tensor:
+        return torch.ones(8, 4) @ torch.ones(4, 2)
+
+    operations, traffic = clocks.counted_work(product)
+    assert operations == 2 * 8 * 4 * 2
+    assert traffic >= 4 * (8 * 4 + 4 * 2 + 8 * 2)
