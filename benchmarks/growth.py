@@ -166,6 +166,10 @@ def draw(report: dict[str, Any], path: Path) -> None:
                     drawn = sorted((int(size), point[key] / scale) for size, point in found.items())
                     panel.plot(*zip(*drawn, strict=True), marker="o", markersize=3, label=name.split(": ")[1])
             panel.set(xscale="log", yscale="log")
+            if key == "bytes":  # less than two powers of ten
+                panel.yaxis.set_major_formatter("{x:g}")
+                panel.yaxis.set_minor_formatter("{x:g}")
+                panel.tick_params(axis="y", which="both", labelsize=7)
             low, high = panel.get_xlim()
             bottom, top = panel.get_ylim()
             for start in (bottom * 10**k for k in range(-6, 7)):
