@@ -27,6 +27,7 @@ PACKAGES = (
     "DISTS_pytorch",
     "stlpips_pytorch",
     "piq",
+    "torchmetrics",
     "scikit-image",
 )
 
