@@ -132,3 +132,18 @@ def test_rates_and_work_are_counted() -> None:
     operations, traffic = clocks.counted_work(product)
     assert operations == 2 * 8 * 4 * 2
     assert traffic >= 4 * (8 * 4 + 4 * 2 + 8 * 2)
+
+
+def test_growth_is_fitted_and_drawn(tmp_path: Path) -> None:
+    growth = runpy.run_path(str(SPEED.with_name("growth.py")))
+    report = {
+        "series": {
+            name: {str(size): {"seconds": size / 1e3, "bytes": size**2} for size in sizes}
+            for name, sizes in growth["points"]().items()
+        }
+    }
+    for powers in growth["exponents"](report).values():
+        assert powers == {"seconds": pytest.approx(1), "bytes": pytest.approx(2)}
+    growth["draw"](report, tmp_path / "growth.png")
+    assert (tmp_path / "growth.png").is_file()
+    growth["call_for"]("rows: search, 10 queries", 20, {})()
