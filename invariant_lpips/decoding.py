@@ -101,10 +101,14 @@ def _identify(path: Path, handle: Any, max_pixels: int | None) -> ImageFile:
     Image.init()
     formats = [name for name in FORMATS if name in Image.OPEN]
     with _pillow_settings_lock:
-        # Our own limit replaces Pillow's, which is a process-wide setting; opening reads the header only.
-        pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        # Our own limit replaces Pillow's, which is a process-wide setting; opening reads the header only. But of a
+        # GIF Pillow then makes the ground of the first frame, however large the header says it is.
+        limit = max_pixels if handle.peek(3)[:3] == b"GIF" else None
+        pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, limit
         try:
             image = Image.open(handle, formats=formats)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            raise ValueError(f"cannot read {path}: its frame {_over(max_pixels)}") from None
         except Exception:  # an unknown format and a damaged header look alike here
             raise ValueError(
                 f"cannot read {path}: not a picture, or its header is damaged "
@@ -113,11 +117,15 @@ def _identify(path: Path, handle: Any, max_pixels: int | None) -> ImageFile:
         finally:
             Image.MAX_IMAGE_PIXELS = pillow_limit
     if max_pixels is not None and image.width * image.height > max_pixels:
-        raise ValueError(
-            f"cannot read {path}: {_size_text(image)} is over the limit of {max_pixels} pixels, a guard "
-            "against decompression bombs; raise max_pixels if the file is meant to be this large"
-        )
+        raise ValueError(f"cannot read {path}: {_size_text(image)} {_over(max_pixels)}")
     return image
+
+
+def _over(max_pixels: int | None) -> str:
+    return (
+        f"is over the limit of {max_pixels} pixels, a guard against decompression bombs; raise max_pixels if the file "
+        "is meant to be this large"
+    )
 
 
 def _size_text(image: ImageFile) -> str:

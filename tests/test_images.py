@@ -319,6 +319,16 @@ def test_decompression_bomb(tmp_path: Path) -> None:
     assert before == Image.MAX_IMAGE_PIXELS
 
 
+def test_a_gif_whose_first_frame_is_a_bomb(tmp_path: Path) -> None:
+    # Pillow fills the ground of a first frame that is to be removed while it reads the header: 3.6 GB here.
+    place, size = bytes(4), (60_000).to_bytes(2, "little") * 2
+    frame = b"!\xf9\x04\x08\0\0\0\0" + b"," + place + size + b"\0"
+    (tmp_path / "bomb.gif").write_bytes(b"GIF89a\x01\0\x01\0\0\0\0" + frame + b"\x02\0;")
+    with pytest.raises(ValueError, match="its frame is over the limit") as caught:
+        read_image(tmp_path / "bomb.gif")
+    assert one_sentence(caught.value)
+
+
 def test_written_and_read_again(tmp_path: Path) -> None:
     levels = as_tensor(COLOUR)
     write_image(levels, tmp_path / "again.png")
