@@ -53,9 +53,13 @@ class ImageFiles(Target):
 
     def read(self, name: str, data: bytes) -> int:
         from invariant_lpips import read_image
+        from invariant_lpips.datasets.verification import picture_problem
+        from invariant_lpips.indexing.sources import Pictures, first_of_another_size
 
         path = self.folder / "picture"
         path.write_bytes(data)
+        first_of_another_size(Pictures(self.folder, ("picture",)))
+        picture_problem(path)
         image = read_image(path, max_pixels=MAX_PIXELS)
         assert image.dtype == torch.float32, image.dtype
         assert image.shape[:2] == (1, 3), image.shape
