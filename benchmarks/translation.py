@@ -134,7 +134,14 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     group = parser.add_argument_group("digits")
     group.add_argument("--mnist", type=Path, help="folder of MNIST's files; default: scikit-learn's digits")
     group.add_argument("--canvases", type=int, nargs="+", default=[56, 128, 256])
-    group.add_argument("--digits-per-class", type=int, nargs=3, default=(30, 10, 10), metavar="N")
+    group.add_argument(
+        "--digits-per-class",
+        type=int,
+        nargs=3,
+        default=(30, 10, 10),
+        metavar=("TRAIN", "VAL", "TEST"),
+        help="pictures of each digit (default 30 10 10)",
+    )
     group.add_argument("--tune-epochs", type=int, default=3, help="0 leaves tuning out (default 3)")
     group.add_argument(
         "--heads", nargs="+", choices=list(HEADS), default=list(HEADS), help="default: all four"
