@@ -117,13 +117,11 @@ def lengths(metric, *sides: Tensor) -> Tensor:
 
 @pytest.fixture(scope="module")
 def batch(photo, noisy):
-    """Four pairs: far, near, nearly equal, equal."""
-    x = torch.cat([photo(name, 33, 34) for name in ("astronaut", "coffee", "chelsea", "rocket")])
+    """Three pairs: far, nearly equal, equal."""
+    x = torch.cat([photo(name, 33, 34) for name in ("astronaut", "chelsea", "rocket")])
     y = noisy(x, sigma=8)
-    y[1] = x[1] + (y[1] - x[1]) / 100
-    y[2] = x[2]
-    y[2, 1, 20, 30] -= 2 / 255
-    y[3] = x[3]
+    y[1:] = x[1:]
+    y[1, 1, 20, 30] -= 2 / 255
     return x, y
 
 
@@ -134,7 +132,7 @@ def test_ways_to_one_distance_agree(name, metric_of, batch, monkeypatch):
     x, y = batch
     singles = torch.cat([metric(a[None], b[None]).flatten() for a, b in zip(x, y, strict=True)])
     bound = 1e-5 * singles + 2e-6 * lengths(metric, x, y)
-    order = torch.tensor([2, 0, 3, 1])
+    order = torch.tensor([2, 0, 1])
     ways = {
         "batch": metric(x, y),
         "order": metric(x[order], y[order])[order.argsort()],
@@ -153,29 +151,30 @@ def test_ways_to_one_distance_agree(name, metric_of, batch, monkeypatch):
         ways["threads"] = metric(x, y)
     finally:
         torch.set_num_threads(threads)
-    for images, way in ((1, "each image alone"), (6, "parts of three pairs")):
+    for images, way in ((1, "each image alone"), (4, "parts of two pairs")):
         monkeypatch.setattr(type(metric.net), "images_at_once", lambda self, x, images=images: images)
         ways[way] = metric(x, y)
     for way, found in ways.items():
         assert ((found.flatten() - singles).abs() <= bound).all(), way
-    assert (singles[:3] > 0).all()
+    assert (singles[:2] > 0).all()
     for way in ways.keys() - {"reference", "embeddings", "one by one", "pairwise"}:
-        assert ways[way].flatten()[3] == 0, way
+        assert ways[way].flatten()[2] == 0, way
 
 
 @pytest.mark.parametrize("name", LIGHT)
 def test_same_bits_with_deterministic_algorithms(name, metric_of, batch):
     metric = metric_of(name)
     results = []
-    torch.use_deterministic_algorithms(True)
+    # As torch.use_deterministic_algorithms(True), without its slow imports.
+    torch.set_deterministic_debug_mode("error")
     try:
         for _ in range(2):
-            x, y = batch[0][1:2], batch[1][1:2].clone().requires_grad_()
+            x, y = batch[0][:1], batch[1][:1].clone().requires_grad_()
             distance = metric(x, y)
             distance.sum().backward()
-            results.append((distance.detach(), y.grad, metric(batch[0][:2], batch[1][:2])))
+            results.append((distance.detach(), y.grad, metric(x, y.detach())))
     finally:
-        torch.use_deterministic_algorithms(False)
+        torch.set_deterministic_debug_mode("default")
     for first, second in zip(*results, strict=True):
         assert torch.equal(first, second)
 
