@@ -298,9 +298,10 @@ class Trunk(nn.Module):
         for part in _up_to_pools(layers):
             reach = halo([layer for _, layer in part])
             if reach is not None and not keep_order and not any(index in at for index, _ in part[:-1]):
-                rows = _rows_at_once(part, x, maps=3 if again else 1) - 2 * reach
+                rows = _rows_at_once(part, x, maps=3 if again else 1)
                 if rows < x.shape[2]:
-                    x = in_bands(partial(without_results, part), x, max(rows, FEWEST_ROWS), reach)
+                    rows = max(rows - 2 * reach, FEWEST_ROWS)
+                    x = in_bands(partial(without_results, part), x, rows, reach)
                     part = [(part[-1][0], nn.Identity())]
             found, x = kept(x, part)
             results += found
