@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -271,6 +272,25 @@ def test_one_tree_is_split_by_seed(tree):
     assert not set(first.train.paths) & set(first.val.paths) & set(first.test.paths)
     assert folders.load(whole, fractions=(1 / 3, 1 / 3), seed=0) == first
     assert folders.load(whole, fractions=(1 / 3, 1 / 3), seed=1) != first
+
+
+@pytest.mark.parametrize("part", ["train", "val", "test"])
+def test_a_class_without_pictures_is_refused(tree, tmp_path, part):
+    root = shutil.copytree(tree, tmp_path / "tree")
+    for picture in (root / part / "noise").iterdir():
+        picture.unlink()
+    with pytest.raises(ValueError, match=f"pictures .* in .*{part}, but these have none: 'noise'"):
+        folders.load(root)
+
+
+def test_a_folder_of_something_else_is_refused(tree, tmp_path):
+    (tmp_path / "api").mkdir()
+    shutil.copytree(tree / "test" / "slope", tmp_path / "figures")
+    with pytest.raises(ValueError, match="these have none: 'api'"):
+        folders.load(tmp_path)
+    shutil.copy(tree / "test" / "slope" / "0.png", tmp_path / "api")
+    with pytest.raises(ValueError, match=r"keep pictures to train on .* these have none: 'api'"):
+        folders.load(tmp_path, fractions=(0.6, 0.1))
 
 
 def test_command_trains_and_repeats_a_run_from_its_config(tree, tmp_path, capsys):

@@ -128,7 +128,7 @@ def load(
 
     Raises:
         FileNotFoundError: `root` is no folder, or a class has no folder.
-        ValueError: there are no pictures, or the fractions leave nothing to train on.
+        ValueError: a class has no pictures in a part, or the fractions leave none of it to train on.
     """
     root = Path(root)
     if not root.is_dir():
@@ -148,12 +148,14 @@ def load(
     nothing = LabelledImages(root, (), ())
     if not split:
         val, test, train = _divide(whole, fractions, seed)
+        _every_class(train.labels, names, f"must keep pictures to train on when {fractions} are taken")
         return Folders(names, train, val, test)
     val_root = next((root / name for name in _VALIDATION_NAMES if (root / name).is_dir()), None)
     test = _read(root, root / "test", names) if (root / "test").is_dir() else nothing
     if val_root is not None:
         return Folders(names, whole, _read(root, val_root, names), test)
     val, _, train = _divide(whole, (fractions[0], 0.0), seed)
+    _every_class(train.labels, names, f"must keep pictures to train on when {fractions[0]} are taken")
     return Folders(names, train, val, test)
 
 
@@ -220,6 +222,7 @@ def _read(root: Path, folder: Path, classes: Sequence[str]) -> LabelledImages:
         raise ValueError(
             f"{folder} must hold pictures ({', '.join(SUFFIXES)}) in class folders, but has none."
         )
+    _every_class(labels, classes, f"must have pictures ({', '.join(SUFFIXES)}) in {folder}")
     return LabelledImages(root, tuple(paths), tuple(labels))
 
 
@@ -241,3 +244,14 @@ def _divide(
         raise ValueError(f"The split must leave pictures to train on, but fractions {fractions} leave none.")
     a, b, c = (images.select(part) for part in parts)
     return a, b, c
+
+
+def _every_class(labels: Sequence[int], classes: Sequence[str], must: str) -> None:
+    """Raise if a class is in none of the labels, with what every class `must`."""
+    present = set(labels)
+    empty = [repr(name) for label, name in enumerate(classes) if label not in present]
+    if empty:
+        named = ", ".join(empty[:5]) + (f" and {len(empty) - 5} more" if len(empty) > 5 else "")
+        raise ValueError(
+            f"Every class {must}, but these have none: {named}; add some, or choose the classes in a class list."
+        )
