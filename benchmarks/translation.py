@@ -164,7 +164,7 @@ def picture_size(text: str) -> tuple[int, int]:
 
 def classifiers(args: argparse.Namespace) -> dict[str, Any]:
     """Heads on photographs."""
-    models = classifier_bench.load_classifiers(args.classifier)
+    models, runs = classifier_bench.load_classifiers(args.classifier)
     classes = next(iter(models.values())).classes
     images = classifier_bench.part_of(args.data, args.subset, classes, args.per_class)
     images = images if args.pictures is None else images.spread(args.pictures)
@@ -177,12 +177,12 @@ def classifiers(args: argparse.Namespace) -> dict[str, Any]:
         all_turns=args.all_turns,
     )
     result = classifier_bench.judge(
-        models, images, moves, args.work / "answers", device=args.device, wrap=bars(args)
+        models, images, moves, args.work / "answers", runs=runs, device=args.device, wrap=bars(args)
     )
     if args.comb_pictures:
         few = images.spread(args.comb_pictures)
         result["combs"] = classifier_bench.combs(
-            models, few, args.shifts, device=args.device, wrap=bars(args)
+            models, few, args.shifts, runs=runs, device=args.device, wrap=bars(args)
         )
     return result
 

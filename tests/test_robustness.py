@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms.functional import to_pil_image
 
 from invariant_lpips.classifier import HEADS, GAPClassifier
 from invariant_lpips.datasets import digits, folders
@@ -17,8 +18,8 @@ from invariant_lpips.displacement import (
     mirror_shift,
     mirror_zoom,
 )
-from invariant_lpips.evaluation import invariance_bench, robustness
-from invariant_lpips.evaluation.classifier_bench import judge
+from invariant_lpips.evaluation import classifier_bench, invariance_bench, robustness
+from invariant_lpips.evaluation.classifier_bench import configurations, judge, load_classifiers
 from invariant_lpips.evaluation.invariance import comb_spectrum, moved_window, shift_shares, with_noise
 from invariant_lpips.evaluation.robustness import Move, answers, protocol, relative_loss, summary
 from invariant_lpips.pooling import PolyphasePool2d, dense_max, dense_phases
@@ -81,6 +82,7 @@ def test_protocol_is_the_papers():
     finer = protocol(dx_step=10, all_turns=True)
     assert len(finer) == 25 + 8 + 20 + 20
     assert len(set(finer)) == len(finer)
+    assert [m for m in finer if m.kind == "shift"] == [m for m in coarse if m.kind == "shift"]
 
 
 def test_relative_loss_and_summary_by_hand():
@@ -94,6 +96,59 @@ def test_relative_loss_and_summary_by_hand():
     assert entry["shift"]["mean_relative_loss"] == pytest.approx(1 / 6)
     assert entry["shift"]["worst_accuracy"] == 0.5
     assert entry["shift"]["consistency"] == pytest.approx((2 / 4 + 3 / 4) / 2)
+
+
+def test_shifts_between_those_of_the_grid_are_in_the_curve_and_not_in_the_means():
+    moves = [Move(), Move(dx=50), Move("line", dx=5)]
+    table = np.array([[0, 1, 0], [1, 0, 1]])[:, :, None]  # right at rest and at 5 px, wrong at 50 px
+    entry = summary(table, [0, 1], moves, ["m"])["m"]
+    assert entry["shift"]["mean_relative_loss"] == 1.0
+    assert entry["shift"]["consistency"] == 0.0
+    assert entry["by_move"][2] == {"kind": "line", "dx": 5, "dy": 0, "accuracy": 1.0, "consistency": 1.0}
+    picture = texture(16, 16)
+    assert torch.equal(moves[2](picture), mirror_shift(picture, 5, 0))
+
+
+def test_only_seeds_of_one_configuration_share_a_row(tmp_path):
+    """Runs as `train backbone` leaves them, of which two differ in their seed and in where the pictures lay."""
+
+    def run(name, trained, **options):
+        model = GAPClassifier("multi-gap", 2, 32, classes=["a", "b"])
+        if options["tune"]:
+            with torch.no_grad():
+                next(model.trunk.parameters()).add_(1)
+        model.save_pretrained(tmp_path / name / "model")
+        config = {"options": options, "classes": ["a", "b"], "pictures": {}, "trunk": {}}
+        (tmp_path / name / "config.json").write_text(json.dumps(config))
+        (tmp_path / name / "result.json").write_text(json.dumps({"trainable_parameters": trained}))
+        return tmp_path / name
+
+    paths = [
+        run("a-0", 99, tune=0, seed=0, data="here"),
+        run("a-1", 99, tune=0, seed=1, data="there"),
+        run("b-0", 12345, tune=1, seed=0, data="here"),
+    ]
+    GAPClassifier("multi-gap", 2, 32, classes=["a", "b"]).save_pretrained(tmp_path / "alone")
+    models, runs = load_classifiers([*paths[:2], paths[2] / "model", tmp_path / "alone"])
+    assert set(runs) == {"a-0", "a-1", "b-0"}
+    rows = configurations(models, runs)
+    assert rows == {
+        "multi-gap (a-0 ...)": ["a-0", "a-1"],
+        "multi-gap (b-0)": ["b-0"],
+        "multi-gap (alone)": ["alone"],
+    }
+    assert configurations({name: models[name] for name in ("a-0", "a-1")}, runs) == {
+        "multi-gap": ["a-0", "a-1"]
+    }
+    for part in ("train", "test"):
+        for label in "ab":
+            (tmp_path / "data" / part / label).mkdir(parents=True)
+            to_pil_image(texture(32, 32)[0]).save(tmp_path / "data" / part / label / "x.png")
+    images = folders.load(tmp_path / "data").test
+    judged = judge(models, images, [Move(), Move(dx=3)], tmp_path / "answers", runs=runs)["heads"]
+    assert [judged[row]["trainable_parameters"] for row in rows] == [99, 12345, 2 * 1472 + 2]
+    combs = classifier_bench.combs(models, images.select([0]), 2, runs=runs)
+    assert list(combs) == list(rows)
 
 
 def test_answers_are_kept_and_shared_between_heads(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,22 +21,64 @@ __all__ = ["by_head", "combs", "digits_by_canvas", "judge", "load_classifiers"]
 Wrap = Callable[[Iterable[Any], str], Iterable[Any]]
 
 
-def load_classifiers(paths: Sequence[Path]) -> dict[str, GAPClassifier]:
-    """Name -> classifier for folders that `train backbone` wrote (the run's or its `model`), or files.
+def load_classifiers(paths: Sequence[Path]) -> tuple[dict[str, GAPClassifier], dict[str, Path]]:
+    """Classifiers from folders that `train backbone` wrote (the run's or its `model`), or files.
+
+    Returns:
+        Name -> classifier, and name -> folder of its run for those that have one.
 
     Raises:
         ValueError: two have the same name, or their classes differ.
     """
     models: dict[str, GAPClassifier] = {}
+    runs: dict[str, Path] = {}
     for path in paths:
         inner = path / "model" if (path / "model" / "config.json").is_file() else path
         name = inner.parent.name if inner.name == "model" else inner.stem
         if name in models:
             raise ValueError(f"Classifiers must have names of their own, but two are called {name!r}.")
         models[name] = GAPClassifier.from_pretrained(inner)
+        if (inner.parent / "result.json").is_file() and inner.name == "model":
+            runs[name] = inner.parent
     if len({model.classes for model in models.values()}) > 1:
         raise ValueError("Classifiers judged together must have the same classes, but these differ.")
-    return models
+    return models, runs
+
+
+def configurations(models: Mapping[str, GAPClassifier], runs: Mapping[str, Path]) -> dict[str, list[str]]:
+    """Row -> names of the classifiers that are seeds of one configuration, as their runs' `config.json` say.
+
+    A classifier without a run is a row of its own: how it was trained is not known. A row is called after its
+    head, and after its first run too where several configurations have that head.
+    """
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name, model in models.items():
+        groups.setdefault((model.head_name, configuration(runs.get(name)) or name), []).append(name)
+    heads = [head for head, _ in groups]
+    return {
+        head if heads.count(head) == 1 else f"{head} ({names[0]}{' ...' if len(names) > 1 else ''})": names
+        for (head, _), names in groups.items()
+    }
+
+
+def configuration(run: Path | None) -> str | None:
+    """What seeds of one configuration share: options but the seed, pictures (wherever they lie) and first trunk."""
+    if run is None:
+        return None
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    options = {
+        key: value
+        for key, value in config["options"].items()
+        if key not in ("seed", "data", "class_list", "init")
+    }
+    return json.dumps([options, config["classes"], config["pictures"], config["trunk"]], sort_keys=True)
+
+
+def trained_parameters(model: GAPClassifier, run: Path | None) -> int | None:
+    """How many parameters training changed, as the run says; None for a tuned trunk whose run is not there."""
+    if run is not None:
+        return int(json.loads((run / "result.json").read_text(encoding="utf-8"))["trainable_parameters"])
+    return None if model.config()["trunk"]["name"] == "tuned" else count_parameters(model.linear)
 
 
 def part_of(data: Path, part: str, classes: Sequence[str] | None, per_class: int | None) -> LabelledImages:
@@ -53,27 +96,34 @@ def judge(
     moves: Sequence[Move],
     store: Path,
     *,
+    runs: Mapping[str, Path] | None = None,
     device: str = "cpu",
     wrap: Wrap = lambda steps, what: steps,
 ) -> dict[str, Any]:
-    """Every classifier's summary, and those of classifiers with the same head put together (seeds)."""
+    """Every classifier's summary, and those of seeds of one configuration put together.
+
+    Args:
+        models: name -> classifier.
+        images: to move; moves: how.
+        store: folder in which answers are kept.
+        runs: name -> folder of the run that trained it; see :func:`configurations`.
+    """
     import numpy as np
 
     table = answers(models, images, moves, store, device=device, wrap=lambda steps: wrap(steps, "batches"))
     names = list(models)
     shifts = [i for i, move in enumerate(moves) if move.kind == "shift"]
     correct = (table == np.asarray(images.labels)[:, None, None])[:, shifts]
-    heads: dict[str, list[int]] = {}
-    for column, model in enumerate(models.values()):
-        heads.setdefault(model.head_name, []).append(column)
-    intervals = interval_of_loss(correct, list(heads.values()))
+    runs = runs or {}
+    rows = configurations(models, runs)
+    intervals = interval_of_loss(correct, [[names.index(name) for name in each] for each in rows.values()])
     each = summary(table, images.labels, moves, names)
-    together = by_head(each, {head: [names[c] for c in columns] for head, columns in heads.items()})
-    for (head, columns), interval in zip(heads.items(), intervals, strict=True):
-        together[head]["shift"]["mean_relative_loss_95"] = list(interval)
-        model = models[names[columns[0]]]
-        together[head]["trainable_parameters"] = count_parameters(model.linear)
-        together[head]["all_parameters"] = count_parameters(model)
+    together = by_head(each, rows)
+    for (row, members), interval in zip(rows.items(), intervals, strict=True):
+        together[row]["shift"]["mean_relative_loss_95"] = list(interval)
+        model = models[members[0]]
+        together[row]["trainable_parameters"] = trained_parameters(model, runs.get(members[0]))
+        together[row]["all_parameters"] = count_parameters(model)
     return {"pictures": len(images), "moves": len(moves), "heads": together, "classifiers": each}
 
 
@@ -82,6 +132,7 @@ def combs(
     images: LabelledImages,
     shifts: int = 64,
     *,
+    runs: Mapping[str, Path] | None = None,
     device: str = "cpu",
     batch_size: int = 8,
     wrap: Wrap = lambda steps, what: steps,
@@ -93,13 +144,16 @@ def combs(
     of the softmax, 0 (same prediction) to 1.
 
     Args:
-        models: name -> classifier; those of one head (seeds) are averaged.
+        models: name -> classifier; seeds of one configuration are averaged.
         images: pictures to move.
         shifts: 0 .. shifts - 1 pixels along dx.
+        runs: name -> folder of the run that trained it; see :func:`configurations`.
 
     Returns:
-        Head -> mean drift at each shift, and its :func:`comb_spectrum`.
+        Row -> mean drift at each shift, and its :func:`comb_spectrum`.
     """
+    rows = configurations(models, runs or {})
+    row_of = {name: row for row, names in rows.items() for name in names}
     lines: dict[str, list[torch.Tensor]] = {}
     for group in by_trunk(models).values():
         trunk = next(iter(group.values()))
@@ -115,14 +169,14 @@ def combs(
                     for name, model in group.items():
                         logits = model.linear(model.select(*readouts))
                         predicted[name].append(logits.double().softmax(1).cpu())
-            for name, model in group.items():
+            for name in group:
                 probabilities = torch.cat(predicted[name])
                 gone = (probabilities - probabilities[0]).abs().sum(1) / 2
-                lines.setdefault(model.head_name, []).append(gone)
-    drift = {head: torch.stack(each).mean(0) for head, each in lines.items()}
+                lines.setdefault(row_of[name], []).append(gone)
+    drift = {row: torch.stack(lines[row]).mean(0) for row in rows}
     return {
-        head: {"drift": line.tolist(), "spectrum": comb_spectrum(line), "pictures": len(images)}
-        for head, line in drift.items()
+        row: {"drift": line.tolist(), "spectrum": comb_spectrum(line), "pictures": len(images)}
+        for row, line in drift.items()
     }
 
 
@@ -206,13 +260,14 @@ def digits_by_canvas(
         for kind in ("frozen", "tuned") if tune_epochs and side in tuned_canvases else ("frozen",):
             tuning: dict[str, Any] = {"tune": 5, "epochs": tune_epochs, "trunk_lr": tune_lr}
             options = tuning if kind == "tuned" else {}
-            models = {}
+            models, runs = {}, {}
             for head in heads:
                 for seed in seeds:
                     run = work / "runs" / f"{side}-{kind}-{head}-{seed}"
                     config = BackboneConfig(str(tree), head=head, image_size=side, seed=seed, **options)
                     train(config, run, cache=work / "features", device=device, wrap=wrap)
                     models[run.name] = GAPClassifier.from_pretrained(run / "model")
-            judged = judge(models, images, moves, work / "answers", device=device, wrap=wrap)
+                    runs[run.name] = run
+            judged = judge(models, images, moves, work / "answers", runs=runs, device=device, wrap=wrap)
             result.setdefault(str(side), {"reach": reach})[kind] = judged
     return result

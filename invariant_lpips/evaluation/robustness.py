@@ -41,7 +41,10 @@ SAVE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Move:
-    """One way to move a picture; the default leaves it as it is."""
+    """One way to move a picture; the default leaves it as it is.
+
+    `kind` is "shift", "line" (a shift along dx between those of the grid, for the curve only), "rotation" or "zoom".
+    """
 
     kind: str = "shift"
     dx: int = 0
@@ -51,7 +54,7 @@ class Move:
 
     def __call__(self, x: Tensor) -> Tensor:
         """The moved (N, 3, H, W) batch over the mirrored plane."""
-        if self.kind == "shift":
+        if self.kind in ("shift", "line"):
             return mirror_shift(x, self.dx, self.dy)
         return mirror_rotate(x, self.degrees) if self.kind == "rotation" else mirror_zoom(x, self.factor)
 
@@ -80,7 +83,8 @@ def protocol(
         step: of the coarse grid of shifts; the largest shift is always in it.
         shifts_only: leave out rotations and scales.
         cross: shift along one axis at a time only.
-        dx_step: more shifts along dx alone, in steps of so many pixels; None for those of the grid.
+        dx_step: shifts along dx alone too, in steps of so many pixels. They draw a finer curve and are no part of
+            the grid that means are taken over: their kind is "line". None for those of the grid.
         all_turns: every degree and all 20 scales, whatever the grid of shifts.
 
     Example:
@@ -93,10 +97,11 @@ def protocol(
     outward = list(range(reach, 0, -(1 if full else step)))
     line = [-d for d in outward] + [0] + outward[::-1]
     grid = [(dx, dy) for dy in line for dx in line if (dx or dy) and not (cross and dx and dy)]
+    between: list[Move] = []
     if dx_step is not None:
         sideways = [dx for d in range(dx_step, reach + 1, dx_step) for dx in (-d, d)]
-        grid += [(dx, 0) for dx in sideways if (dx, 0) not in grid]
-    moves = [Move()] + [Move(dx=dx, dy=dy) for dx, dy in grid]
+        between = [Move("line", dx=dx) for dx in sideways if (dx, 0) not in grid]
+    moves = [Move()] + [Move(dx=dx, dy=dy) for dx, dy in grid] + between
     if shifts_only:
         return moves
     degrees, count = (1, 20) if full or all_turns else (5, 5)
@@ -182,7 +187,8 @@ def summary(
 ) -> dict[str, dict[str, Any]]:
     """Name -> accuracy at rest, relative loss and consistency per kind of move, accuracy at every move.
 
-    Relative loss and consistency of rotations and zooms are taken against the still picture, move 0.
+    Shifts of kind "line" are in the last only. Relative loss and consistency of rotations and zooms are taken
+    against the still picture, move 0.
     """
     import numpy as np
 
@@ -192,7 +198,7 @@ def summary(
     result: dict[str, dict[str, Any]] = {}
     for column, name in enumerate(names):
         entry: dict[str, Any] = {"accuracy": float(accuracy[0, column])}
-        for kind in dict.fromkeys(move.kind for move in moves):
+        for kind in dict.fromkeys(move.kind for move in moves if move.kind != "line"):
             rows = [i for i, move in enumerate(moves) if move.kind == kind and not move.still]
             if rows:
                 loss = relative_loss(correct[:, [0, *rows], column, None])[0]
@@ -211,7 +217,9 @@ def summary(
 
 
 def _brief(move: Move) -> dict[str, Any]:
-    fields = {"shift": ("dx", "dy"), "rotation": ("degrees",), "zoom": ("factor",)}[move.kind]
+    fields = {"shift": ("dx", "dy"), "line": ("dx", "dy"), "rotation": ("degrees",), "zoom": ("factor",)}[
+        move.kind
+    ]
     return {"kind": move.kind, **{field: getattr(move, field) for field in fields}}
 
 

@@ -47,7 +47,7 @@ def draw_classifiers(out: Path, result: Mapping[str, Any]) -> None:
             found = {
                 row[field]: row["accuracy"]
                 for row in [still, *entry["by_move"]]
-                if row["kind"] == kind and not row.get("dy")
+                if (row["kind"] == kind or (kind, row["kind"]) == ("shift", "line")) and not row.get("dy")
             }
             lines[head] = (sorted(found), [100 * found[at] for at in sorted(found)])
         if len(lines[head][0]) > 1:

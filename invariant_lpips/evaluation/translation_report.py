@@ -70,7 +70,7 @@ def classifiers(result: Mapping[str, Any]) -> str:
         row = [
             f"`{head}`",
             str(len(entry["classifiers"])),
-            f"{entry['trainable_parameters']:,}",
+            "-" if entry["trainable_parameters"] is None else f"{entry['trainable_parameters']:,}",
             f"{100 * entry['accuracy']:.1f}"
             + (f" ± {100 * entry['accuracy_deviation']:.1f}" if len(entry["classifiers"]) > 1 else ""),
             f"{entry['shift']['mean_relative_loss']:.3f} ({low:.3f} to {high:.3f})",
