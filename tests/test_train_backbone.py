@@ -226,8 +226,31 @@ def test_cache_notices_a_changed_picture(tree, tmp_path):
 
 def test_a_run_of_another_configuration_is_refused(tree, tmp_path):
     train(config(tree, epochs=1), tmp_path / "run", cache=tmp_path / "cache", device="cpu")
-    with pytest.raises(ValueError, match="another configuration"):
-        train(config(tree, epochs=1, seed=3), tmp_path / "run", cache=tmp_path / "cache", device="cpu")
+    with pytest.raises(
+        ValueError, match=r"another configuration \(epochs: 1 there, 2 here; seed: 0 there, 3 here\)"
+    ):
+        train(config(tree, epochs=2, seed=3), tmp_path / "run", cache=tmp_path / "cache", device="cpu")
+
+
+def test_a_run_whose_pictures_changed_is_refused_for_them(tree, tmp_path):
+    root = shutil.copytree(tree, tmp_path / "tree")
+    train(config(root, epochs=1), tmp_path / "run", cache=tmp_path / "cache", device="cpu")
+    shutil.copy(root / "val" / "noise" / "0.png", root / "val" / "noise" / "new.png")
+    with pytest.raises(ValueError, match="other pictures: files of val were added"):
+        train(config(root, epochs=1), tmp_path / "run", cache=tmp_path / "cache", device="cpu")
+
+
+def test_a_run_says_where_it_goes_on(tree, tmp_path):
+    said: list[str] = []
+    options = {"cache": tmp_path / "cache", "device": "cpu", "checkpoint_seconds": 0, "say": said.append}
+    for batches in (0, 6):  # of five an epoch
+        with pytest.raises(Stop):
+            train(config(tree, epochs=2), tmp_path / "run", wrap=stopping_after(batches), **options)
+    train(config(tree, epochs=2), tmp_path / "run", **options)
+    train(config(tree, epochs=2), tmp_path / "run", **options)
+    assert said[0].endswith("holds no checkpoint: starting anew")
+    assert said[1].endswith("going on from epoch 2, step 2")
+    assert said[2].endswith("trained to its end, 2 epochs; only the result is written again")
 
 
 def test_early_stopping_keeps_the_best_epoch(tree, tmp_path):

@@ -78,7 +78,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--workers", type=int, default=0, help="processes that read pictures; default 0")
     add("--threads", type=int, help="threads of PyTorch on a CPU")
     add("--tensorboard", action="store_true", help="log for TensorBoard too (extra [train])")
-    add("--quiet", action="store_true", help="no progress bars")
+    add("--quiet", action="store_true", help="no progress bars, no word on going on")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -100,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
             workers=args.workers,
             tensorboard=args.tensorboard,
             wrap=_bar if first and not args.quiet else _silent,
+            say=_say if first and not args.quiet else _nothing,
         )
     except (ValueError, OSError, ImportError) as error:
         print(f"invariant-lpips train backbone: {error}", file=sys.stderr)
@@ -132,6 +133,14 @@ def _bar(steps: Iterable[Any], what: str) -> Iterable[Any]:
 
     bar: Iterable[Any] = tqdm(steps, desc=what, leave=False, file=sys.stderr)
     return bar
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _nothing(line: str) -> None:
+    pass
 
 
 def _silent(steps: Iterable[Any], what: str) -> Iterable[Any]:

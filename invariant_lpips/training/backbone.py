@@ -18,7 +18,6 @@ On one machine with the same number of threads, a run that was killed and run ag
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -49,6 +48,7 @@ from invariant_lpips.training.backbone_engine import AccelerateEngine, Engine, P
 from invariant_lpips.training.backbone_features import cached_features
 
 Wrap = Callable[[Iterable[Any], str], Iterable[Any]]
+Say = Callable[[str], None]
 
 
 def train(
@@ -61,6 +61,7 @@ def train(
     tensorboard: bool = False,
     checkpoint_seconds: float = 10.0,
     wrap: Wrap = lambda steps, what: steps,
+    say: Say = lambda line: None,
 ) -> dict[str, Any]:
     """Train, or go on training, and return what `result.json` says.
 
@@ -73,11 +74,12 @@ def train(
         tensorboard: log for TensorBoard too.
         checkpoint_seconds: how often to save, at a batch's end; no choice changes the result.
         wrap: (iterable, what it is) -> iterable, for progress bars.
+        say: takes the sentence that says where a run goes on.
 
     Raises:
         ValueError: the folder holds a run of another configuration, or there is nothing to validate on.
     """
-    run = _Run(config, Path(out), cache, device, workers, wrap)
+    run = _Run(config, Path(out), cache, device, workers, wrap, say)
     history = run.train(checkpoint_seconds, tensorboard, wrap)
     return run.finish(history, wrap)
 
@@ -91,6 +93,7 @@ class _Run:
         device: str | None,
         workers: int,
         wrap: Wrap,
+        say: Say,
     ) -> None:
         self.config, self.out = config, out
         out.mkdir(parents=True, exist_ok=True)
@@ -107,7 +110,7 @@ class _Run:
         self.engine = _engine(config, device)
         torch.manual_seed(config.seed)
         self.classifier = _classifier(config, self.data.classes)
-        self.fingerprint = self._write_config()
+        self.decides = self._write_config(say)
         # With a dot, so that `runs/*` names runs only.
         self.sources = self._sources(cache if cache is not None else out.parent / ".features", workers, wrap)
         if config.channels_last:
@@ -126,9 +129,9 @@ class _Run:
 
     def train(self, checkpoint_seconds: float, tensorboard: bool, wrap: Wrap) -> list[dict[str, float]]:
         config, engine = self.config, self.engine
-        state = checkpoints.load(self.out, self.fingerprint)
+        state = checkpoints.load(self.out, self.decides)
         if state is None:
-            state = checkpoints.Checkpoint(self.fingerprint, model=self._tuned())
+            state = checkpoints.Checkpoint(checkpoints.fingerprint(self.decides), model=self._tuned())
         self._restore(state)
         board = log.TensorBoard(self.out, state.epoch) if tensorboard and engine.rank == 0 else None
         saved = time.monotonic()
@@ -303,8 +306,8 @@ class _Run:
         )
         return FeatureSource(model, images, features)
 
-    def _write_config(self) -> str:
-        """Write config.json; returns the fingerprint that a checkpoint must have to be continued."""
+    def _write_config(self, say: Say) -> dict[str, Any]:
+        """Say what happens and write config.json; returns what a checkpoint must share to be continued."""
         from invariant_lpips._version import __version__
 
         decides = {
@@ -319,11 +322,17 @@ class _Run:
             "processes": self.engine.processes,
             "threads": torch.get_num_threads(),
         }
-        fingerprint = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
-        checkpoints.load(self.out, fingerprint)  # refuses before anything of the other run is overwritten
+        checkpoint = checkpoints.load(
+            self.out, decides
+        )  # refuses before anything of the other run is overwritten
+        file = self.out / checkpoints.CONFIG
+        if checkpoint is None and file.is_file():
+            say(f"{self.out} holds no checkpoint: starting anew")
+        elif checkpoint is not None:
+            say(f"{self.out}: {checkpoint.where()}")
         if self.engine.rank == 0:
-            _write_json(self.out / "config.json", record)
-        return fingerprint
+            _write_json(file, record)
+        return decides
 
 
 def _engine(config: BackboneConfig, device: str | None) -> Engine:

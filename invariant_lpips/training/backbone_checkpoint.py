@@ -6,6 +6,8 @@ any moment leaves the old one or the new one. It is read with `weights_only=True
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -17,6 +19,7 @@ from torch import Tensor
 from invariant_lpips.atomic_writing import replacing
 
 FILE = "checkpoint.pt"
+CONFIG = "config.json"
 
 
 @dataclass
@@ -49,6 +52,12 @@ class Checkpoint:
     history: list[dict[str, float]] = field(default_factory=list)
     finished: bool = False
 
+    def where(self) -> str:
+        """Where the run goes on, in words."""
+        if self.finished:
+            return f"trained to its end, {len(self.history)} epochs; only the result is written again"
+        return f"going on from epoch {self.epoch}, step {self.step + 1}"
+
 
 def save(checkpoint: Checkpoint, folder: Path) -> None:
     """Put `checkpoint` into `folder` in place of the one before."""
@@ -58,8 +67,17 @@ def save(checkpoint: Checkpoint, folder: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def load(folder: Path, fingerprint: str) -> Checkpoint | None:
+def fingerprint(decides: dict[str, Any]) -> str:
+    """16 hex digits of all that decides a run's result; a checkpoint is continued only where they are its own."""
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def load(folder: Path, decides: dict[str, Any]) -> Checkpoint | None:
     """The checkpoint in `folder`, or None if there is none.
+
+    Args:
+        folder: of the run; its `config.json` is that of the checkpoint, or of this very run.
+        decides: all that decides the result, as `config.json` records it.
 
     Raises:
         ValueError: it belongs to another configuration or other data, or is no checkpoint.
@@ -74,12 +92,35 @@ def load(folder: Path, fingerprint: str) -> Checkpoint | None:
         raise ValueError(
             f"{path} must be a checkpoint of this program, but cannot be read: {error}."
         ) from error
-    if checkpoint.fingerprint != fingerprint:
+    if checkpoint.fingerprint != fingerprint(decides):
         raise ValueError(
-            f"{path} belongs to a run with another configuration or other pictures; choose another output "
+            f"{path} belongs to a run with {_difference(folder / CONFIG, decides)}; choose another output "
             "folder, or remove this one to start anew."
         )
     return checkpoint
+
+
+def _difference(file: Path, decides: dict[str, Any]) -> str:
+    """What the run recorded in `file` has that this one has not: its options before its pictures."""
+    here = json.loads(json.dumps(decides))  # tuples become lists, as in the file
+    try:
+        there = json.loads(file.read_text(encoding="utf-8"))
+        old, new = there["options"], here["options"]
+        changed = [name for name in new if old.get(name) != new[name]]
+        pictures = [
+            part for part, digest in here["pictures"].items() if there["pictures"].get(part) != digest
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "another configuration or other pictures"
+    if changed:
+        values = [f"{name}: {old.get(name)!r} there, {new[name]!r} here" for name in changed[:3]]
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        return f"another configuration ({'; '.join(values)}{more})"
+    if there.get("classes") != here["classes"]:
+        return f"other classes ({len(there.get('classes') or ())} there, {len(here['classes'])} here)"
+    if pictures:
+        return f"other pictures: files of {', '.join(pictures)} were added, removed or changed since"
+    return "another trunk"
 
 
 def rng_state() -> dict[str, Any]:
