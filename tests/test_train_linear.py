@@ -178,6 +178,19 @@ def test_weights_for_a_tuned_trunk_are_its_own(rated_csv: Path, tmp_path: Path, 
         InvariantLPIPS(net=classifier, head="gap", weights="vgg16-gap")
 
 
+def test_weights_worse_than_unit_weights_are_said_to_be(rated_csv: Path, tmp_path: Path, capsys) -> None:
+    """Scores that fall with the noise in one reference and rise with it in the others teach nothing."""
+    lines = rated_csv.read_text().splitlines()
+    table = rated_csv.with_name("contrary.csv")
+    turned = [f"{line.rsplit(',', 1)[0]},{10 - float(line.rsplit(',', 1)[1])}" for line in lines[9:]]
+    table.write_text("\n".join([*lines[:9], *turned]) + "\n")
+    command = ["train", "linear", "--dataset", "csv", "--root", str(table), "--head", "gap", "--folds", "3"]
+    assert main([*command, "--steps", "5", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().err
+    assert "gap: worse than unit weights on pictures left out (SRCC " in said
+    assert said.rstrip().endswith('use weights="unit"')
+
+
 def test_too_few_folds_are_refused_before_the_trunk_runs(
     rated_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -178,9 +178,30 @@ def train_on_scores(
             f"{', '.join(map(str, validation.steps))}; {fitted.step}"
         ),
     }
-    for name, others in untrained(unit, args).items():
-        figures[f"SRCC of {name}"] = f"{-srcc(distances(components, others, root=root), quality):.4f}"
+    others = {
+        name: -srcc(distances(components, strengths, root=root), quality)
+        for name, strengths in untrained(unit, args).items()
+    }
+    figures |= {f"SRCC of {name}": f"{value:.4f}" for name, value in others.items()}
     write_head(unit, strengths, threshold, figures, pairs, args)
+    if sentence := warning(srcc(predictions, quality), others["unit weights"]):
+        print(f"{unit.head.name}: {sentence}", file=sys.stderr)
+
+
+def warning(left_out: float, unit: float) -> str | None:
+    """What to say of weights that rank references left out worse than no learning does; None if they don't.
+
+    Example:
+        >>> warning(0.537, 0.901)
+        'worse than unit weights on pictures left out (SRCC 0.537 against 0.901): use weights="unit"'
+        >>> warning(0.95, 0.901)
+    """
+    if left_out >= unit:
+        return None
+    return (
+        f"worse than unit weights on pictures left out (SRCC {left_out:.3f} against {unit:.3f}): "
+        f'use weights="unit"'
+    )
 
 
 def untrained(unit: InvariantLPIPS, args: argparse.Namespace) -> dict[str, Any]:
