@@ -124,7 +124,14 @@ def judge(
         model = models[members[0]]
         together[row]["trainable_parameters"] = trained_parameters(model, runs.get(members[0]))
         together[row]["all_parameters"] = count_parameters(model)
-    return {"pictures": len(images), "moves": len(moves), "heads": together, "classifiers": each}
+    sizes = sorted({side for model in models.values() for side in model.image_size})
+    return {
+        "pictures": len(images),
+        "image_sizes": sizes,
+        "moves": len(moves),
+        "heads": together,
+        "classifiers": each,
+    }
 
 
 def combs(

@@ -80,19 +80,22 @@ def draw_curves(
     styles: Mapping[str, Mapping[str, Any]] | None = None,
     at_rest: float | None = None,
     names_are: str | None = None,
+    height: float = 4.4,
 ) -> Path:
-    """Lines over one axis per panel, with one legend, in the order of their ends in the last panel.
+    """Lines over one axis per panel, in the order of their ends in the legend.
 
     Args:
-        panels: label of the x axis -> curves, name -> (x, y).
+        panels: label of the x axis -> curves, name -> (x, y). Panels of the same names share one legend, others
+            have one each.
         logarithmic: labels of x axes that are logarithmic; `y_label` makes the y axis so.
         styles: name -> what matplotlib's `plot` takes; None for one colour per curve.
         at_rest: mark this x of the first panel.
-        names_are: title of the legend.
+        names_are: title of a shared legend.
     """
-    figure = new_figure(4.4 * len(panels) + (4 if len(panels) == 1 else 1.8), 4.4)
+    figure = new_figure(4.4 * len(panels) + (4 if len(panels) == 1 else 1.8), height)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    names = list(next(iter(panels.values())))
+    names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
+    shared = all(list(curves) == names for curves in panels.values())
     if styles is None:
         styles = {name: {"color": colour} for name, colour in zip(names, COLOURS * 3, strict=False)}
     drawn = {}
@@ -109,7 +112,24 @@ def draw_curves(
             ticks = [tick for tick in powers if min(x) <= tick <= max(x)]
             axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             axis.xaxis.set_minor_locator(NullLocator())
+        else:
+            measured = sorted({at for x, _ in curves.values() for at in x})
+            gaps = [
+                n for n in range(1, len(measured)) if (len(measured) - 1) % n == 0 and len(measured) / n < 12
+            ]
+            axis.set_xticks(measured[:: gaps[0] if gaps else 1])
         axis.set_xlabel(label)
+        order = [name for _, name in sorted((-y[-1], name) for name, (_, y) in curves.items())]
+        if not shared:
+            axis.legend(
+                [drawn[name] for name in order],
+                order,
+                loc="upper center",
+                bbox_to_anchor=(0.5, -0.2),
+                ncols=2,
+                frameon=False,
+                fontsize=8,
+            )
         axis.grid(axis="y", color="#dddddd", linewidth=0.6)
     if y_label in logarithmic:
         axes[0].set_yscale("log")
@@ -117,15 +137,15 @@ def draw_curves(
         axes[0].axvline(at_rest, color="#bbbbbb", linewidth=0.8, zorder=0)
     axes[0].set_ylabel(y_label)
     figure.suptitle(title)
-    order = sorted(curves, key=lambda name: -curves[name][1][-1])
-    figure.legend(
-        [drawn[name] for name in order],
-        order,
-        loc="outside right center",
-        frameon=False,
-        fontsize=9,
-        title=names_are,
-    )
+    if shared:
+        figure.legend(
+            [drawn[name] for name in order],
+            order,
+            loc="outside right center",
+            frameon=False,
+            fontsize=9,
+            title=names_are,
+        )
     return save(figure, path)
 
 
@@ -140,6 +160,8 @@ def draw_comb(
     rounding: float | None = None,
 ) -> Path:
     """The comb of pooling: residual along dx above, below it how strong each period is in each curve.
+
+    The strides of the pools (32, 16, 8, 4 and 2 px) are drawn in full colour, other periods pale.
 
     Args:
         residuals: name -> residual at shifts 0, 1, 2 ... px.
@@ -162,16 +184,24 @@ def draw_comb(
     above.set_title(title)
     upper.legend(loc="outside right center", frameon=False, fontsize=9, title=names_are)
     axes = lower.subplots(1, len(spectra), sharey=True, squeeze=False)[0]
-    lower.suptitle("How strong each period is in the curves above", fontsize="medium")
+    lower.suptitle(
+        "How strong each period is in the curves above (full colour: the strides of the pools)",
+        fontsize="medium",
+    )
     lowest = min(amplitude for lines in spectra.values() for _, amplitude in lines if amplitude > 0)
     highest = max(amplitude for lines in spectra.values() for _, amplitude in lines)
     floor = lowest / 2 if rounding is None else min(lowest, rounding / 100)
     for axis, (name, lines), colour in zip(axes, spectra.items(), COLOURS, strict=False):
-        axis.vlines(range(len(lines)), floor, [max(amplitude, floor) for _, amplitude in lines], color=colour)
+        strides = [k for k, (period, _) in enumerate(lines) if period in (32, 16, 8, 4, 2)]
+        others = [k for k in range(len(lines)) if k not in strides]
+        for chosen, weight, shade in ((others, 1.2, 0.4), (strides, 2.4, 1.0)):
+            tops = [max(lines[k][1], floor) for k in chosen]
+            axis.vlines(chosen, floor, tops, color=colour, linewidth=weight, alpha=shade)
         axis.set_yscale("log")
         axis.set_ylim(floor, 2 * highest)
-        shown = [k for k, (period, _) in enumerate(lines) if period in (32, 8, 4, 2)]
-        axis.set_xticks(shown, [f"{lines[k][0]:.0f}" for k in shown])
+        axis.set_xticks(strides, [f"{lines[k][0]:.0f}" for k in strides], fontsize=7)
+        for label in axis.get_xticklabels()[:1]:  # 32 px, right beside 16
+            label.set_horizontalalignment("right")
         axis.set_xlabel("period [px]")
         axis.set_title(name, fontsize="small")
         if rounding is not None:
@@ -194,10 +224,12 @@ def draw_bars(
     line_label: str | None = None,
     marks: Mapping[str, Mapping[str, float]] | None = None,
     marks_label: str | None = None,
+    colours: Mapping[str, str] | None = None,
 ) -> Path:
-    """Groups of bars: group -> name -> height; a group may lack a name.
+    """Groups of bars: group -> name -> height; "not run" stands where a group lacks a name, "0" for no height.
 
     Args:
+        colours: name -> colour; None for one each.
         names_are: title of the legend.
         line: draw a horizontal line at this height and call it `line_label`.
         marks: a black mark at another height over each bar, group -> name -> height, called `marks_label`.
@@ -206,17 +238,21 @@ def draw_bars(
     axis = figure.subplots()
     names = list(dict.fromkeys(name for group in values.values() for name in group))
     width = 0.85 / len(names)
-    for number, (name, colour) in enumerate(zip(names, COLOURS * 3, strict=False)):
-        axis.bar(
-            [g + (number - (len(names) - 1) / 2) * width for g in range(len(values))],
-            [group.get(name, float("nan")) for group in values.values()],
-            width,
-            color=colour,
-            label=name,
-        )
+    colours = colours or dict(zip(names, COLOURS * 3, strict=False))
+    highest = max(height for group in values.values() for height in group.values())
+    for number, name in enumerate(names):
+        places = [g + (number - (len(names) - 1) / 2) * width for g in range(len(values))]
+        heights = [group.get(name, float("nan")) for group in values.values()]
+        axis.bar(places, heights, width, color=colours[name], label=name)
+        for place, group in zip(places, values.values(), strict=True):
+            if name not in group:
+                above = (line or 0) + 0.01 * highest
+                axis.text(place, above, "not run", rotation=90, ha="center", fontsize=7, color="#666666")
+            elif group[name] < 0.003 * highest:
+                axis.text(place, 0, "0", ha="center", va="bottom", fontsize=8, color=colours[name])
         if marks is not None:
             axis.plot(
-                [g + (number - (len(names) - 1) / 2) * width for g in range(len(values))],
+                places,
                 [marks[group].get(name, float("nan")) for group in values],
                 "k_",
                 markersize=9,
@@ -229,7 +265,16 @@ def draw_bars(
     axis.set_title(title)
     axis.grid(axis="y", color="#dddddd", linewidth=0.6)
     axis.set_axisbelow(True)
-    figure.legend(loc="outside right center", frameon=False, fontsize=9, title=names_are)
+    handles = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+    order = [*names, *(label for label in handles if label not in names)]
+    figure.legend(
+        [handles[name] for name in order],
+        order,
+        loc="outside right center",
+        frameon=False,
+        fontsize=9,
+        title=names_are,
+    )
     return save(figure, path)
 
 

@@ -13,11 +13,39 @@ from invariant_lpips.evaluation import robustness_figures as figures
 
 __all__ = ["DRAWERS"]
 
+#: Pooling, padding -> its colour in every figure.
+POOLING_COLOURS = dict(
+    zip(
+        (
+            "max, zeros",
+            "max, circular",
+            "blur, circular",
+            "polyphase, circular",
+            "blur, zeros",
+            "polyphase, zeros",
+        ),
+        figures.COLOURS,
+        strict=False,
+    )
+)
+#: Metrics of `bench translation embeddings` that are means of squares.
+SQUARES = ("lpips-vgg", "lpips-alex", "st-lpips-alex")
+
 
 def draw_classifiers(out: Path, result: Mapping[str, Any]) -> None:
     """Accuracy over (dx, dy), along each kind of move, and the drift of predictions around the circle."""
     heads: dict[str, Any] = result["heads"]
     first = next(iter(heads.values()))["by_move"]
+    counts = {len(entry["classifiers"]) for entry in heads.values()}
+    seeds = (
+        "one seed"
+        if counts == {1}
+        else f"mean of {counts.pop()} seeds"
+        if len(counts) == 1
+        else "mean over seeds"
+    )
+    sizes = " and ".join(f"{side}" for side in result["image_sizes"])
+    shown = f"{result['pictures']} test pictures of {sizes} px, {seeds}"
     reach = sorted({row["dy"] for row in first if row["kind"] == "shift"})
     maps = {
         f"{head}: {100 * entry['accuracy']:.0f} % at rest,\n"
@@ -28,8 +56,8 @@ def draw_classifiers(out: Path, result: Mapping[str, Any]) -> None:
     }
     figures.draw_heat_maps(
         out / "translation-accuracy-map.png",
-        f"How many of {result['pictures']} test pictures each classifier still names rightly when the window is moved "
-        "over the mirrored picture\n(dx = dy = 0: the picture as it is; mean over seeds of training)",
+        "What share of pictures each classifier still names rightly when the window is moved over the mirrored "
+        f"picture\n({shown}; dx = dy = 0: the picture as it is)",
         maps,
         reach,
     )
@@ -56,7 +84,7 @@ def draw_classifiers(out: Path, result: Mapping[str, Any]) -> None:
     listed = " or ".join(filter(None, [", ".join(verbs[:-1]), verbs[-1]]))
     figures.draw_curves(
         out / "translation-accuracy-moves.png",
-        f"Accuracy when the picture {listed} ({result['pictures']} test pictures, mean over seeds)",
+        f"Accuracy when the picture {listed} ({shown})",
         panels,
         y_label="accuracy [%]",
         logarithmic=[axes["zoom"][2]],
@@ -90,23 +118,30 @@ def draw_embeddings(out: Path, result: Mapping[str, Any]) -> None:
         )
     if "real" in result:
         shares = {name: entry["share"] for name, entry in result["real"].items() if "share" in entry}
-        moved, share_label = (
-            "window moved by [px]",
-            "distance as a share of noise of sigma 8/255\n(1: as far as that noise)",
-        )
+        curves = {
+            f"{name} (squares)" if name in SQUARES else name: ([int(d) for d in share], list(share.values()))
+            for name, share in shares.items()
+        }
+        ours = {name: curve for name, curve in curves.items() if name.startswith("gap (")}
+        known = ("gap (max, zeros)", "gap (blur, zeros)")
+        panels = {
+            "window moved by [px]\nGAP head, by pooling and padding": ours,
+            "window moved by [px]\nother heads and metrics beside two of the left": {
+                name: curve for name, curve in curves.items() if name in known or name not in ours
+            },
+        }
+        panels = {label: drawn for label, drawn in panels.items() if drawn}
+        share_label = "distance as a share of noise of sigma 8/255\n(1: as far as that noise)"
         figures.draw_curves(
             out / "translation-real-shifts.png",
             "A window moved inside a larger photograph, as each metric sees it "
-            f"({result['settings']['photographs']} photographs)",
-            {
-                moved: {
-                    name: ([int(d) for d in share], list(share.values())) for name, share in shares.items()
-                }
-            },
+            f"({result['settings']['photographs']} photographs)\n"
+            "squares: means of squares, where a share of .25 is .5 of the others",
+            panels,
             y_label=share_label,
-            logarithmic=[moved, share_label],
-            styles=styles(list(shares)),
-            names_are="metric",
+            logarithmic=[*panels, share_label],
+            styles=styles(list(curves)),
+            height=6.2,
         )
     if "sub_pixel" in result:
         moves = next(iter(result["sub_pixel"].values()))
@@ -121,19 +156,20 @@ def draw_embeddings(out: Path, result: Mapping[str, Any]) -> None:
             },
             y_label="distance as a share of noise of sigma 8/255",
             names_are="pooling, padding",
+            colours=POOLING_COLOURS,
         )
 
 
 def styles(names: Sequence[str]) -> dict[str, dict[str, str]]:
     """Ours: colour by pooling, solid with zeros and dashed with circular padding; peers: dotted, by marker."""
-    poolings = dict(zip(("max", "blur", "polyphase"), figures.COLOURS, strict=False))
     found = {}
     for name in names:
-        pooling, _, padding = name.removeprefix("gap (").removesuffix(")").partition(", ")
-        if pooling in poolings:
-            found[name] = {"color": poolings[pooling], "linestyle": "--" if padding == "circular" else "-"}
+        label = name.removeprefix("gap (").removesuffix(")")
+        if label in POOLING_COLOURS:
+            found[name] = {"color": POOLING_COLOURS[label], "linestyle": "--" if "circular" in label else "-"}
     others = [name for name in names if name not in found]
-    for name, colour, marker in zip(others, figures.COLOURS[3:] * 3, "svD^P*X<>ph" * 3, strict=False):
+    peers = ("#000000", "#999999", "#882255", "#332288", "#56B4E9", "#009E73", "#CC79A7")
+    for name, colour, marker in zip(others, peers * 3, "svD^P*X<>ph" * 3, strict=False):
         found[name] = {"color": colour, "linestyle": ":", "marker": marker}
     return found
 
