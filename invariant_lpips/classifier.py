@@ -20,7 +20,7 @@ Saved classifiers are a folder with `config.json` (plain numbers and strings: it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -211,7 +211,13 @@ class GAPClassifier(nn.Module, Publishable):
 
     @classmethod
     def from_pretrained(
-        cls, name_or_path: str | PathLike[str], *, revision: str | None = None, **access: Any
+        cls,
+        name_or_path: str | PathLike[str],
+        *,
+        pooling: str | None = None,
+        padding: str | None = None,
+        revision: str | None = None,
+        **access: Any,
     ) -> GAPClassifier:
         """Load a classifier.
 
@@ -219,18 +225,52 @@ class GAPClassifier(nn.Module, Publishable):
             name_or_path: a registered name (`vgg16-final-gap`, `vgg16-multi-gap`), a folder that
                 :meth:`save_pretrained` wrote, a `.safetensors` file with its config inside, or a Hub
                 repository: "owner/name" or "owner/name@revision". The folder of a training run stands for its
-                `model`.
+                `model`. Where a folder `owner` lies here, "owner/name" is a path; "owner/name@main" never is.
+            pooling, padding: of the trunk, instead of those it was trained with; GAP heads only. A `pooling`
+                brings its own default padding with it.
             revision: of the Hub repository: branch, tag or commit.
             access: further fields of :class:`invariant_lpips.hub.Access`: `token`, `local_files_only` ...
 
         Raises:
             FileNotFoundError: there is no such file, folder or repository.
-            ValueError: config or tensors are not those of a classifier.
+            TypeError: an argument that is none of these.
+            ValueError: config or tensors are not those of a classifier, or a head with positions was asked for
+                another pooling.
         """
         from invariant_lpips.classifier_files import load
         from invariant_lpips.hub import Access
 
-        return load(name_or_path, Access(revision=revision, **access))
+        known = [field.name for field in fields(Access)]
+        if unknown := sorted(access.keys() - set(known)):
+            raise TypeError(
+                f"GAPClassifier.from_pretrained takes pooling, padding, {', '.join(known)}, not {', '.join(unknown)}."
+            )
+        model = load(name_or_path, Access(revision=revision, **access))
+        if pooling is None and padding is None:
+            return model
+        return model._with_pooling(pooling, padding)
+
+    def _with_pooling(self, pooling: str | None, padding: str | None) -> GAPClassifier:
+        """The same parameters on a trunk that pools or pads otherwise."""
+        if self.readout.map:
+            raise ValueError(
+                f"Arguments `pooling` and `padding` can be chosen for GAP heads only: the head {self.head_name!r} "
+                f"has learned positions with pooling {self.trunk.pooling!r}, padding {self.trunk.padding!r}."
+            )
+        if pooling is None:
+            pooling = self.trunk.pooling
+        model = GAPClassifier(
+            self.head_name,
+            self.num_classes,
+            self.image_size,
+            pooling,
+            padding,
+            net=self.net_name,
+            classes=self.classes,
+        )
+        model.trunk.load_features(self.trunk.features_state())
+        model.linear.load_state_dict(self.linear.state_dict())
+        return model.train(self.training)
 
     def extra_repr(self) -> str:
         height, width = self.image_size
@@ -273,14 +313,16 @@ def trunk_from(net: object) -> TrunkWeights | None:
         >>> weights.net, weights.hash, weights.bundled
         ('vgg', '5105565f61f2', True)
     """
-    from invariant_lpips.classifier_files import is_classifier, trunk_identity
+    from invariant_lpips.classifier_files import is_classifier, refuse_unfinished, trunk_identity
 
     if isinstance(net, (str, PathLike)):
         if not is_classifier(net):
+            refuse_unfinished(Path(net))
             if isinstance(net, PathLike) or "/" in net or net.endswith(".safetensors"):
+                found = "holds no finished model" if Path(net).is_dir() else "is none"
                 raise FileNotFoundError(
                     f"Argument `net` must be a network's name, a classifier, or a path to one (a folder that "
-                    f"`save_pretrained` or `train backbone` wrote, or a .safetensors file), but {str(net)!r} is none."
+                    f"`save_pretrained` or `train backbone` wrote, or a .safetensors file), but {str(net)!r} {found}."
                 )
             return None
         net = GAPClassifier.from_pretrained(net)

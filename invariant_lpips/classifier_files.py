@@ -93,7 +93,7 @@ def is_classifier(name_or_path: str | os.PathLike[str]) -> bool:
         return _config_inside(registry.weights_path(name)) is not None
     path = _of_run(Path(name))
     if path.is_dir():
-        return (path / CONFIG_FILE).is_file()
+        return (path / CONFIG_FILE).is_file() and (path / TENSORS_FILE).is_file()
     if path.suffix == ".safetensors" and path.is_file():
         return _config_inside(path) is not None
     return False
@@ -113,11 +113,28 @@ def load(name_or_path: str | os.PathLike[str], access: Access) -> GAPClassifier:
             f"A classifier must be a registered name, a folder with {CONFIG_FILE} and {TENSORS_FILE}, a "
             f".safetensors file or a Hub repository 'owner/name', but {name!r} is none of these."
         )
+    refuse_unfinished(path)
+    if not path.is_dir():
+        _, revision = hub_folders.split(name)
+        if path.parent.is_dir() and not (revision or access.revision):
+            raise FileNotFoundError(
+                f"There is no classifier {path.name!r} in the folder {str(path.parent)!r} (for a Hub repository of "
+                f"that name, write {f'{name}@main'!r})."
+            )
     folder = hub_folders.locate(path if path.is_dir() else name, access)
     config, data = hub_folders.read(folder)
     config.pop("sha256", None)  # compared by now; a file with its config inside can't hold its own
     state = {key: value.float() for key, value in registry.parse(data, folder / TENSORS_FILE).items()}
     return _build(_checked(config, folder / CONFIG_FILE), state, folder / TENSORS_FILE)
+
+
+def refuse_unfinished(path: Path) -> None:
+    """Raise FileNotFoundError for the folder of a training run that has not come to its end."""
+    if (path / CONFIG_FILE).is_file() and not (path / TENSORS_FILE).is_file():
+        raise FileNotFoundError(
+            f"{path} holds no finished model ({TENSORS_FILE}); if it is a training run, run its command again, "
+            "which goes on to the end."
+        )
 
 
 def _of_run(path: Path) -> Path:

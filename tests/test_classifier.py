@@ -171,6 +171,55 @@ def test_what_is_not_there_is_said(tmp_path):
         GAPClassifier.from_pretrained(plain)
 
 
+def test_an_unfinished_run_has_no_model(tmp_path):
+    for source in (tmp_path, str(tmp_path)):
+        with pytest.raises(FileNotFoundError, match="holds no finished model"):
+            trunk_from(source)
+    (tmp_path / "config.json").write_text('{"options": {}}')
+    for load in (trunk_from, GAPClassifier.from_pretrained):
+        with pytest.raises(FileNotFoundError, match=r"holds no finished model \(model\.safetensors\)"):
+            load(tmp_path)
+
+
+def test_a_path_is_not_looked_for_on_the_hub(tmp_path, monkeypatch):
+    from invariant_lpips import hub
+
+    asked = []
+
+    def download(repo, file, revision, access):
+        asked.append((repo, revision))
+        raise ConnectionError("no network here")
+
+    monkeypatch.setattr(hub, "download", download)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(
+        FileNotFoundError, match=r"no classifier 'nosuch' in the folder 'runs' .* 'runs/nosuch@main'"
+    ):
+        GAPClassifier.from_pretrained("runs/nosuch")
+    assert not asked
+    for name in ("runs/nosuch@main", "owner/name"):
+        with pytest.raises(ConnectionError):
+            GAPClassifier.from_pretrained(name)
+    assert asked == [("runs/nosuch", "main"), ("owner/name", None)]
+
+
+def test_gap_heads_load_with_another_pooling(x, small, tmp_path):
+    small["final-gap"].save_pretrained(tmp_path / "gap")
+    model = GAPClassifier.from_pretrained(tmp_path / "gap", pooling="polyphase")
+    assert (model.trunk.pooling, model.trunk.padding, model.training) == ("polyphase", "circular", False)
+    assert model.classes == ("a", "b", "c")
+    with torch.no_grad():
+        torch.testing.assert_close(model(circular_shift(x, 3, 7)), model(x), rtol=0, atol=1e-5)
+    zeros = GAPClassifier.from_pretrained(tmp_path / "gap", pooling="polyphase", padding="zeros")
+    assert (zeros.trunk.pooling, zeros.trunk.padding) == ("polyphase", "zeros")
+    small["flatten"].save_pretrained(tmp_path / "flatten")
+    with pytest.raises(ValueError, match="for GAP heads only"):
+        GAPClassifier.from_pretrained(tmp_path / "flatten", pooling="polyphase")
+    with pytest.raises(TypeError, match=r"takes pooling, padding, revision, .*, not depth\."):
+        GAPClassifier.from_pretrained(tmp_path / "gap", depth=3)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
