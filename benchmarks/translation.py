@@ -74,86 +74,129 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+class WithDefaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Help with the defaults of options that have one and do not state it themselves."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        stated = action.default in (None, False) or "default" in (action.help or "")
+        return action.help if stated else super()._get_help_string(action)
+
+
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Each part has options of its own."""
     parser = argparse.ArgumentParser(
         prog="invariant-lpips bench translation",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "part", choices=("classifiers", "embeddings", "digits", "overhead", "report", "figures")
-    )
-    add = parser.add_argument
+    parts = parser.add_subparsers(dest="part", required=True, metavar="PART")
+    for name, (does, add_options) in {
+        "classifiers": ("accuracy, relative loss and consistency of classifiers", add_classifiers),
+        "embeddings": ("what is left of the metric's distance, by pooling and beside peers", add_embeddings),
+        "digits": ("heads trained on centred digits, then moved", add_digits),
+        "overhead": ("time of each pooling", add_overhead),
+        "report": ("tables of what is in --out, on stdout", None),
+        "figures": ("the figures of what is in --out, drawn again", None),
+    }.items():
+        part = parts.add_parser(name, help=does, description=does, formatter_class=WithDefaults)
+        part.add_argument(
+            "--out", type=Path, default=Path("results"), help="folder of the result and figures"
+        )
+        if add_options is None:
+            part.set_defaults(threads=None)
+            continue
+        part.add_argument(
+            "--work", type=Path, help="folder of what a stopped run goes on from (default: OUT/work)"
+        )
+        part.add_argument("--device", default="cpu", help="of PyTorch")
+        part.add_argument("--threads", type=int, help="threads of PyTorch on a CPU")
+        part.add_argument("--quiet", action="store_true", help="no progress bars")
+        add_options(part.add_argument_group(f"options of {name}"))
+    args = parser.parse_args(argv)
+    if getattr(args, "work", None) is None:
+        args.work = args.out / "work"
+    return args
+
+
+def add_classifiers(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--data", type=Path, required=True, help="tree of labelled pictures")
+    add("--classifier", type=Path, nargs="+", required=True, help="runs or saved classifiers")
+    add("--subset", default="test", choices=("train", "val", "test"), help="of the pictures")
+    add("--per-class", type=int, help="only the first so many pictures of each class")
+    add("--pictures", type=int, help="only so many, spread evenly over the classes")
+    add("--step", type=int, default=25, help="of the grid of shifts in pixels")
+    add("--full", action="store_true", help="every shift, degree and scale of the paper")
+    add("--cross", action="store_true", help="shift along one axis at a time only")
     add(
-        "--out", type=Path, default=Path("results"), help="folder of the result and figures (default results)"
+        "--dx-step",
+        type=int,
+        help="more shifts along dx alone, in steps of so many pixels, for the curve; means are over the grid",
     )
-    add("--work", type=Path, help="folder of what a stopped run goes on from (default: OUT/work)")
-    add("--device", default="cpu")
-    add("--threads", type=int, help="threads of PyTorch on a CPU")
-    add("--quiet", action="store_true", help="no progress bars")
-    group = parser.add_argument_group("classifiers")
-    group.add_argument("--data", type=Path, help="tree of labelled pictures")
-    group.add_argument("--classifier", type=Path, nargs="+", default=[], help="runs or saved classifiers")
-    group.add_argument("--subset", default="test", choices=("train", "val", "test"), help="default test")
-    group.add_argument("--per-class", type=int, help="only the first so many pictures of each class")
-    group.add_argument("--pictures", type=int, help="only so many, spread evenly over the classes")
-    group.add_argument("--step", type=int, default=25, help="of the grid of shifts in pixels (default 25)")
-    group.add_argument("--full", action="store_true", help="every shift, degree and scale of the paper")
-    group.add_argument("--cross", action="store_true", help="shift along one axis at a time only")
-    group.add_argument("--dx-step", type=int, help="more shifts along dx alone, in steps of so many pixels")
-    group.add_argument("--all-turns", action="store_true", help="every degree and all 20 scales")
-    group.add_argument("--shifts-only", action="store_true", help="no rotations and scales")
-    group.add_argument(
+    add("--all-turns", action="store_true", help="every degree and all 20 scales")
+    add("--shifts-only", action="store_true", help="no rotations and scales")
+    add(
         "--comb-pictures",
         type=int,
         default=4,
-        help="pictures moved round the circle for the comb of each head (default 4; 0: none)",
+        help="pictures moved round the circle for the comb of each head; 0: none",
     )
-    group = parser.add_argument_group("embeddings and overhead")
-    group.add_argument("--photographs", type=Path, help="folder; default: scikit-image's")
-    group.add_argument("--count", type=int, default=6, help="photographs for real shifts (default 6)")
+    add_shifts(group)
+
+
+def add_shifts(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--comb-count", type=int, default=2, help="photographs for circular shifts (default 2)"
+        "--shifts",
+        type=int,
+        default=64,
+        help="circular shifts 0 .. N - 1. The spectrum has the periods N, N/2, N/3 ... px, so only a multiple of 32 "
+        'has all of 32, 16, 8, 4 and 2 px; the report shows "-" for those it lacks',
     )
-    group.add_argument("--size", type=int, default=256, help="side of the window in pixels (default 256)")
-    group.add_argument(
+
+
+def add_embeddings(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--photographs", type=Path, help="folder (default: scikit-image's)")
+    add("--count", type=int, default=6, help="photographs for real shifts")
+    add("--comb-count", type=int, default=2, help="photographs for circular shifts")
+    add("--size", type=int, default=256, help="side of the window in pixels")
+    add(
         "--sizes",
         type=picture_size,
         nargs="+",
         default=[picture_size(size) for size in ("256x256", "96x160", "64x64", "100x60", "35x33")],
         metavar="HxW",
-        help="at which to look for exactness (default 256x256 96x160 64x64 100x60 35x33)",
+        help="at which to look for exactness (default: 256x256 96x160 64x64 100x60 35x33)",
     )
-    group.add_argument("--shifts", type=int, default=64, help="circular shifts 0 .. N - 1 (default 64)")
-    group.add_argument(
-        "--distances", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32], help="of real shifts"
-    )
-    group.add_argument("--measure", nargs="+", choices=MEASURES, default=list(MEASURES), help="default: all")
-    group.add_argument("--batch", type=int, default=8, help="pictures per forward of `overhead` (default 8)")
-    group.add_argument("--repeats", type=int, default=5, help="of `overhead` (default 5)")
-    group = parser.add_argument_group("digits")
-    group.add_argument("--mnist", type=Path, help="folder of MNIST's files; default: scikit-learn's digits")
-    group.add_argument("--canvases", type=int, nargs="+", default=[56, 128, 256])
-    group.add_argument(
+    add_shifts(group)
+    add("--distances", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32], help="of real shifts")
+    add("--measure", nargs="+", choices=MEASURES, default=list(MEASURES), help="default: all")
+
+
+def add_overhead(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--size", type=int, default=256, help="side of the pictures in pixels")
+    add("--batch", type=int, default=8, help="pictures per forward")
+    add("--repeats", type=int, default=5, help="of each forward")
+
+
+def add_digits(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--mnist", type=Path, help="folder of MNIST's files (default: scikit-learn's digits)")
+    add("--canvases", type=int, nargs="+", default=[56, 128, 256], help="sides in pixels")
+    add(
         "--digits-per-class",
         type=int,
         nargs=3,
         default=(30, 10, 10),
         metavar=("TRAIN", "VAL", "TEST"),
-        help="pictures of each digit (default 30 10 10)",
+        help="pictures of each digit",
     )
-    group.add_argument("--tune-epochs", type=int, default=3, help="0 leaves tuning out (default 3)")
-    group.add_argument(
-        "--heads", nargs="+", choices=list(HEADS), default=list(HEADS), help="default: all four"
-    )
-    group.add_argument("--tuned-canvases", type=int, nargs="+", default=[128], help="tune on (default 128)")
-    group.add_argument("--tune-lr", type=float, default=1e-4, help="Adam's step for the trunk (default 1e-4)")
-    group.add_argument("--seeds", type=int, default=1, help="of training (default 1)")
-    args = parser.parse_args(argv)
-    args.work = args.work or args.out / "work"
-    if args.part == "classifiers" and not (args.data and args.classifier):
-        parser.error("`classifiers` needs --data and --classifier")
-    return args
+    add("--tune-epochs", type=int, default=3, help="0 leaves tuning out")
+    add("--heads", nargs="+", choices=list(HEADS), default=list(HEADS), help="default: all four")
+    add("--tuned-canvases", type=int, nargs="+", default=[128], help="canvases to tune on too")
+    add("--tune-lr", type=float, default=1e-4, help="Adam's step for the trunk")
+    add("--seeds", type=int, default=1, help="of training")
 
 
 def picture_size(text: str) -> tuple[int, int]:

@@ -307,5 +307,7 @@ def test_benchmark_writes_results_and_figures(tmp_path, capsys):
         "translation-heads-comb.png",
     ):
         assert (tmp_path / "out" / figure).stat().st_size > 5000
+    with pytest.raises(SystemExit):  # an option of another part
+        script.main(["digits", "--comb-pictures", "1"])
     assert script.main(["classifiers", "--data", "nowhere", "--classifier", "nothing"]) == 1
     assert "nothing" in capsys.readouterr().err
