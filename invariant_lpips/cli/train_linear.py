@@ -143,6 +143,10 @@ def train_on_choices(
         "stopping step": str(fitted.step),
     }
     write_head(unit, fitted.strengths, None, figures, pairs, args)
+    plain = distances(components, untrained(unit, args)["unit weights"], root=root)
+    learned, unlearned = (agreement(e[:n][held_out], e[n:][held_out], judged[held_out]) for e in (d, plain))
+    if sentence := warning("2AFC", learned, unlearned):
+        print(f"{unit.head.name}: {sentence}", file=sys.stderr)
 
 
 def train_on_scores(
@@ -184,22 +188,22 @@ def train_on_scores(
     }
     figures |= {f"SRCC of {name}": f"{value:.4f}" for name, value in others.items()}
     write_head(unit, strengths, threshold, figures, pairs, args)
-    if sentence := warning(srcc(predictions, quality), others["unit weights"]):
+    if sentence := warning("SRCC", srcc(predictions, quality), others["unit weights"]):
         print(f"{unit.head.name}: {sentence}", file=sys.stderr)
 
 
-def warning(left_out: float, unit: float) -> str | None:
+def warning(measure: str, left_out: float, unit: float) -> str | None:
     """What to say of weights that rank references left out worse than no learning does; None if they don't.
 
     Example:
-        >>> warning(0.537, 0.901)
+        >>> warning("SRCC", 0.537, 0.901)
         'worse than unit weights on pictures left out (SRCC 0.537 against 0.901): use weights="unit"'
-        >>> warning(0.95, 0.901)
+        >>> warning("SRCC", 0.95, 0.901)
     """
     if left_out >= unit:
         return None
     return (
-        f"worse than unit weights on pictures left out (SRCC {left_out:.3f} against {unit:.3f}): "
+        f"worse than unit weights on pictures left out ({measure} {left_out:.3f} against {unit:.3f}): "
         f'use weights="unit"'
     )
 
