@@ -172,7 +172,7 @@ def draw_comb(
     figure = new_figure(9.5, 6.6)
     upper, lower = figure.subfigures(2, 1, height_ratios=(1.25, 1))
     above = upper.subplots()
-    for (name, line), colour in zip(residuals.items(), COLOURS, strict=False):
+    for (name, line), colour in zip(residuals.items(), COLOURS * 3, strict=False):
         above.plot(range(len(line)), line, color=colour, label=name, linewidth=1.6)
     length = max(len(line) for line in residuals.values())
     for at in range(0, length + 1, 32):
@@ -191,7 +191,7 @@ def draw_comb(
     lowest = min(amplitude for lines in spectra.values() for _, amplitude in lines if amplitude > 0)
     highest = max(amplitude for lines in spectra.values() for _, amplitude in lines)
     floor = lowest / 2 if rounding is None else min(lowest, rounding / 100)
-    for axis, (name, lines), colour in zip(axes, spectra.items(), COLOURS, strict=False):
+    for axis, (name, lines), colour in zip(axes, spectra.items(), COLOURS * 3, strict=False):
         strides = [k for k, (period, _) in enumerate(lines) if period in (32, 16, 8, 4, 2)]
         others = [k for k in range(len(lines)) if k not in strides]
         for chosen, weight, shade in ((others, 1.2, 0.4), (strides, 2.4, 1.0)):

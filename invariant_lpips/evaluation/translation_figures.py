@@ -47,8 +47,9 @@ def draw_classifiers(out: Path, result: Mapping[str, Any]) -> None:
     sizes = " and ".join(f"{side}" for side in result["image_sizes"])
     shown = f"{result['pictures']} test pictures of {sizes} px, {seeds}"
     reach = sorted({row["dy"] for row in first if row["kind"] == "shift"})
+    titles = {head: head.replace(" (", "\n(") for head in heads}
     maps = {
-        f"{head}: {100 * entry['accuracy']:.0f} % at rest,\n"
+        f"{titles[head]}: {100 * entry['accuracy']:.0f} % at rest,\n"
         f"moving loses {100 * entry['shift']['mean_relative_loss']:.1f} % of that": (
             figures.grid_of(entry["by_move"], reach)
         )

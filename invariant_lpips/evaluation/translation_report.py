@@ -100,7 +100,7 @@ def classifiers(result: Mapping[str, Any]) -> str:
         pictures = next(iter(result["combs"].values()))["pictures"]
         text += (
             f"\n\nProbability that goes to other classes under circular shifts of 1 to {len(line)} px "
-            f"({pictures} pictures); the last columns are the amplitudes by period:\n\n"
+            f"({pictures} picture{'s' * (pictures > 1)}); the last columns are the amplitudes by period:\n\n"
             + table(["head", "mean", "largest", *TEETH_NAMES], rows)
         )
     return text
