@@ -20,7 +20,7 @@ from invariant_lpips import checks as C
 from invariant_lpips.calibration import read_calibration, read_pooling
 from invariant_lpips.functional import euclidean_distances
 from invariant_lpips.heads import make_head
-from invariant_lpips.hub_folders import Publishable
+from invariant_lpips.hub_folders import Publishable, shown
 from invariant_lpips.preprocess import ImageInput, ScalingLayer
 from invariant_lpips.siamese import reduce_pair, summarise
 from invariant_lpips.trunks import ALIASES, ARCHITECTURES, Summary, Trunk, canonical_net
@@ -32,6 +32,8 @@ class Reference:
 
     summaries: tuple[Summary, ...]
     size: tuple[int, int]
+    #: What read it: network, head, pooling and padding.
+    reader: str
 
 
 class InvariantLPIPS(nn.Module, Publishable):
@@ -123,7 +125,8 @@ class InvariantLPIPS(nn.Module, Publishable):
         self.jnd_fit: dict[str, float] | None = None
         #: The pooling that the weights and their calibration were fitted with.
         self.fitted_pooling = "max"
-        self.weights = self._load_head(weights, None if backbone is None else backbone.hash)
+        self._trunk_hash = None if backbone is None else backbone.hash
+        self.weights = self._load_head(weights, self._trunk_hash)
         self.images = ImageInput(
             self.net.minimum_side(self.head.taps), checks=checks, repeat_grey=repeat_grey
         )
@@ -171,7 +174,7 @@ class InvariantLPIPS(nn.Module, Publishable):
             A :class:`Reference` to hand to :meth:`forward` in place of an image, as often as needed.
         """
         with torch.no_grad():
-            return Reference(tuple(self._summaries(x, normalize)), (x.shape[-2], x.shape[-1]))
+            return self._read(x, normalize)
 
     def embed(
         self, x: Tensor | Sequence[Tensor], normalize: bool | None = None, *, tile: int | None = None
@@ -291,7 +294,7 @@ class InvariantLPIPS(nn.Module, Publishable):
         if found != {"weight": expected}:
             raise ValueError(
                 f"Weights {name} for net={self.net_name!r} and head={self.head.name!r} must hold one tensor "
-                f"`weight` of shape {expected}, but hold {found}."
+                f"`weight` of shape {expected}, but hold {shown(found)}."
             )
         if bool((state["weight"] < 0).any()):
             raise ValueError(
@@ -384,7 +387,7 @@ class InvariantLPIPS(nn.Module, Publishable):
         if (learned_on := metadata.get("trunk", trunk)) != trunk:
             raise ValueError(
                 f"Weights {name} must have been learned on the trunk of this metric [{trunk}], but were learned on "
-                f"[{learned_on[:80]}]; pass weights='unit', or fit weights for this trunk with `invariant-lpips train "
+                f"{shown(learned_on)}; pass weights='unit', or fit weights for this trunk with `invariant-lpips train "
                 "linear --net`."
             )
         self.jnd_fit = read_calibration(metadata, name)
@@ -438,6 +441,16 @@ class InvariantLPIPS(nn.Module, Publishable):
             checkpointing=self._checkpoints,
         )
 
+    def _read(self, x: Tensor, normalize: bool | None) -> Reference:
+        return Reference(tuple(self._summaries(x, normalize)), (x.shape[-2], x.shape[-1]), self._reader)
+
+    @property
+    def _reader(self) -> str:
+        return (
+            f"net={self._trunk_hash or self.net_name}, head={self.head.name}, pooling={self.net.pooling}, "
+            f"padding={self.net.padding}"
+        )
+
     def _vector(self, summaries: Sequence[Summary]) -> Tensor:
         head = self.head
         pairs = list(zip(head.taps, summaries, strict=True))
@@ -458,12 +471,13 @@ class InvariantLPIPS(nn.Module, Publishable):
                 "A map (spatial=True) needs both images, but one of them is a Reference, which keeps summaries only; "
                 "pass the image itself."
             )
-        sides = []
-        for side in (in0, in1):
-            if not isinstance(side, Reference):
-                side = Reference(tuple(self._summaries(side, normalize)), (side.shape[-2], side.shape[-1]))
-            sides.append(side)
-        x, y = sides
+        x, y = (side if isinstance(side, Reference) else self._read(side, normalize) for side in (in0, in1))
+        for side in (x, y):
+            if side.reader != self._reader:
+                raise ValueError(
+                    f"A Reference must have been read by this metric ({self._reader}), but was read by another "
+                    f"({side.reader}); read the image again with this metric's `reference`."
+                )
         if not self.head.sizeless:
             C.check_same_size(x.size, y.size)
         C.check_batches(x.summaries[0][0].shape[0], y.summaries[0][0].shape[0])

@@ -159,6 +159,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.below: list[list[Any]] = []  # the stacks under each mark
         self.memo: dict[int, Any] = {}
+        self.filled = 0
 
     def run(self) -> Any:
         """Run to the end of one pickle and return what it built."""
@@ -190,6 +191,14 @@ class _Machine:
 
     def tuple_of(self, count: int) -> None:
         self.stack[-count:] = [tuple(self.stack[-count:])]
+
+    def named_on_stack(self, _: Any) -> None:
+        match self.stack[-2:]:
+            case [str(module), str(name)]:  # anything else: writing a nested tuple out may take forever
+                del self.stack[-2:]
+                self.named(f"{module} {name}")
+            case _:
+                raise _Refused("it asks for something without a name")
 
     def named(self, name: str) -> None:
         if name not in _STORAGES and name not in (_DICT, _PARAMETER, *_TENSOR):
@@ -228,9 +237,14 @@ class _Machine:
         match (function, arguments):
             case (_Named(name), () | ([*_],)) if name == _DICT:
                 # Python 2 hands over all [name, tensor] at once, Python 3 fills an empty dict.
-                pairs = [part for pair in (arguments[0] if arguments else ()) for part in pair]
+                pairs = arguments[0] if arguments else []
+                self.filled += len(pairs)  # the same list may be handed over again and again
+                if self.filled > _MOST_INSTRUCTIONS:
+                    raise _Refused("it has too many tensors, or none")
+                if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):
+                    raise _Refused("it fills a dict with something that is no pair")
                 self.stack.append({})
-                self.set_items(pairs)
+                self.set_items([part for pair in pairs for part in pair])
             case (_Named(name), (_View() as view, bool(), *_)) if name == _PARAMETER:
                 self.stack.append(view)
             case (_Named(name), (_Storage() as storage, int(offset), tuple(size), tuple(stride), *_)) if (
@@ -288,7 +302,7 @@ _STEPS: dict[str, _Step] = {
     "TUPLE2": lambda machine, _: machine.tuple_of(2),
     "TUPLE3": lambda machine, _: machine.tuple_of(3),
     "GLOBAL": _Machine.named,
-    "STACK_GLOBAL": lambda machine, _: machine.named(f"{machine.stack.pop(-2)} {machine.stack.pop()}"),
+    "STACK_GLOBAL": _Machine.named_on_stack,
     "APPEND": lambda machine, _: machine.extend([machine.stack.pop()]),
     "APPENDS": lambda machine, _: machine.extend(machine.pop_mark()),
     "SETITEM": lambda machine, _: machine.set_items([machine.stack.pop(-2), machine.stack.pop()]),

@@ -210,3 +210,24 @@ def test_constructor_normalize_and_its_exception(built, named, pair):
     torch.testing.assert_close(
         metric.embed(x, normalize=False), metric.embed((x + 1) / 2), rtol=1e-4, atol=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"pooling": "polyphase"},
+        {"padding": "circular"},
+        {"head": "regional"},
+        {"net": "alex", "weights": "unit"},
+    ],
+    ids=str,
+)
+def test_a_reference_of_another_metric_is_refused(other):
+    x, y = torch.rand(2, 1, 3, 64, 64) * 2 - 1
+    metric = InvariantLPIPS(head="gap")
+    foreign = InvariantLPIPS(**{"head": "gap", **other}).reference(y)
+    with pytest.raises(
+        ValueError, match=r"read by this metric \(net=vgg, head=gap, .* but was read by another"
+    ):
+        metric(x, foreign)
+    torch.testing.assert_close(metric(x, InvariantLPIPS(head="gap").reference(y)), metric(x, y))

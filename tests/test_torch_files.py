@@ -6,6 +6,8 @@ import io
 import os
 import pickle
 import random
+import time
+import tracemalloc
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -160,6 +162,41 @@ def test_what_is_no_state_dict_is_refused():
         for form in (True, False):
             with pytest.raises(ValueError, match="no plain file of float tensors"):
                 read_tensors(saved(content, _use_new_zipfile_serialization=form))
+
+
+def pickled(program: bytes) -> bytes:
+    """A .pth archive around a pickle written by hand."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + program + b".")
+    return file.getvalue()
+
+
+NAME = b"X\x10\x27\x00\x00" + b"s" * 10_000
+BOMBS = {
+    # A tuple of itself twice, 60 times, as the name of something: 2^60 items when written out.
+    "nested name": b")q\x00" + b"h\x00h\x00\x86q\x00" * 60 + b"h\x00\x93",
+    # 10,000 "pairs" that are one long string.
+    "long pairs": b"ccollections\nOrderedDict\n" + NAME + b"q\x00](" + b"h\x00" * 10_000 + b"e\x85R",
+    # One list of 50,000 pairs that becomes a dict 20,000 times.
+    "again and again": b"ccollections\nOrderedDict\nq\x01X\x01\x00\x00\x00sN\x86q\x00]("
+    + b"h\x00" * 50_000
+    + b"e\x85q\x02R"
+    + b"0h\x01h\x02R" * 20_000,
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_small_files_that_would_grow_are_refused_at_once(name):
+    start = time.process_time()
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="no plain file of float tensors"):
+            read_tensors(pickled(BOMBS[name]))
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - start < 10
 
 
 def test_compressed_archives_are_refused():
