@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 import threading
 import zlib
@@ -77,6 +78,8 @@ class _Unsupported(Exception):
 
 def _open_binary(path: Path) -> Any:
     try:
+        if stat.S_ISFIFO(path.stat().st_mode):  # opening one waits for somebody who writes
+            raise ValueError("it is a pipe, a picture file was expected")
         handle = path.open("rb")
     except FileNotFoundError:
         raise FileNotFoundError(f"cannot read {path}: there is no such file") from None

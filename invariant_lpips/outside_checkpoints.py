@@ -15,7 +15,8 @@ def keep_out_of_checkpoints(metric: M) -> M:
     """Leave the metric's weights out of `state_dict()`, its own and that of every module that holds it; returns it.
 
     Loading needs no `strict=False`: the metric keeps the weights it has, also where an older checkpoint holds
-    some. Everything else is as before: `.to()`, `.half()`, copies, pickling and `save_pretrained`.
+    some. Everything else is as before: `.to()`, `.half()`, copies, pickling and `save_pretrained`. While a
+    metric is thawed it is in the checkpoint again, and must be thawed to be loaded from there.
 
     Args:
         metric: `InvariantLPIPS` or `LPIPS`, with frozen weights.
@@ -31,7 +32,7 @@ def keep_out_of_checkpoints(metric: M) -> M:
         >>> model.load_state_dict(model.state_dict())
         <All keys matched successfully>
     """
-    if any(parameter.requires_grad for parameter in metric.parameters()):
+    if _thawed(metric):
         raise ValueError(
             "A metric that is kept out of checkpoints must be frozen, but it has parameters that require "
             "gradients, which no checkpoint would hold; leave it in, or call metric.requires_grad_(False)."
@@ -42,11 +43,19 @@ def keep_out_of_checkpoints(metric: M) -> M:
 
 
 def _left_out(module: nn.Module, state: MutableMapping[str, Any], prefix: str, _: Any) -> None:
+    if _thawed(module):
+        return  # an optimiser may have changed it
     for key in [key for key in state if key.startswith(prefix)]:
         del state[key]
 
 
+def _thawed(module: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in module.parameters())
+
+
 def _kept(module: nn.Module, state: MutableMapping[str, Any], prefix: str, *_: Any) -> None:
+    if _thawed(module):
+        return
     for key in [key for key in state if key.startswith(prefix)]:
         del state[key]
     own = chain(module.named_parameters(remove_duplicate=False), module.named_buffers(remove_duplicate=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -340,3 +341,10 @@ def test_written_and_read_again(tmp_path: Path) -> None:
         write_image(levels[0, 0], tmp_path / "again.png")
     with pytest.raises(ValueError, match="Argument `path`"):
         write_image(levels, tmp_path / "again.xyz")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_refused_rather_than_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ValueError, match="it is a pipe, a picture file was expected"):
+        read_image(tmp_path / "pipe.png")

@@ -216,6 +216,15 @@ def test_kept_out_of_checkpoints(make, tmp_path):
         InvariantLPIPS.from_pretrained(tmp_path / "saved")
 
 
+def test_what_is_thawed_is_in_the_checkpoint_again():
+    model = Model(keep_out_of_checkpoints(LPIPS())).requires_grad_(True)
+    state = model.state_dict()
+    assert len(state) > 2
+    other = Model(keep_out_of_checkpoints(LPIPS())).requires_grad_(True)
+    other.load_state_dict({key: value + 1 for key, value in state.items()})
+    assert torch.equal(other.metric.lin0.model[1].weight, model.metric.lin0.model[1].weight + 1)
+
+
 def test_a_trained_metric_is_not_kept_out():
     with pytest.raises(ValueError, match="must be frozen"):
         keep_out_of_checkpoints(LPIPS(eval_mode=False))
