@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 FORMAT = "invariant-lpips classifier 1"
 
+#: Bytes of a header that may hold a config: thousands of class names fit.
+LARGEST_HEADER = 2**20
+
 # field -> the type it must have; a config holds exactly these.
 _FIELDS: dict[str, type] = {
     "format": str,
@@ -123,7 +126,12 @@ def load(name_or_path: str | os.PathLike[str], access: Access) -> GAPClassifier:
             )
     folder = hub_folders.locate(path if path.is_dir() else name, access)
     config, data = hub_folders.read(folder)
-    config.pop("sha256", None)  # compared by now; a file with its config inside can't hold its own
+    if (
+        config.pop("sha256", None) is None
+    ):  # compared by now; only a file with its config inside can't hold its own
+        raise ValueError(
+            f"{folder / CONFIG_FILE} must name the sha256 of {TENSORS_FILE}, but doesn't; save it anew."
+        )
     state = {key: value.float() for key, value in registry.parse(data, folder / TENSORS_FILE).items()}
     return _build(_checked(config, folder / CONFIG_FILE), state, folder / TENSORS_FILE)
 
@@ -146,7 +154,7 @@ def _config_inside(file: Path) -> object:
     """The config in a safetensors header, or None if it carries none."""
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
-        if not 0 < length < 100_000_000:
+        if not 0 < length <= LARGEST_HEADER:
             return None
         try:
             header = json.loads(stream.read(length))
