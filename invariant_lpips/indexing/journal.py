@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,9 @@ from torch import Tensor
 
 from invariant_lpips.atomic_writing import naming
 from invariant_lpips.indexing.settings import Settings
+
+#: Seconds to wait for the lock: the decoders of a killed run hold it until they notice, within five.
+PATIENCE = 10.0
 
 _FRAME = struct.Struct("<QQI")  # chunk, length and CRC-32 of what follows
 
@@ -152,9 +156,14 @@ class Journal:
             import fcntl
         except ImportError:  # Windows: two runs at once are the user's to avoid
             return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"{self.path} is in use: another process is at this run") from None
-        except OSError:  # a file system without locks
-            return
+        patience = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > patience:
+                    raise ValueError(f"{self.path} is in use: another process is at this run") from None
+                time.sleep(0.2)
+            except OSError:  # a file system without locks
+                return
