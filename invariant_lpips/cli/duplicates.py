@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         write_table(["group", "path", "distance"], rows, args.out)
         pictures = sum(len(group.rows) for group in groups)
         print(
-            f"invariant-lpips duplicates: {len(groups)} groups of {pictures} among {len(index)} pictures",
+            f"invariant-lpips duplicates: groups: {len(groups)}, holding {pictures} of {len(index)} pictures",
             file=sys.stderr,
         )
         return report_problems(index, "duplicates")
