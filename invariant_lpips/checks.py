@@ -16,6 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from invariant_lpips.frozen_layers import captured
+
 CHECKS = ("auto", "always", "never")
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
@@ -50,7 +52,7 @@ def _depth_of_caller() -> int:
 
 def reading_values_allowed(x: Tensor) -> bool:
     """False while a graph is being captured, where a look at values would break or freeze it."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+    if captured():
         return False
     return not (x.is_cuda and torch.cuda.is_current_stream_capturing())
 

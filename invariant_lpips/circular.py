@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from invariant_lpips.frozen_layers import captured
+
 
 def wrapped(x: Tensor, rows: int, columns: int) -> Tensor:
     """x (N, C, H, W) with `rows` and `columns` of its other end on each side: (N, C, H + 2 rows, W + 2 columns).
@@ -47,9 +49,7 @@ def in_pieces(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     copying; copies of a few images lie in memory that is used again.
     """
     # While a graph is captured the batch's size may be left open.
-    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    captured = torch.compiler.is_compiling() or tracing
-    if captured or x.device.type != "cpu" or x.nbytes <= REUSED_BLOCK:
+    if captured() or x.device.type != "cpu" or x.nbytes <= REUSED_BLOCK:
         return layer(x)
     images = max(1, REUSED_BLOCK // 2 * x.shape[0] // x.nbytes)
     return torch.cat([layer(piece) for piece in torch.split(x, images)])

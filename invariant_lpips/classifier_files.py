@@ -126,9 +126,8 @@ def load(name_or_path: str | os.PathLike[str], access: Access) -> GAPClassifier:
             )
     folder = hub_folders.locate(path if path.is_dir() else name, access)
     config, data = hub_folders.read(folder)
-    if (
-        config.pop("sha256", None) is None
-    ):  # compared by now; only a file with its config inside can't hold its own
+    # Compared by now; only a file with its config inside can't hold its own.
+    if config.pop("sha256", None) is None:
         raise ValueError(
             f"{folder / CONFIG_FILE} must name the sha256 of {TENSORS_FILE}, but doesn't; save it anew."
         )

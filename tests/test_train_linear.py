@@ -123,19 +123,13 @@ def rated_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return table
 
 
+def train_linear(table: Path, *options: str) -> list[str]:
+    """The command on a table of pairs."""
+    return ["train", "linear", "--dataset", "csv", "--root", str(table), *options]
+
+
 def test_command_writes_weights_that_the_metric_loads(rated_csv: Path, tmp_path: Path, capsys) -> None:
-    command = [
-        "train",
-        "linear",
-        "--dataset",
-        "csv",
-        "--root",
-        str(rated_csv),
-        "--head",
-        "gap",
-        "--head",
-        "regional",
-    ]
+    command = train_linear(rated_csv, "--head", "gap", "--head", "regional")
     command += ["--folds", "3", "--steps", "40", "--cache", str(tmp_path / "cache")]
     assert main([*command, "--out", str(tmp_path / "a")]) == 0
     out = capsys.readouterr().out
@@ -161,7 +155,7 @@ def test_weights_for_a_tuned_trunk_are_its_own(rated_csv: Path, tmp_path: Path, 
     with torch.no_grad():
         classifier.trunk.get_parameter("slice5.28.weight").mul_(1.1)
     classifier.save_pretrained(tmp_path / "tuned")
-    command = ["train", "linear", "--dataset", "csv", "--root", str(rated_csv), "--head", "gap"]
+    command = train_linear(rated_csv, "--head", "gap")
     command += ["--net", str(tmp_path / "tuned"), "--folds", "3", "--steps", "40", "--out", str(tmp_path)]
     assert main(command) == 0
     assert "bundled" not in capsys.readouterr().out
@@ -184,7 +178,7 @@ def test_weights_worse_than_unit_weights_are_said_to_be(rated_csv: Path, tmp_pat
     table = rated_csv.with_name("contrary.csv")
     turned = [f"{line.rsplit(',', 1)[0]},{10 - float(line.rsplit(',', 1)[1])}" for line in lines[9:]]
     table.write_text("\n".join([*lines[:9], *turned]) + "\n")
-    command = ["train", "linear", "--dataset", "csv", "--root", str(table), "--head", "gap", "--folds", "3"]
+    command = train_linear(table, "--head", "gap", "--folds", "3")
     assert main([*command, "--steps", "5", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().err
     assert "gap: worse than unit weights on pictures left out (SRCC " in said
@@ -194,17 +188,7 @@ def test_weights_worse_than_unit_weights_are_said_to_be(rated_csv: Path, tmp_pat
 def test_too_few_folds_are_refused_before_the_trunk_runs(
     rated_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = [
-        "train",
-        "linear",
-        "--dataset",
-        "csv",
-        "--root",
-        str(rated_csv),
-        "--cache",
-        str(tmp_path / "cache"),
-    ]
-    assert main([*command, "--folds", "2"]) == 2
+    assert main(train_linear(rated_csv, "--cache", str(tmp_path / "cache"), "--folds", "2")) == 2
     assert "--folds must be between 3" in capsys.readouterr().err
     assert not (tmp_path / "cache").exists()
 

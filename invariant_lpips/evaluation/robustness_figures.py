@@ -138,14 +138,7 @@ def draw_curves(
     axes[0].set_ylabel(y_label)
     figure.suptitle(title)
     if shared:
-        figure.legend(
-            [drawn[name] for name in order],
-            order,
-            loc="outside right center",
-            frameon=False,
-            fontsize=9,
-            title=names_are,
-        )
+        _legend_beside(figure, drawn, order, names_are)
     return save(figure, path)
 
 
@@ -267,15 +260,19 @@ def draw_bars(
     axis.set_axisbelow(True)
     handles = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
     order = [*names, *(label for label in handles if label not in names)]
+    _legend_beside(figure, handles, order, names_are)
+    return save(figure, path)
+
+
+def _legend_beside(figure: Any, handles: Mapping[str, Any], order: Sequence[str], title: str | None) -> None:
     figure.legend(
         [handles[name] for name in order],
         order,
         loc="outside right center",
         frameon=False,
         fontsize=9,
-        title=names_are,
+        title=title,
     )
-    return save(figure, path)
 
 
 def grid_of(rows: Sequence[Mapping[str, Any]], reach: Sequence[int]) -> NDArray[np.float64]:

@@ -322,9 +322,8 @@ class _Run:
             "processes": self.engine.processes,
             "threads": torch.get_num_threads(),
         }
-        checkpoint = checkpoints.load(
-            self.out, decides
-        )  # refuses before anything of the other run is overwritten
+        # Refuses before anything of the other run is overwritten.
+        checkpoint = checkpoints.load(self.out, decides)
         file = self.out / checkpoints.CONFIG
         if checkpoint is None and file.is_file():
             say(f"{self.out} holds no checkpoint: starting anew")
