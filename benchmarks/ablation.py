@@ -3,7 +3,7 @@
 Every candidate head is a set of blocks (tap, compression, window, statistic) with one non-negative weight a
 channel, fitted to TID2013 (resynthesised) as `invariant-lpips train linear` fits, five folds by reference.
 Beside the rank correlation with people it reports the ladder of detection thresholds
-(`invariant_lpips/evaluation/ladder.py`). No response of RAID is used.
+(`invariant_lpips/evaluation/ladder/stimuli.py`). No response of RAID is used.
 
     python benchmarks/ablation.py --tree DIR --cache DIR --out benchmarks/results/ablation.json
 
@@ -28,15 +28,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from invariant_lpips.datasets import tid2013
-from invariant_lpips.evaluation.ladder import inner, ladder, summary
-from invariant_lpips.evaluation.provenance import provenance
-from invariant_lpips.images import read_image
-from invariant_lpips.preprocess import ScalingLayer
+from invariant_lpips.evaluation.ladder.stimuli import inner, ladder, summary
+from invariant_lpips.files.provenance import provenance
+from invariant_lpips.heads.windows import window_count, window_matrix
+from invariant_lpips.inputs import ScalingLayer
+from invariant_lpips.pictures.images import read_image
 from invariant_lpips.registry import load_weights
 from invariant_lpips.training.linear import cross_validate, fit_all
 from invariant_lpips.training.strengths import FitSettings, distances
 from invariant_lpips.trunks import ARCHITECTURES, Trunk
-from invariant_lpips.windows import window_count, window_matrix
 
 Array = NDArray[np.float32]
 POOLS = ("pool1", "pool2", "pool3", "pool4", "pool5")

@@ -33,9 +33,9 @@ from PIL import Image
 from torch import Tensor
 
 from invariant_lpips import InvariantLPIPS
-from invariant_lpips.atomic_writing import replacing
 from invariant_lpips.evaluation.metrics import resolve_metric
-from invariant_lpips.evaluation.provenance import provenance
+from invariant_lpips.files.provenance import provenance
+from invariant_lpips.files.writing import replacing
 from invariant_lpips.heads import HEADS
 
 METRICS = ("default", "gap", "lpips-vgg", "lpips-alex", "st-lpips-vgg", "st-lpips-alex", "dists-full")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from invariant_lpips.evaluation import bapps_bench
+from invariant_lpips.evaluation import bapps as bapps_bench
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 
 from invariant_lpips import InvariantLPIPS, embed_folder
-from invariant_lpips.atomic_writing import replacing
-from invariant_lpips.evaluation.provenance import provenance
+from invariant_lpips.files.provenance import provenance
+from invariant_lpips.files.writing import replacing
 
 WAYS = ((0, 1), (1, 1), (2, 1), (1, 8))
 

@@ -185,8 +185,8 @@ def main() -> None:
 
 def record(path: Path, runs: list[dict[str, Any]]) -> None:
     """Add runs to a result file; a run of the same seed and range replaces the one before."""
-    from invariant_lpips.atomic_writing import replacing
-    from invariant_lpips.evaluation.provenance import provenance
+    from invariant_lpips.files.provenance import provenance
+    from invariant_lpips.files.writing import replacing
 
     def key(each: dict[str, Any]) -> tuple[Any, ...]:
         return each["target"], each["seed"], each["first"], each["inputs"]

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from invariant_lpips.canonical import safetensors_bytes
+from invariant_lpips.files.safetensors import safetensors_bytes
 
 Seeds = dict[str, bytes]
 SIZE = (20, 24)

@@ -85,9 +85,9 @@ class WeightFiles(Target):
         return seeds.mended_length(damaged) if random_.random() < 0.5 else damaged
 
     def read(self, name: str, data: bytes) -> int:
-        from invariant_lpips.calibration import read_calibration, read_pooling
-        from invariant_lpips.classifier_files import is_classifier
         from invariant_lpips.registry import load_metadata, load_weights
+        from invariant_lpips.registry.calibration import read_calibration, read_pooling
+        from invariant_lpips.registry.saved_classifier import is_classifier
 
         path = self.folder / "mine.safetensors"
         path.write_bytes(data)
@@ -106,7 +106,7 @@ class PublishedFiles(Target):
         return seeds.published_seeds()
 
     def read(self, name: str, data: bytes) -> int:
-        from invariant_lpips.torch_files import read_tensors
+        from invariant_lpips.files.pickles import read_tensors
 
         tensors = read_tensors(data)
         assert all(isinstance(tensor, torch.Tensor) for tensor in tensors.values())
@@ -143,8 +143,8 @@ class Tables(Target):
         return seeds.table_seeds()
 
     def read(self, name: str, data: bytes) -> int:
-        from invariant_lpips.cli.pairing import from_csv
         from invariant_lpips.datasets import csv_pairs
+        from invariant_lpips.pictures.pairing import from_csv
 
         path = self.folder / "pairs.csv"
         path.write_bytes(data)

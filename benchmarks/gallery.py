@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from invariant_lpips import LPIPS, InvariantLPIPS
-from invariant_lpips.atomic_writing import replacing
 from invariant_lpips.demo.copies import PHOTOGRAPHS, altered, photograph, reference
 from invariant_lpips.demo.measurements import as_tensor
-from invariant_lpips.evaluation.provenance import provenance
-from invariant_lpips.heat_maps import overlay
+from invariant_lpips.files.provenance import provenance
+from invariant_lpips.files.writing import replacing
+from invariant_lpips.pictures.heat_maps import overlay
 
 Pixels = NDArray[np.uint8]
 DOCS = Path(__file__).resolve().parents[1] / "docs"

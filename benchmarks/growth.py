@@ -24,10 +24,10 @@ from typing import Any
 import torch
 
 from invariant_lpips import InvariantLPIPS, distance_matrix, near_duplicates, nearest
-from invariant_lpips.atomic_writing import replacing
-from invariant_lpips.evaluation import clocks
 from invariant_lpips.evaluation.figures import new_figure, save
-from invariant_lpips.evaluation.provenance import provenance
+from invariant_lpips.evaluation.speed import clocks
+from invariant_lpips.files.provenance import provenance
+from invariant_lpips.files.writing import replacing
 from invariant_lpips.indexing import Index
 
 Call = Callable[[], Any]

@@ -28,8 +28,8 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from invariant_lpips import InvariantLPIPS
-from invariant_lpips.atomic_writing import replacing
-from invariant_lpips.evaluation.provenance import provenance
+from invariant_lpips.files.provenance import provenance
+from invariant_lpips.files.writing import replacing
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from weights_precision import pairs

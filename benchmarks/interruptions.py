@@ -45,12 +45,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
-from invariant_lpips import InvariantLPIPS, hub, registry, write_image
-from invariant_lpips.atomic_writing import replacing
-from invariant_lpips.canonical import safetensors_bytes
+from invariant_lpips import InvariantLPIPS, registry, write_image
 from invariant_lpips.cli import COMMANDS
 from invariant_lpips.cli import main as command
-from invariant_lpips.evaluation.provenance import provenance
+from invariant_lpips.files.provenance import provenance
+from invariant_lpips.files.safetensors import safetensors_bytes
+from invariant_lpips.files.writing import replacing
+from invariant_lpips.registry import download as hub
 from invariant_lpips.training.backbone import train
 from invariant_lpips.training.backbone_config import BackboneConfig
 from tests.hub_server import Hub, serving

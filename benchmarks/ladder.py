@@ -3,7 +3,7 @@
     invariant-lpips bench ladder --images DIR --metrics default,gap,lpips-vgg,dists,st-lpips --out ladder.json
 
 Every picture of DIR of at least 320 x 416 pixels gives 23 moved, turned, zoomed and noisy copies; see
-`invariant_lpips/evaluation/ladder.py` for what they are ordered by, and what that assumes. A table goes to
+`invariant_lpips/evaluation/ladder/stimuli.py` for what they are ordered by, and what that assumes. A table goes to
 stdout; `--out` keeps the distances too, and a rerun computes only metrics that are not yet in it.
 """
 
@@ -21,13 +21,13 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from invariant_lpips.atomic_writing import replacing
-from invariant_lpips.evaluation.ladder import inner, ladder, summary
+from invariant_lpips.evaluation.ladder.stimuli import inner, ladder, summary
 from invariant_lpips.evaluation.metrics import resolve_metric
-from invariant_lpips.evaluation.provenance import provenance
 from invariant_lpips.evaluation.scorers import Scorer
-from invariant_lpips.images import read_image
-from invariant_lpips.picture_folders import pictures_in
+from invariant_lpips.files.provenance import provenance
+from invariant_lpips.files.writing import replacing
+from invariant_lpips.pictures.folders import pictures_in
+from invariant_lpips.pictures.images import read_image
 
 
 def measure(scorer: Scorer, pictures: Sequence[Path], device: str) -> NDArray[np.float64]:

@@ -25,8 +25,8 @@ import numpy as np
 import torch
 
 from invariant_lpips import InvariantLPIPS, read_image
-from invariant_lpips.atomic_writing import replacing
-from invariant_lpips.evaluation.provenance import provenance
+from invariant_lpips.files.provenance import provenance
+from invariant_lpips.files.writing import replacing
 from invariant_lpips.tiling import embed_file
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "retina", "immunohistochemistry")

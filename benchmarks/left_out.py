@@ -16,14 +16,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from invariant_lpips.atomic_writing import replacing
 from invariant_lpips.datasets import load_dataset
 from invariant_lpips.datasets.pairs import RatedPairs
 from invariant_lpips.datasets.tid import DISTORTIONS
-from invariant_lpips.evaluation.provenance import provenance
-from invariant_lpips.evaluation.rated_bench import select_pairs
-from invariant_lpips.evaluation.report import build_report, text_table
+from invariant_lpips.evaluation.rated.bench import select_pairs
+from invariant_lpips.evaluation.rated.report import build_report, text_table
 from invariant_lpips.evaluation.runner import Scores, score_pairs
+from invariant_lpips.files.provenance import provenance
+from invariant_lpips.files.writing import replacing
 from invariant_lpips.heads import make_head
 from invariant_lpips.training.components import collect_components
 from invariant_lpips.training.linear import cross_validate

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from invariant_lpips import InvariantLPIPS
-from invariant_lpips.evaluation.provenance import provenance
+from invariant_lpips.files.provenance import provenance
 
 SIZES = {(64, 64): 5, (75, 61): 5, (256, 256): 5, (255, 255): 3}  # (height, width) -> repeats
 OUT = Path(__file__).parent / "results" / "odd_sizes.json"

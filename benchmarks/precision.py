@@ -29,8 +29,8 @@ import torch
 from torch import Tensor
 
 from invariant_lpips import LPIPS, InvariantLPIPS
-from invariant_lpips.atomic_writing import replacing
-from invariant_lpips.evaluation.provenance import provenance
+from invariant_lpips.files.provenance import provenance
+from invariant_lpips.files.writing import replacing
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import reference_float64 as reference

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from invariant_lpips.evaluation import rated_bench
+from invariant_lpips.evaluation.rated import bench as rated_bench
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -30,10 +30,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from invariant_lpips.atomic_writing import replacing
-from invariant_lpips.evaluation import clocks
-from invariant_lpips.evaluation.contenders import PEERS, Contender, contender
-from invariant_lpips.evaluation.provenance import provenance
+from invariant_lpips.evaluation.speed import clocks
+from invariant_lpips.evaluation.speed.contenders import PEERS, Contender, contender
+from invariant_lpips.files.provenance import provenance
+from invariant_lpips.files.writing import replacing
 
 BASELINE = "lpips-vgg"
 OWN = ("regional", "gap", "stock-vgg")
@@ -324,7 +324,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     report = run(options)
     if options.page is not None:
-        from invariant_lpips.evaluation.speed_report import write_page
+        from invariant_lpips.evaluation.speed.report import write_page
 
         write_page(report, options.page)
     return 0

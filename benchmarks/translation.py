@@ -26,12 +26,14 @@ from typing import Any
 
 import torch
 
-from invariant_lpips.atomic_writing import replacing
 from invariant_lpips.classifier import HEADS
-from invariant_lpips.evaluation import classifier_bench, invariance_bench, translation_report
-from invariant_lpips.evaluation.provenance import provenance
-from invariant_lpips.evaluation.robustness import protocol
-from invariant_lpips.evaluation.translation_figures import DRAWERS
+from invariant_lpips.evaluation.translation import classifiers as classifier_bench
+from invariant_lpips.evaluation.translation import embeddings as invariance_bench
+from invariant_lpips.evaluation.translation import report as translation_report
+from invariant_lpips.evaluation.translation.figures import DRAWERS
+from invariant_lpips.evaluation.translation.robustness import protocol
+from invariant_lpips.files.provenance import provenance
+from invariant_lpips.files.writing import replacing
 
 MEASURES = ("comb", "exact", "heads", "sub_pixel", "real")
 

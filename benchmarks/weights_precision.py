@@ -31,7 +31,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from invariant_lpips import LPIPS, InvariantLPIPS
-from invariant_lpips.atomic_writing import replacing
+from invariant_lpips.files.writing import replacing
 from invariant_lpips.registry import load_weights, weights_hash
 
 LIMIT = 1e-3  # float16 is used where it changes distances by less than this

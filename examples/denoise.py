@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips import InvariantLPIPS
-from invariant_lpips.images import write_image
+from invariant_lpips.pictures.images import write_image
 
 
 def photographs(size: int) -> tuple[Tensor, Tensor]:

@@ -22,14 +22,14 @@ _PUBLIC = {
     "Reference": "invariant_lpips.metric",
     "LPIPS": "invariant_lpips.stock",
     "NetLinLayer": "invariant_lpips.stock",
-    "ScalingLayer": "invariant_lpips.preprocess",
+    "ScalingLayer": "invariant_lpips.inputs",
     "Trunk": "invariant_lpips.trunks",
     "keep_out_of_checkpoints": "invariant_lpips.outside_checkpoints",
     "normalize_tensor": "invariant_lpips.functional",
     "spatial_average": "invariant_lpips.functional",
     "upsample": "invariant_lpips.functional",
-    "read_image": "invariant_lpips.images",
-    "write_image": "invariant_lpips.images",
+    "read_image": "invariant_lpips.pictures.images",
+    "write_image": "invariant_lpips.pictures.images",
     "embed_file": "invariant_lpips.tiling",
     "Index": "invariant_lpips.indexing",
     "distance_matrix": "invariant_lpips.indexing",
@@ -55,7 +55,6 @@ _PUBLIC = {
 
 if TYPE_CHECKING:
     from invariant_lpips.functional import normalize_tensor, spatial_average, upsample
-    from invariant_lpips.images import read_image, write_image
     from invariant_lpips.indexing import (
         Index,
         distance_matrix,
@@ -64,6 +63,7 @@ if TYPE_CHECKING:
         nearest,
         open_index,
     )
+    from invariant_lpips.inputs import ScalingLayer
     from invariant_lpips.lpips_compat.array_distances import dssim, l2, psnr
     from invariant_lpips.lpips_compat.arrays import (
         im2tensor,
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from invariant_lpips.lpips_compat.ranking import BCERankingLoss, Dist2LogitLayer
     from invariant_lpips.metric import InvariantLPIPS, Reference
     from invariant_lpips.outside_checkpoints import keep_out_of_checkpoints
-    from invariant_lpips.preprocess import ScalingLayer
+    from invariant_lpips.pictures.images import read_image, write_image
     from invariant_lpips.stock import LPIPS, NetLinLayer
     from invariant_lpips.tiling import embed_file
     from invariant_lpips.trunks import Trunk

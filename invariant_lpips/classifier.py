@@ -29,8 +29,8 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips.heads import default_taps
-from invariant_lpips.hub_folders import Publishable
-from invariant_lpips.preprocess import ImageInput, ScalingLayer
+from invariant_lpips.inputs import ImageInput, ScalingLayer
+from invariant_lpips.registry.saved import Publishable
 from invariant_lpips.trunks import ARCHITECTURES, Trunk, canonical_net
 
 __all__ = ["HEADS", "GAPClassifier", "Readout", "TrunkWeights", "count_parameters", "trunk_from"]
@@ -198,14 +198,14 @@ class GAPClassifier(nn.Module, Publishable):
             child.requires_grad_(True)
 
     def config(self) -> dict[str, Any]:
-        """What `config.json` says of this classifier; see :mod:`invariant_lpips.classifier_files`."""
-        from invariant_lpips.classifier_files import describe
+        """What `config.json` says of this classifier; see :mod:`invariant_lpips.registry.saved_classifier`."""
+        from invariant_lpips.registry.saved_classifier import describe
 
         return describe(self)
 
     def save_pretrained(self, folder: str | PathLike[str]) -> Path:
         """Write `config.json`, `model.safetensors` and a model card into `folder`, each whole or not at all."""
-        from invariant_lpips.classifier_files import save
+        from invariant_lpips.registry.saved_classifier import save
 
         return save(self, Path(folder))
 
@@ -229,7 +229,7 @@ class GAPClassifier(nn.Module, Publishable):
             pooling, padding: of the trunk, instead of those it was trained with; GAP heads only. A `pooling`
                 brings its own default padding with it.
             revision: of the Hub repository: branch, tag or commit.
-            access: further fields of :class:`invariant_lpips.hub.Access`: `token`, `local_files_only` ...
+            access: further fields of :class:`invariant_lpips.registry.download.Access`: `token`, `local_files_only` ...
 
         Raises:
             FileNotFoundError: there is no such file, folder or repository.
@@ -237,8 +237,8 @@ class GAPClassifier(nn.Module, Publishable):
             ValueError: config or tensors are not those of a classifier, or a head with positions was asked for
                 another pooling.
         """
-        from invariant_lpips.classifier_files import load
-        from invariant_lpips.hub import Access
+        from invariant_lpips.registry.download import Access
+        from invariant_lpips.registry.saved_classifier import load
 
         known = [field.name for field in fields(Access)]
         if unknown := sorted(access.keys() - set(known)):
@@ -313,7 +313,7 @@ def trunk_from(net: object) -> TrunkWeights | None:
         >>> weights.net, weights.hash, weights.bundled
         ('vgg', '5105565f61f2', True)
     """
-    from invariant_lpips.classifier_files import is_classifier, refuse_unfinished, trunk_identity
+    from invariant_lpips.registry.saved_classifier import is_classifier, refuse_unfinished, trunk_identity
 
     if isinstance(net, (str, PathLike)):
         if not is_classifier(net):

@@ -16,14 +16,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from invariant_lpips import checks as C
-from invariant_lpips.calibration import read_calibration, read_pooling
+from invariant_lpips import inputs as C
 from invariant_lpips.functional import euclidean_distances
 from invariant_lpips.heads import make_head
-from invariant_lpips.hub_folders import Publishable, shown
-from invariant_lpips.preprocess import ImageInput, ScalingLayer
-from invariant_lpips.siamese import reduce_pair, summarise
+from invariant_lpips.inputs import ImageInput, ScalingLayer
+from invariant_lpips.registry.calibration import read_calibration, read_pooling
+from invariant_lpips.registry.saved import Publishable, shown
 from invariant_lpips.trunks import ALIASES, ARCHITECTURES, Summary, Trunk, canonical_net
+from invariant_lpips.trunks.two_images import reduce_pair, summarise
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class InvariantLPIPS(nn.Module, Publishable):
             that was tuned, weights=None means `unit`: learned weights belong to the trunk they were learned on, and
             are refused on another. `invariant-lpips train linear --net` fits weights for it.
         head: `default` (`regional`), `gap`, `gap-spatial` or `spatial`; see :mod:`invariant_lpips.heads`.
-        pooling: the trunk's downsampler: `max`, `blur` or `polyphase`; see :mod:`invariant_lpips.pooling`.
+        pooling: the trunk's downsampler: `max`, `blur` or `polyphase`; see :mod:`invariant_lpips.trunks.pooling`.
         padding: of the convolutions: `zeros` or `circular`; None is circular for polyphase, zeros otherwise.
         weights: None for the learned weights of this (net, head), those fitted with this pooling where there are any;
             `unit` for none (all 1); or a path to a .safetensors file with a tensor `weight`.
         spatial: return a map (N, 1, H, W) whose mean is d^2 (`spatial` head: d). It may be negative where a
             region draws the two images together.
         normalize: images are in [0, 1] instead of [-1, 1].
-        checks: `auto`, `always` or `never`; see :mod:`invariant_lpips.checks`.
+        checks: `auto`, `always` or `never`; see :mod:`invariant_lpips.inputs`.
         repeat_grey: accept (N, 1, H, W) and repeat it over three channels.
         checkpointing: as a loss, keep less for the backward pass and run the forward pass again there; see
             docs/speed.md. It may also be set later, as an attribute.
@@ -242,7 +242,7 @@ class InvariantLPIPS(nn.Module, Publishable):
     def describe(self) -> str:
         """What a paper should cite: network, head, pooling, weights and the hashes of what is held now."""
         from invariant_lpips._version import __version__
-        from invariant_lpips.citation import cite_parameters
+        from invariant_lpips.registry.citation import cite_parameters
 
         trunk = cite_parameters(self.net.architecture.name, self.net.features_state())
         if self.weights == "unit" and bool((self.head.weight == 1).all()):
@@ -310,7 +310,7 @@ class InvariantLPIPS(nn.Module, Publishable):
 
     def save_pretrained(self, folder: str | PathLike[str]) -> Path:
         """Write `config.json`, `model.safetensors` and a model card into `folder`, each whole or not at all."""
-        from invariant_lpips.hub_models import save
+        from invariant_lpips.registry.saved_metric import save
 
         return save(self, Path(folder))
 
@@ -347,8 +347,8 @@ class InvariantLPIPS(nn.Module, Publishable):
             ...     InvariantLPIPS.from_pretrained(folder, normalize=True).head.name
             'gap'
         """
-        from invariant_lpips.hub import Access
-        from invariant_lpips.hub_models import load
+        from invariant_lpips.registry.download import Access
+        from invariant_lpips.registry.saved_metric import load
 
         return load(
             cls, name_or_path, Access(revision, cache_dir, token, local_files_only, force_download), **changes

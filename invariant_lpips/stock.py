@@ -18,10 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips import functional as ILF
-from invariant_lpips.checks import LARGEST_WEIGHT
-from invariant_lpips.preprocess import ImageInput, ScalingLayer
-from invariant_lpips.siamese import reduce_pair
+from invariant_lpips.inputs import LARGEST_WEIGHT, ImageInput, ScalingLayer
 from invariant_lpips.trunks import ARCHITECTURES, Trunk, canonical_net
+from invariant_lpips.trunks.two_images import reduce_pair
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +63,7 @@ class LPIPS(nn.Module):
         model_path: linear weights of your own (.safetensors, or lpips' .pth).
         eval_mode: True freezes everything, for good; False makes the linear layers trainable.
         verbose: log what is loaded (through `logging`; nothing is printed).
-        checks: `auto`, `always` or `never`; see :mod:`invariant_lpips.checks`.
+        checks: `auto`, `always` or `never`; see :mod:`invariant_lpips.inputs`.
         repeat_grey: accept (N, 1, H, W) and repeat it over three channels.
         checkpointing: as a loss, keep less for the backward pass and run the forward pass again there; without
             effect where parameters are trained. It may also be set later, as an attribute.
@@ -197,7 +196,7 @@ class LPIPS(nn.Module):
     def describe(self) -> str:
         """What a paper should cite: network, version and the hashes of the weights held at this moment."""
         from invariant_lpips._version import __version__
-        from invariant_lpips.citation import cite_parameters
+        from invariant_lpips.registry.citation import cite_parameters
 
         name = self.net.architecture.name
         trunk = cite_parameters(name, self.net.features_state())
@@ -247,8 +246,8 @@ class LPIPS(nn.Module):
 
 def _published_file(path: Path) -> dict[str, Tensor]:
     """The linear weights of a `.pth` file such as lpips' own."""
-    from invariant_lpips.bounded_files import read_whole
-    from invariant_lpips.torch_files import read_tensors
+    from invariant_lpips.files.pickles import read_tensors
+    from invariant_lpips.files.reading import read_whole
 
     data = read_whole(path)
     try:

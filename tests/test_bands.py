@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from invariant_lpips import InvariantLPIPS, trunks
-from invariant_lpips.bands import halo, in_bands
+from invariant_lpips import InvariantLPIPS
+from invariant_lpips.trunks import trunk as trunks
+from invariant_lpips.trunks.bands import halo, in_bands
 
 HEADS = ("regional", "gap", "gap-spatial", "spatial")
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from invariant_lpips.cli import bench
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
-from invariant_lpips.evaluation.rated_bench import main, select_pairs
+from invariant_lpips.evaluation.rated.bench import main, select_pairs
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from invariant_lpips import registry
-from invariant_lpips.canonical import safetensors_bytes
 from invariant_lpips.classifier import HEADS, GAPClassifier, count_parameters, trunk_from
-from invariant_lpips.classifier_files import as_file, is_classifier
-from invariant_lpips.displacement import circular_shift
+from invariant_lpips.files.safetensors import safetensors_bytes
+from invariant_lpips.pictures.moves import circular_shift
+from invariant_lpips.registry.saved_classifier import as_file, is_classifier
 
 PAPER = {"flatten": 5_243_040, "final-gap": 82_080, "multi-gap": 235_680}
 
@@ -182,7 +182,7 @@ def test_an_unfinished_run_has_no_model(tmp_path):
 
 
 def test_a_path_is_not_looked_for_on_the_hub(tmp_path, monkeypatch):
-    from invariant_lpips import hub
+    from invariant_lpips.registry import download as hub
 
     asked = []
 

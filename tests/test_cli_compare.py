@@ -16,8 +16,14 @@ from PIL import Image
 
 from invariant_lpips import InvariantLPIPS, read_image
 from invariant_lpips.cli import main
-from invariant_lpips.cli.pairing import from_csv, one_against_many, pictures_in, two_folders, within_folder
-from invariant_lpips.heat_maps import overlay
+from invariant_lpips.pictures.heat_maps import overlay
+from invariant_lpips.pictures.pairing import (
+    from_csv,
+    one_against_many,
+    pictures_in,
+    two_folders,
+    within_folder,
+)
 
 # The smallest trunk, and no learned weights: what is tested here is the command, not the distances.
 FAST = ["--net", "alex", "--head", "gap", "--weights", "unit"]
@@ -216,7 +222,7 @@ def test_a_result_that_cannot_be_finished_leaves_the_old_one(
 def test_interrupted_work_is_kept(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from invariant_lpips import images
+    from invariant_lpips.pictures import images
 
     real = images.read_image
 

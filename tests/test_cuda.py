@@ -17,7 +17,7 @@ from torch import Tensor
 
 from invariant_lpips import LPIPS, InvariantLPIPS
 from invariant_lpips.heads import HEADS
-from invariant_lpips.pooling import POOLINGS
+from invariant_lpips.trunks.pooling import POOLINGS
 
 DEVICE = os.environ.get("INVARIANT_LPIPS_TEST_DEVICE", "cuda")
 # cuBLAS is deterministic only with this, and it is read when its first handle is made.

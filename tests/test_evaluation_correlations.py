@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from invariant_lpips.evaluation.correlations import (
+from invariant_lpips.statistics.correlations import (
     fit_logistic,
     jnd_map,
     krcc,
@@ -16,7 +16,7 @@ from invariant_lpips.evaluation.correlations import (
     srcc,
     two_afc_score,
 )
-from invariant_lpips.evaluation.resampling import bootstrap_interval, bootstrap_values, paired_bootstrap
+from invariant_lpips.statistics.resampling import bootstrap_interval, bootstrap_values, paired_bootstrap
 
 
 def sample(seed: int = 0, count: int = 300) -> tuple[np.ndarray, np.ndarray]:

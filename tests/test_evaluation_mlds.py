@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from invariant_lpips.datasets.raid import Trial
-from invariant_lpips.evaluation.mlds import JOD, fit_difference_scale, fit_trials, simulate_observer
+from invariant_lpips.statistics.mlds import JOD, fit_difference_scale, fit_trials, simulate_observer
 
 SCALES = {
     "linear": np.linspace(0, 1, 10),

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
-from invariant_lpips.evaluation.mlds import JOD
-from invariant_lpips.evaluation.psychophysics import fit_jod, human_curves, raid_report, raid_text
-from invariant_lpips.evaluation.threshold_stimuli import THRESHOLDS, threshold_stimuli
+from invariant_lpips.evaluation.ladder.threshold_stimuli import THRESHOLDS, threshold_stimuli
+from invariant_lpips.statistics.mlds import JOD
+from invariant_lpips.statistics.psychophysics import fit_jod, human_curves, raid_report, raid_text
 
 GROWTH = {"gn": 0.8, "rot": 0.5, "trans": 0.25, "scale": 0.1}  # JOD per step
 

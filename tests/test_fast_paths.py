@@ -14,8 +14,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from invariant_lpips import LPIPS, InvariantLPIPS, distance_matrix, trunks
+from invariant_lpips import LPIPS, InvariantLPIPS, distance_matrix
 from invariant_lpips.indexing import Index
+from invariant_lpips.trunks import trunk as trunks
 
 HEADS = ("regional", "gap", "gap-spatial", "spatial", "stock")
 COUNT = 3  # the first pair is equal

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips import InvariantLPIPS, Trunk
-from invariant_lpips.canonical import safetensors_bytes
+from invariant_lpips.files.safetensors import safetensors_bytes
 from invariant_lpips.heads import HEADS, POOL_TAPS, make_head
 
 SIZE = (70, 100)
@@ -19,7 +19,7 @@ SIZE = (70, 100)
 @pytest.fixture(scope="module")
 def activations(photo, noisy) -> tuple[list[Tensor], list[Tensor]]:
     """The five pooled maps of a photograph and of its noisy copy, float64."""
-    from invariant_lpips.preprocess import ScalingLayer
+    from invariant_lpips.inputs import ScalingLayer
     from invariant_lpips.registry import load_weights
 
     trunk = Trunk("vgg").double().requires_grad_(False)

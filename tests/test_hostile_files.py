@@ -16,10 +16,10 @@ import pytest
 import torch
 
 from invariant_lpips import LPIPS, InvariantLPIPS, registry, write_image
-from invariant_lpips.canonical import safetensors_bytes
 from invariant_lpips.cli import main
 from invariant_lpips.datasets import DatasetError, csv_pairs
 from invariant_lpips.datasets.hub_download import download_from_hub
+from invariant_lpips.files.safetensors import safetensors_bytes
 
 
 def unit(value: float) -> InvariantLPIPS:

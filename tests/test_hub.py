@@ -18,10 +18,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from invariant_lpips import InvariantLPIPS, hub, hub_folders, hub_publication, registry
-from invariant_lpips.canonical import safetensors_bytes
+from invariant_lpips import InvariantLPIPS, registry
 from invariant_lpips.classifier import GAPClassifier
 from invariant_lpips.cli import weights as command
+from invariant_lpips.files.safetensors import safetensors_bytes
+from invariant_lpips.registry import download as hub
+from invariant_lpips.registry import publishing as hub_publication
+from invariant_lpips.registry import saved as hub_folders
 from tests.hub_server import Fault, Hub, serving
 
 REPO = "someone/something"
@@ -220,7 +223,8 @@ def test_pinned_revision_outlives_the_branch(
 TWO_PROCESSES = """
 import sys, hashlib
 from pathlib import Path
-from invariant_lpips import hub, registry
+from invariant_lpips import registry
+from invariant_lpips.registry import download as hub
 sha256, cache = sys.argv[1:]
 registry.ENTRIES["tiny"] = registry.Entry("tiny.safetensors", sha256, "Apache-2.0", "for tests")
 print(registry.weights_path("tiny", access=hub.Access(cache_dir=cache)))
@@ -519,7 +523,7 @@ def test_push_sends_everything_and_the_package_finds_it_there(
     assert set(files) == {".gitattributes", *(p.relative_to(folder).as_posix() for p in folder.rglob("*.*"))}
     assert files["README.md"].startswith(b"---\nlicense: other\n")
     assert len(server.asked("POST .*/commit/")) == 1
-    monkeypatch.setattr(registry, "_bundled_folders", list)
+    monkeypatch.setattr("invariant_lpips.registry.weights._bundled_folders", list)
     monkeypatch.setenv(hub.REPO_VARIABLE, published)
     access = hub.Access(cache_dir=tmp_path / "files")
     assert registry.load_weights("lpips-vgg-v0.1", access=access)["lin0.weight"].shape == (1, 64, 1, 1)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 
-from invariant_lpips.images import read_image, write_image
+from invariant_lpips.pictures.images import read_image, write_image
 
 COLOUR = np.random.default_rng(0).integers(0, 256, (11, 13, 3), dtype=np.uint8)
 DEEP = np.random.default_rng(1).integers(0, 65536, (11, 13, 4), dtype=np.uint16)

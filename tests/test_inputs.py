@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from invariant_lpips import LPIPS, InvariantLPIPS, checks
+from invariant_lpips import LPIPS, InvariantLPIPS
+from invariant_lpips import inputs as checks
 
 # Noise on a ramp, reaching -1 and 1 exactly.
 GOOD = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) - torch.linspace(0, 1, 32)

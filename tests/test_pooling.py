@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from invariant_lpips import InvariantLPIPS, Trunk
-from invariant_lpips.circular import CircularConv2d, in_pieces
-from invariant_lpips.pooling import (
+from invariant_lpips.trunks.circular import CircularConv2d, in_pieces
+from invariant_lpips.trunks.pooling import (
     BlurPool2d,
     PolyphasePool2d,
     dense_max,
@@ -57,7 +57,7 @@ def test_circular_convolution_is_torchs_and_keeps_the_order_in_memory():
 
 def test_large_batches_run_in_pieces(monkeypatch):
     x = maps(5, 2, 4, 4)
-    monkeypatch.setattr("invariant_lpips.circular.REUSED_BLOCK", 4 * x[0].nbytes)
+    monkeypatch.setattr("invariant_lpips.trunks.circular.REUSED_BLOCK", 4 * x[0].nbytes)
     sizes = []
     assert torch.equal(in_pieces(lambda piece: sizes.append(len(piece)) or 2 * piece, x), 2 * x)
     assert sizes == [2, 2, 1]

@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from invariant_lpips import hub, registry
-from invariant_lpips.canonical import safetensors_bytes
+from invariant_lpips import registry
 from invariant_lpips.cli import weights as command
+from invariant_lpips.files.safetensors import safetensors_bytes
+from invariant_lpips.registry import download as hub
+from invariant_lpips.registry import weights
 
-PACKAGE = Path(registry.__file__).parent
+PACKAGE = Path(registry.__file__).parent.parent
 TINY = {"features.0.weight": torch.arange(12.0).view(1, 3, 2, 2), "features.0.bias": torch.tensor([0.5])}
 
 
@@ -51,7 +53,7 @@ def test_looked_for_in_environment_then_wheel_then_checkout_then_cache(
 ) -> None:
     package = tmp_path / "checkout" / "invariant_lpips"
     package.mkdir(parents=True)
-    monkeypatch.setattr(registry, "__file__", str(package / "registry.py"))
+    monkeypatch.setattr(weights, "__file__", str(package / "registry" / "weights.py"))
     cached = put(tmp_path / "cache", tiny)
     assert registry.weights_path("tiny") == cached
     checkout = put(package.parent / "weights", tiny)
@@ -68,8 +70,9 @@ def test_looked_for_in_environment_then_wheel_then_checkout_then_cache(
 def test_installed_layout_works_and_imports_nothing_heavy(tmp_path: Path) -> None:
     site = tmp_path / "site"
     (site / "invariant_lpips" / "_data").mkdir(parents=True)
-    for module in ("registry", "hub", "canonical", "atomic_writing", "bounded_files", "_version"):
-        shutil.copy(PACKAGE / f"{module}.py", site / "invariant_lpips")
+    shutil.copy(PACKAGE / "_version.py", site / "invariant_lpips")
+    for folder in ("registry", "files"):
+        shutil.copytree(PACKAGE / folder, site / "invariant_lpips" / folder)
     (site / "invariant_lpips" / "__init__.py").touch()
     source = registry.weights_path("lpips-alex-v0.1").parent
     wheel = site / "invariant_lpips" / "_data" / "weights"

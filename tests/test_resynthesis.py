@@ -11,10 +11,9 @@ import pytest
 from PIL import Image
 
 from invariant_lpips.cli import resynthesise as command
-from invariant_lpips.distortions import luma_psnr
-from invariant_lpips.training import resynthesis
-from invariant_lpips.training.resynthesis import resynthesise
-from invariant_lpips.training.tid_targets import read_targets
+from invariant_lpips.distortions import luma_psnr, resynthesis
+from invariant_lpips.distortions.resynthesis import resynthesise
+from invariant_lpips.distortions.tid_targets import read_targets
 
 PSNR = {1: 37.7, 2: 34.8, 3: 31.7, 4: 28.8, 5: 25.8}
 

@@ -11,18 +11,25 @@ from torchvision.transforms.functional import to_pil_image
 
 from invariant_lpips.classifier import HEADS, GAPClassifier
 from invariant_lpips.datasets import digits, folders
-from invariant_lpips.displacement import (
+from invariant_lpips.evaluation.translation import classifiers as classifier_bench
+from invariant_lpips.evaluation.translation import embeddings as invariance_bench
+from invariant_lpips.evaluation.translation import robustness
+from invariant_lpips.evaluation.translation.classifiers import configurations, judge, load_classifiers
+from invariant_lpips.evaluation.translation.residuals import (
+    comb_spectrum,
+    moved_window,
+    shift_shares,
+    with_noise,
+)
+from invariant_lpips.evaluation.translation.robustness import Move, answers, protocol, relative_loss, summary
+from invariant_lpips.pictures.moves import (
     circular_shift,
     fourier_shift,
     mirror_rotate,
     mirror_shift,
     mirror_zoom,
 )
-from invariant_lpips.evaluation import classifier_bench, invariance_bench, robustness
-from invariant_lpips.evaluation.classifier_bench import configurations, judge, load_classifiers
-from invariant_lpips.evaluation.invariance import comb_spectrum, moved_window, shift_shares, with_noise
-from invariant_lpips.evaluation.robustness import Move, answers, protocol, relative_loss, summary
-from invariant_lpips.pooling import PolyphasePool2d, dense_max, dense_phases
+from invariant_lpips.trunks.pooling import PolyphasePool2d, dense_max, dense_phases
 
 
 def texture(height: int, width: int, seed: int = 0) -> torch.Tensor:

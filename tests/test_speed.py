@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from invariant_lpips.evaluation import clocks, contenders, speed_report
-from invariant_lpips.evaluation.speed_aims import AIMS, aims_table
+from invariant_lpips.evaluation.speed import clocks, contenders
+from invariant_lpips.evaluation.speed import report as speed_report
+from invariant_lpips.evaluation.speed.aims import AIMS, aims_table
 
 pytest.importorskip("lpips", reason="lpips is not installed: pip install 'invariant-lpips[bench]'")
 

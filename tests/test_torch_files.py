@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from invariant_lpips import LPIPS
-from invariant_lpips.torch_files import read_tensors
+from invariant_lpips.files.pickles import read_tensors
 
 
 def saved(state, **options) -> bytes:

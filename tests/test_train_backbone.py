@@ -38,7 +38,7 @@ def one_thread():
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
     """Three classes of 32x32 pictures: textures that a random linear layer can't name, a trained one can."""
-    from invariant_lpips.images import write_image
+    from invariant_lpips.pictures.images import write_image
 
     root = tmp_path_factory.mktemp("pictures")
     generator = torch.Generator().manual_seed(1)

@@ -19,9 +19,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from invariant_lpips.atomic_writing import replacing  # noqa: E402
 from invariant_lpips.classifier import GAPClassifier  # noqa: E402
-from invariant_lpips.classifier_files import as_file  # noqa: E402
+from invariant_lpips.files.writing import replacing  # noqa: E402
+from invariant_lpips.registry.saved_classifier import as_file  # noqa: E402
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ import torch
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from invariant_lpips.canonical import safetensors_bytes  # noqa: E402
+from invariant_lpips.files.safetensors import safetensors_bytes  # noqa: E402
 
 WHEEL = "lpips-0.1.4-py3-none-any.whl"
 WHEEL_SHA256 = "fd537af5828b69d2e6ffc0a397bd506dbc28ca183543617690844c08e102ec5e"

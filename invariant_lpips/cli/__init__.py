@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from invariant_lpips._version import __version__
-from invariant_lpips.atomic_writing import REMEDIES, said
+from invariant_lpips.files.writing import REMEDIES, said
 
 # name -> (module, one line of help). Only the module of the chosen command is imported.
 COMMANDS: dict[str, tuple[str, str]] = {

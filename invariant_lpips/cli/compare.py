@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from invariant_lpips.cli import reports
-from invariant_lpips.cli.measuring import Measuring, Outcome
 from invariant_lpips.cli.metric_options import (
     add_engine_options,
     add_metric_options,
@@ -25,7 +24,8 @@ from invariant_lpips.cli.metric_options import (
     ray_resources,
     settings,
 )
-from invariant_lpips.cli.pairing import (
+from invariant_lpips.pictures.measuring import Measuring, Outcome
+from invariant_lpips.pictures.pairing import (
     Pairing,
     from_csv,
     one_against_many,
@@ -197,7 +197,7 @@ def _check_output(args: argparse.Namespace) -> None:
 def _map_files(args: argparse.Namespace) -> Any:
     if args.map is None:
         return None
-    from invariant_lpips.cli.map_files import MapFiles
+    from invariant_lpips.pictures.map_files import MapFiles
 
     return MapFiles(args.map, full_colour_at=args.map_scale, keep_values=args.map_npy)
 

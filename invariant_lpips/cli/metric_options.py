@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from invariant_lpips.decoding import DEFAULT_MAX_PIXELS
+from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     import torch

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from invariant_lpips.atomic_writing import replacing
-from invariant_lpips.cli.measuring import Outcome
+from invariant_lpips.files.writing import replacing
+from invariant_lpips.pictures.measuring import Outcome
 
 SUFFIXES = (".csv", ".json", ".txt")
 

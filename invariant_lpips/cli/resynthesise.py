@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the tree; print how many images it holds now and how well they meet their PSNR."""
-    from invariant_lpips.training.resynthesis import resynthesise
+    from invariant_lpips.distortions.resynthesis import resynthesise
 
     made = resynthesise(
         args.root,

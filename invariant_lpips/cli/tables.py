@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from invariant_lpips.atomic_writing import replacing
+from invariant_lpips.files.writing import replacing
 
 
 def write_table(header: Sequence[str], rows: Sequence[Sequence[str]], out: Path | None) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from invariant_lpips.classifier import HEADS
-from invariant_lpips.pooling import PADDINGS, POOLINGS
+from invariant_lpips.trunks.pooling import PADDINGS, POOLINGS
 
 EXAMPLES = """
 examples:

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from invariant_lpips.pooling import POOLINGS
 from invariant_lpips.training.strengths import LOSSES, FitSettings
+from invariant_lpips.trunks.pooling import POOLINGS
 
 if TYPE_CHECKING:
     from invariant_lpips.datasets.bapps import TwoAFC
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     """Collect the components once, cross-validate, fit on everything and write weights and card."""
     from invariant_lpips.datasets import load_dataset
     from invariant_lpips.datasets.bapps import load_2afc
-    from invariant_lpips.evaluation.rated_bench import select_pairs
+    from invariant_lpips.evaluation.rated.bench import select_pairs
     from invariant_lpips.metric import InvariantLPIPS
     from invariant_lpips.training.components import collect_components
     from invariant_lpips.training.two_afc import as_pairs
@@ -153,7 +153,7 @@ def train_on_scores(
     unit: InvariantLPIPS, components: Any, pairs: Any, settings: FitSettings, args: argparse.Namespace
 ) -> None:
     """Cross-validate and fit one head; write its weights and card; print its figures on stdout."""
-    from invariant_lpips.evaluation.correlations import krcc, plcc, srcc
+    from invariant_lpips.statistics.correlations import krcc, plcc, srcc
     from invariant_lpips.training.card import JUST_NOTICEABLE
     from invariant_lpips.training.linear import cross_validate, fit_all
     from invariant_lpips.training.strengths import distances
@@ -212,9 +212,9 @@ def untrained(unit: InvariantLPIPS, args: argparse.Namespace) -> dict[str, Any]:
     """Strengths that did not learn from these scores: what training has to beat to be worth it."""
     import numpy as np
 
-    from invariant_lpips.hub_models import trunk_identity
     from invariant_lpips.metric import InvariantLPIPS
     from invariant_lpips.registry import ENTRIES, linear_name
+    from invariant_lpips.registry.saved_metric import trunk_identity
 
     found, head = {"unit weights": unit}, unit.head.name
     # The bundled weights did learn from TID, whose two editions share references.
@@ -235,9 +235,9 @@ def write_head(
     """Write one head's weights and card, and print its figures on stdout."""
     import numpy as np
 
-    from invariant_lpips.evaluation.provenance import provenance
-    from invariant_lpips.hub_models import trunk_identity
+    from invariant_lpips.files.provenance import provenance
     from invariant_lpips.registry import linear_name
+    from invariant_lpips.registry.saved_metric import trunk_identity
     from invariant_lpips.training import card
 
     weight = np.sqrt(strengths) if unit.head.euclidean else strengths

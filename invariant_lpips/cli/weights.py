@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from invariant_lpips import hub, registry
+from invariant_lpips import registry
+from invariant_lpips.registry import download as hub
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -99,7 +100,7 @@ def _download(args: argparse.Namespace) -> int:
 
 
 def _push(args: argparse.Namespace) -> int:
-    from invariant_lpips.hub_publication import publish, record
+    from invariant_lpips.registry.publishing import publish, record
 
     module = Path(hub.__file__)
     checkout = (module.parent.parent / "pyproject.toml").is_file()

@@ -7,8 +7,8 @@ import io
 from collections.abc import Collection
 from pathlib import Path
 
-from invariant_lpips.bounded_files import read_whole
 from invariant_lpips.datasets.verification import Problems
+from invariant_lpips.files.reading import read_whole
 
 
 def read_text(table: Path, problems: Problems) -> str:

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from invariant_lpips.images import write_image
+from invariant_lpips.pictures.images import write_image
 
 __all__ = ["CANVASES", "load_digits", "on_canvas", "write_tree"]
 

@@ -30,8 +30,8 @@ from pathlib import Path
 import torch.nn.functional as F
 from torch import Tensor
 
-from invariant_lpips.decoding import SUFFIXES
-from invariant_lpips.images import read_image
+from invariant_lpips.pictures.decoding import SUFFIXES
+from invariant_lpips.pictures.images import read_image
 
 __all__ = ["Folders", "LabelledImages", "load", "load_picture", "read_class_list"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from invariant_lpips.datasets.verification import DatasetError, Problems
-from invariant_lpips.hub_errors import explained
+from invariant_lpips.registry.hub_errors import explained
 
 __all__ = ["download_from_hub", "hash_problem"]
 

@@ -18,7 +18,7 @@ is 0.6745 of it. `RatedPair.level` is the step 1 .. 9, one less than the number 
 :data:`STEP_SIZES` gives its size.
 
 ``answers.csv`` holds the raw trials: two pairs of levels of one picture, and which pair differed more. They
-are read by :func:`load_trials`; :mod:`invariant_lpips.evaluation.mlds` turns them into scales.
+are read by :func:`load_trials`; :mod:`invariant_lpips.statistics.mlds` turns them into scales.
 
 Reference: P. Dauden-Oliver et al., "RAID-Database: human responses to affine image distortions",
 arXiv:2412.10211.

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from invariant_lpips.atomic_writing import replacing
 from invariant_lpips.demo import copies, measurements
 from invariant_lpips.demo.figure import draw
+from invariant_lpips.files.writing import replacing
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from invariant_lpips.atomic_writing import replacing
 from invariant_lpips.demo.copies import DAMAGE, DISPLACEMENT
 from invariant_lpips.demo.measurements import INVARIANT, Table, as_tensor
-from invariant_lpips.heat_maps import overlay
+from invariant_lpips.files.writing import replacing
+from invariant_lpips.pictures.heat_maps import overlay
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from invariant_lpips.atomic_writing import replacing
 from invariant_lpips.datasets.pairs import RatedPairs
-from invariant_lpips.evaluation.correlations import LogisticFit
+from invariant_lpips.files.writing import replacing
+from invariant_lpips.statistics.correlations import LogisticFit
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from invariant_lpips.evaluation.psychophysics import Curve
+    from invariant_lpips.statistics.psychophysics import Curve
 
 __all__ = ["draw_bars", "draw_curves", "draw_scatter"]
 

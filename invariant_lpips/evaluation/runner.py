@@ -226,7 +226,7 @@ def score_task(task: Task, scorer: Scorer, device: str, batch_size: int, memory:
 
 def read_unit(path: Path) -> Tensor:
     """A picture as (1, 3, H, W) float32 in [0, 1]."""
-    from invariant_lpips.images import read_image
+    from invariant_lpips.pictures.images import read_image
 
     return (read_image(path) + 1) / 2
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from invariant_lpips.atomic_writing import naming
+from invariant_lpips.files.writing import naming
 from invariant_lpips.indexing.files import WRITERS, Contents, check_suffix
 from invariant_lpips.indexing.index import Index, open_index
 from invariant_lpips.indexing.journal import Journal, Record

@@ -20,7 +20,7 @@ from typing import BinaryIO, NamedTuple
 import torch
 from torch import Tensor
 
-from invariant_lpips.atomic_writing import naming
+from invariant_lpips.files.writing import naming
 from invariant_lpips.indexing.settings import Settings
 
 #: Seconds to wait for the lock: the decoders of a killed run hold it until they notice, within five.

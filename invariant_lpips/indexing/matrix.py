@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from invariant_lpips.atomic_writing import naming, replacing, set_aside_room
+from invariant_lpips.files.writing import naming, replacing, set_aside_room
 from invariant_lpips.indexing.distances import exact_distances
 from invariant_lpips.indexing.index import Index
 

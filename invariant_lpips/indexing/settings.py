@@ -6,10 +6,10 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from invariant_lpips.checks import DTYPES
-from invariant_lpips.decoding import DEFAULT_MAX_PIXELS
-from invariant_lpips.images import ALPHA_CHOICES
 from invariant_lpips.indexing.sources import Reading
+from invariant_lpips.inputs import DTYPES
+from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS
+from invariant_lpips.pictures.images import ALPHA_CHOICES
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from invariant_lpips import images
-from invariant_lpips.decoding import DEFAULT_MAX_PIXELS
-from invariant_lpips.images import Alpha
 from invariant_lpips.indexing.parquet import pyarrow_parquet
-from invariant_lpips.picture_folders import pictures_in
+from invariant_lpips.pictures import images
+from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS
+from invariant_lpips.pictures.folders import pictures_in
+from invariant_lpips.pictures.images import Alpha
 
 
 @dataclass(frozen=True)

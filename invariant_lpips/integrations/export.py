@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from invariant_lpips.atomic_writing import replacing
+from invariant_lpips.files.writing import replacing
 from invariant_lpips.metric import InvariantLPIPS
 from invariant_lpips.stock import LPIPS
 

@@ -29,9 +29,9 @@ from invariant_lpips.indexing.sources import Pictures, Reading
 from invariant_lpips.indexing.streaming import Embedder, chunk_length
 
 if TYPE_CHECKING:
-    from invariant_lpips.cli.measuring import Outcome
-    from invariant_lpips.cli.pairing import Pair
     from invariant_lpips.metric import InvariantLPIPS
+    from invariant_lpips.pictures.measuring import Outcome
+    from invariant_lpips.pictures.pairing import Pair
 
 #: Pictures or pairs that a task of the engines takes on: enough to be worth sending, few enough to be done again.
 PER_TASK = 64
@@ -193,12 +193,12 @@ def measure_pairs(
     num_gpus: float = 0,
     quiet: bool = False,
 ) -> Iterator[Outcome]:
-    """The outcome of each pair in order, as `invariant_lpips.cli.measuring.Measuring` gives it, from Ray's workers.
+    """The outcome of each pair in order, as `pictures.measuring.Measuring` gives it, from Ray's workers.
 
     Batches don't reach from one task into the next: with pictures of several sizes and batch_size > 1 that may change
     last digits.
     """
-    from invariant_lpips.cli.measuring import Outcome
+    from invariant_lpips.pictures.measuring import Outcome
 
     start_ray(quiet=quiet)
     data = ray_data()
@@ -319,14 +319,14 @@ class _PairScorer:
     def __init__(
         self, make: _Portable, reading: Callable[[Path], torch.Tensor], batch_size: int, unequal_sizes: bool
     ) -> None:
-        from invariant_lpips.cli.measuring import Measuring
+        from invariant_lpips.pictures.measuring import Measuring
 
         self.measuring = Measuring(make(), reading, batch_size=batch_size, unequal_sizes=unequal_sizes)
 
     def __call__(self, table: Any) -> Any:
         import pyarrow
 
-        from invariant_lpips.cli.pairing import Pair
+        from invariant_lpips.pictures.pairing import Pair
 
         sides = table["reference"].to_pylist(), table["distorted"].to_pylist()
         pairs = [Pair(Path(x), Path(y), label="") for x, y in zip(*sides, strict=True)]

@@ -15,7 +15,7 @@ What differs from torchmetrics' own LPIPS, and why:
 - the network is not a submodule: no 59 MB in every checkpoint, no frozen parameters in an optimiser, nothing
   that a parent's `requires_grad_` or `train` reaches. `net.*` keys of older checkpoints are passed over;
 - ``reduction="none"`` gives (N,) for N = 1 too;
-- values a rounding outside the range pass (see :mod:`invariant_lpips.checks`);
+- values a rounding outside the range pass (see :mod:`invariant_lpips.inputs`);
 - the functions (:mod:`invariant_lpips.integrations.functional`) build their network once.
 """
 

@@ -1,7 +1,7 @@
 """Between tensors, numpy pictures and files, as lpips 0.1.4 does it: same names, same numbers.
 
 `tensor2im` truncates and wraps, as lpips' does, so a round trip through uint8 can lose one level. Where
-that is not wanted, `invariant_lpips.images.write_image` rounds and clamps.
+that is not wanted, `invariant_lpips.pictures.images.write_image` rounds and clamps.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from invariant_lpips.decoding import decode_file
+from invariant_lpips.pictures.decoding import decode_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,7 +96,7 @@ def load_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     """`lpips.load_image`: a picture file as a uint8 array (H, W, 3), RGB.
 
     As lpips through OpenCV: alpha is dropped, EXIF rotation applied, 16 bits cut to their high byte. Unlike
-    lpips, a missing file is a FileNotFoundError and every format of `invariant_lpips.images.read_image` is
+    lpips, a missing file is a FileNotFoundError and every format of `invariant_lpips.pictures.images.read_image` is
     read under any suffix. `.dng` needs the package rawpy, as in lpips. Raises as `read_image` does.
     """
     import numpy as np

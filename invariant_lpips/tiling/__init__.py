@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from invariant_lpips import checks as C
-from invariant_lpips.decoding import DEFAULT_MAX_PIXELS
-from invariant_lpips.images import Alpha
+from invariant_lpips import inputs as C
+from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS
+from invariant_lpips.pictures.images import Alpha
 from invariant_lpips.tiling.embedding import embed_regions
 from invariant_lpips.tiling.regions import TensorRegions, open_regions
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from torch import nn
 
-from invariant_lpips.pooling import BlurPool2d
 from invariant_lpips.trunks import Fire, Trunk
+from invariant_lpips.trunks.pooling import BlurPool2d
 
 
 class Window(NamedTuple):

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
 
-from invariant_lpips.decoding import DEFAULT_MAX_PIXELS, Decoded, decode_file
-from invariant_lpips.images import Alpha, tensor_from_samples
+from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS, Decoded, decode_file
+from invariant_lpips.pictures.images import Alpha, tensor_from_samples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

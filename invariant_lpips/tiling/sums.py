@@ -10,8 +10,8 @@ from torch import Tensor
 
 from invariant_lpips.functional import full_precision
 from invariant_lpips.heads import GAP, Head, Regional
+from invariant_lpips.heads.windows import window_count, window_matrix, window_means
 from invariant_lpips.trunks import Summary
-from invariant_lpips.windows import window_count, window_matrix, window_means
 
 #: tap -> (rows, columns) of its map over the whole picture.
 MapSizes = Mapping[str, tuple[int, int]]

@@ -30,10 +30,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from invariant_lpips.atomic_writing import replacing
 from invariant_lpips.classifier import GAPClassifier, count_parameters
 from invariant_lpips.datasets import folders
 from invariant_lpips.datasets.folders import LabelledImages
+from invariant_lpips.files.writing import replacing
 from invariant_lpips.training import backbone_checkpoint as checkpoints
 from invariant_lpips.training import backbone_log as log
 from invariant_lpips.training.backbone_batches import (

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from invariant_lpips.classifier import GAPClassifier
 from invariant_lpips.datasets.folders import LabelledImages, load_picture
-from invariant_lpips.displacement import mirror_shift
+from invariant_lpips.pictures.moves import mirror_shift
 from invariant_lpips.training.backbone_features import CachedFeatures
 
 Batch = tuple[Tensor, Tensor]

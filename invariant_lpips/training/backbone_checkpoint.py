@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from invariant_lpips.atomic_writing import replacing
+from invariant_lpips.files.writing import replacing
 
 FILE = "checkpoint.pt"
 CONFIG = "config.json"

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from invariant_lpips.atomic_writing import naming, replacing, set_aside_room
 from invariant_lpips.classifier import GAPClassifier
-from invariant_lpips.classifier_files import trunk_identity
 from invariant_lpips.datasets.folders import LabelledImages, load_picture
+from invariant_lpips.files.writing import naming, replacing, set_aside_room
+from invariant_lpips.registry.saved_classifier import trunk_identity
 
 if TYPE_CHECKING:
     import numpy as np

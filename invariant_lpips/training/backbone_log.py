@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from invariant_lpips.atomic_writing import replacing
+from invariant_lpips.files.writing import replacing
 
 FILE = "log.csv"
 COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "best")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from invariant_lpips.atomic_writing import replacing
-from invariant_lpips.canonical import safetensors_bytes
+from invariant_lpips.files.safetensors import safetensors_bytes
+from invariant_lpips.files.writing import replacing
 from invariant_lpips.training.threshold import Threshold
 
 if TYPE_CHECKING:

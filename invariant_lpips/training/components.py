@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from invariant_lpips.atomic_writing import replacing
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
+from invariant_lpips.files.writing import replacing
 from invariant_lpips.metric import InvariantLPIPS
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _reference(task: _Task) -> tuple[str, dict[str, NDArray[np.float32]]]:
     """The components of all pairs of one reference, from the cache if they are there."""
     import numpy as np
 
-    from invariant_lpips.images import read_image
+    from invariant_lpips.pictures.images import read_image
 
     assert _reader is not None
     reference, pairs, cache = task

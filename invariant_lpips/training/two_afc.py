@@ -47,7 +47,7 @@ def agreement(d0: NDArray[np.float64], d1: NDArray[np.float64], judge: NDArray[n
         >>> agreement(np.array([1.0, 2.0]), np.array([2.0, 1.0]), np.array([0.0, 0.75]))
         0.875
     """
-    from invariant_lpips.evaluation.correlations import two_afc_score
+    from invariant_lpips.statistics.correlations import two_afc_score
 
     return float(two_afc_score(d0, d1, judge))
 

@@ -1,0 +1,1 @@
+"""The ladder of displacements and noise, ordered by published detection thresholds."""

@@ -1,0 +1,1 @@
+"""Benchmarks on rated databases: load, select, score, report."""

@@ -1,0 +1,1 @@
+"""What moving a picture does to classifiers and to metrics."""

@@ -1,0 +1,96 @@
+"""The default head: statistics of log activations in soft windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from invariant_lpips import functional as ILF
+from invariant_lpips.heads.base import POOL_TAPS, Head
+from invariant_lpips.heads.windows import window_count, window_matrix, window_means
+from invariant_lpips.trunks import ARCHITECTURES, Summary
+
+
+class Regional(Head):
+    """Ours: mean and deviation of compressed channels in soft windows of 64 pixels.
+
+    Between one position (LPIPS, which feels every shift) and the whole picture (GAP, which forgives any) lie
+    statistics over regions: a small window feels a displacement, a large one forgives it, so the window's size
+    says how much motion the metric tolerates. With g = log(1 + f / s_l), and m, sd its mean and deviation
+    (sqrt(variance + 1e-4)) in a soft window of :mod:`invariant_lpips.heads.windows`,
+
+    d^2 = mean over statistics and channels of w^2 (mean over windows of (difference of m or sd)^2).
+
+    Taps too coarse for a deviation within a window (pool5) give their mean only: 2432 weights. The embedding
+    is the concatenation over windows, so its length depends on the image's size. How the size was chosen, and
+    what lost against it: docs/heads.md.
+    """
+
+    name = "regional"
+    #: Window size in pixels of the input.
+    window: ClassVar[int] = 64
+    #: s_l: the mean activation of each tap over photographs, so that the logarithm bends where activations are.
+    typical: ClassVar[dict[str, float]] = {
+        "pool1": 1.0813,
+        "pool2": 1.8379,
+        "pool3": 2.052,
+        "pool4": 0.6896,
+        "pool5": 0.2334,
+    }
+    variance_floor = 1e-4
+
+    def __init__(self, net: str = "vgg", taps: Sequence[str] | None = None) -> None:
+        if net != "vgg":
+            raise ValueError(f"Head 'regional' is made for net='vgg', but got {net!r}; use head='gap'.")
+        strides = {tap: ARCHITECTURES[net].taps[tap].stride for tap in taps or POOL_TAPS}
+        self._statistics = {tap: 2 if 4 * stride <= self.window else 1 for tap, stride in strides.items()}
+        super().__init__(net, taps or POOL_TAPS)
+
+    def weights_per_channel(self, tap: str) -> int:
+        return self._statistics[tap]
+
+    def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Summary:
+        # One pass for 1 + f / s, and a logarithm whose kernel is ten times as fast as log1p's.
+        one = torch.ones((), dtype=features.dtype, device=features.device)
+        compressed = torch.add(one, ILF.full_precision(features), alpha=1 / self.typical[tap])
+        # Without a graph one map serves for all three: a new one costs as much time as what is written to it.
+        graph = compressed.requires_grad
+        compressed = compressed.log() if graph else compressed.log_()
+        # Never more windows than cells: then each cell is a window.
+        height, width = features.shape[-2:]
+        rows = window_matrix(height, min(height, window_count(size[0], self.window)), compressed)
+        columns = window_matrix(width, min(width, window_count(size[1], self.window)), compressed)
+        mean = window_means(compressed, rows, columns)
+        if self._statistics[tap] == 1:
+            return (mean,)
+        squared = compressed.square() if graph else compressed.square_()
+        variance = window_means(squared, rows, columns) - mean.square()
+        return mean, (variance.clamp_min(0) + self.variance_floor).sqrt()
+
+    def components(self, tap: str, sx: Summary, sy: Summary) -> Tensor:
+        return torch.cat([(a - b).square().mean((2, 3)) for a, b in zip(sx, sy, strict=True)], dim=1)
+
+    def count(self, tap: str, summary: Summary) -> int:
+        return self._statistics[tap] * self.channels[tap]
+
+    def vector(self, tap: str, summary: Summary) -> Tensor:
+        statistics = torch.cat(summary, dim=1)
+        windows = statistics.shape[-2] * statistics.shape[-1]
+        weighted = (statistics * self.tap_weight(tap).view(1, -1, 1, 1)).flatten(1)
+        # Not math.sqrt, which would fix the size in an exported graph.
+        mean: Tensor = weighted / windows**0.5
+        return mean
+
+    def heat(self, tap: str, fx: Tensor, fy: Tensor, size: tuple[int, int]) -> Tensor:
+        # Each window's part is spread over the pixels it covers, in proportion to their weight in it.
+        sx, sy = self.summary(tap, fx, size), self.summary(tap, fy, size)
+        squared = torch.cat([(a - b).square() for a, b in zip(sx, sy, strict=True)], dim=1)
+        windows = (squared * self.strength(tap).view(1, -1, 1, 1)).sum(1, keepdim=True)
+        height, width = windows.shape[-2:]
+        rows = window_matrix(size[0], height, windows) * (size[0] / height)
+        columns = window_matrix(size[1], width, windows) * (size[1] / width)
+        spread: Tensor = rows.mT @ windows @ columns
+        return spread

@@ -1,0 +1,138 @@
+"""Pictures on disk to the tensors the metrics take, and back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor
+
+from invariant_lpips.files.writing import replacing
+from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS, Decoded, decode_file
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Alpha = Literal["white", "black", "drop", "refuse"]
+ALPHA_CHOICES: tuple[Alpha, ...] = ("white", "black", "drop", "refuse")
+
+_WRITABLE = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP", ".jpg": "JPEG"}
+
+
+def read_image(
+    path: str | os.PathLike[str], *, alpha: Alpha = "white", max_pixels: int | None = DEFAULT_MAX_PIXELS
+) -> Tensor:
+    """Read a picture file as a float32 tensor of shape (1, 3, H, W) in [-1, 1], as the metrics take it.
+
+    An 8-bit value v becomes v / 127.5 - 1, exactly as `lpips.im2tensor` has it; nothing is resized.
+
+    ======================= ==============================================================================
+    in the file             what is done with it
+    ======================= ==============================================================================
+    8-bit grey, 1-bit       repeated to three channels
+    16-bit, grey or colour  all 16 bits kept: v / 32767.5 - 1 (PNG, TIFF, and grey PGM); 12-bit TIFF by 4095
+    float TIFF              must lie in [0, 1]; mapped by 2 v - 1
+    palette                 looked up
+    alpha, transparent key  composited over `alpha="white"` or "black" in the file's own (gamma) values;
+                            "drop" ignores the alpha channel, "refuse" raises if anything is transparent
+    CMYK, YCbCr             Pillow's plain conversion to RGB
+    ICC profile, gamma      ignored: values are taken as sRGB, as lpips and the rated databases do
+    EXIF orientation        applied: the picture is as a viewer shows it
+    several frames, pages   the first (GIF, WebP, APNG, TIFF, MPO)
+    ======================= ==============================================================================
+
+    PNG, JPEG, WebP, TIFF, BMP, GIF and PPM/PGM files are read.
+
+    Args:
+        path: the file.
+        alpha: what transparent parts are shown against; see the table.
+        max_pixels: pictures of more pixels are refused before they are decoded, a guard against decompression
+            bombs; None lifts the limit.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, PermissionError: the file cannot be opened.
+        ValueError: it is empty, no picture, damaged, cut short (never half a picture), too large, or holds
+            pixels that cannot be read without a loss (32-bit integers, 16-bit CMYK, 16-bit colour PPM).
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_image(torch.tensor([-1.0, 0.0, 1.0]).view(1, 3, 1, 1), Path(folder) / "pixel.png")
+        ...     read_image(Path(folder) / "pixel.png").flatten().tolist()
+        [-1.0, 0.003921568859368563, 1.0]
+    """
+    return tensor_from_samples(decode_file(path, max_pixels=max_pixels), alpha=alpha, name=str(path))
+
+
+def tensor_from_samples(decoded: Decoded, *, alpha: Alpha, name: str) -> Tensor:
+    """Samples as a file holds them, or a region of them, to what :func:`read_image` returns.
+
+    Args:
+        decoded: samples (H, W, 3 or 4) and their full intensity.
+        alpha: what transparent parts are shown against.
+        name: the file, for messages.
+
+    Raises:
+        ValueError: unknown `alpha`, or transparent parts where it is "refuse".
+    """
+    import numpy as np
+
+    if alpha not in ALPHA_CHOICES:
+        raise ValueError(f"Argument `alpha` must be one of {', '.join(ALPHA_CHOICES)}, but got {alpha!r}.")
+    colour = _to_signed_unit(decoded.samples[..., :3], decoded.full_scale)
+    if decoded.has_alpha and alpha != "drop":
+        if alpha == "refuse" and (decoded.samples[..., 3] < decoded.full_scale).any():
+            raise ValueError(
+                f"cannot read {name}: parts are transparent; choose alpha='white', 'black' or 'drop'"
+            )
+        opacity = decoded.samples[..., 3:].astype(np.float32) / np.float32(decoded.full_scale)
+        background = np.float32(1 if alpha == "white" else -1)
+        colour = colour * opacity + background * (1 - opacity)
+    return torch.from_numpy(np.ascontiguousarray(colour.transpose(2, 0, 1)))[None]
+
+
+def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """(1, 3, H, W) in [-1, 1] to `size` = (width, height): bicubic, antialiased, clamped to [-1, 1]."""
+    from torch.nn.functional import interpolate
+
+    width, height = size
+    if image.shape[-2:] == (height, width):
+        return image
+    return interpolate(image, size=(height, width), mode="bicubic", antialias=True).clamp(-1, 1)
+
+
+def write_image(image: Tensor, path: str | os.PathLike[str]) -> None:
+    """Write a tensor (1, 3, H, W) or (3, H, W) in [-1, 1] as an 8-bit picture; its suffix names the format.
+
+    Values are rounded to the nearest of 256 levels and clamped (lpips' `tensor2im` truncates and wraps). The
+    file appears complete or not at all. Raises ValueError for another shape or an unknown suffix.
+    """
+    from PIL import Image
+
+    path = Path(path)
+    if image.ndim == 4 and image.shape[0] == 1:
+        image = image[0]
+    if image.ndim != 3 or image.shape[0] != 3:
+        raise ValueError(
+            f"Argument `image` must have shape (1, 3, H, W) or (3, H, W), but got {tuple(image.shape)}."
+        )
+    file_format = _WRITABLE.get(path.suffix.lower())
+    if file_format is None:
+        raise ValueError(f"Argument `path` must end in one of {', '.join(_WRITABLE)}, but got {str(path)!r}.")
+    levels = ((image.detach().double().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    with replacing(path) as temporary:
+        Image.fromarray(levels.permute(1, 2, 0).cpu().numpy()).save(temporary, format=file_format)
+
+
+def _to_signed_unit(samples: NDArray[Any], full_scale: int) -> NDArray[Any]:
+    """[0, full_scale] to [-1, 1] in float32; integers by a table, so they are rounded once, from float64."""
+    import numpy as np
+
+    if samples.dtype.kind == "f":
+        return (2 * samples - 1).astype(np.float32)
+    table = (np.arange(full_scale + 1, dtype=np.float64) / (full_scale / 2) - 1).astype(np.float32)
+    scaled: NDArray[np.float32] = table[samples]
+    return scaled

@@ -1,0 +1,77 @@
+"""Heat maps of compared pairs as files: reference, distorted and map side by side, with the numbers below."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from torch import Tensor
+
+from invariant_lpips.files.writing import replacing
+from invariant_lpips.pictures.decoding import SUFFIXES
+from invariant_lpips.pictures.heat_maps import strip
+from invariant_lpips.pictures.pairing import Pair
+
+
+class MapFiles:
+    """Writes the maps it is called with to a folder, named after their pairs.
+
+    Args:
+        folder: made if missing.
+        full_colour_at: map value of the strongest colour; None: the largest one, for each picture anew.
+        keep_values: also write the map itself, float32 (H, W), as .npy.
+    """
+
+    def __init__(
+        self, folder: Path, *, full_colour_at: float | None = None, keep_values: bool = False
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.full_colour_at = full_colour_at
+        self.keep_values = keep_values
+        self._names: set[str] = set()
+
+    def __call__(
+        self, pair: Pair, reference: Tensor, distorted: Tensor, distance: float, heat: Tensor
+    ) -> None:
+        import numpy as np
+
+        name = self._unused_name(pair.label)
+        scale = self.full_colour_at if self.full_colour_at is not None else float(heat.abs().amax())
+        caption = f"distance {distance:.4g}    map {float(heat.amin()):.3g} to {float(heat.amax()):.3g}"
+        caption += f"    yellow: {scale:.3g}" + (
+            f"    light blue: {-scale:.3g}" if float(heat.amin()) < 0 else ""
+        )
+        _write_with_caption(strip(reference, distorted, heat, scale), caption, self.folder / f"{name}.png")
+        if self.keep_values:
+            with replacing(self.folder / f"{name}.npy") as temporary:
+                np.save(temporary, heat[0, 0].numpy())
+
+    def _unused_name(self, label: str) -> str:
+        suffix = Path(label).suffix
+        stem = label.removesuffix(suffix) if suffix.lower() in SUFFIXES else label
+        plain = re.sub(r"[^\w.+-]+", "_", stem).strip("._") or "pair"
+        name, count = plain, 1
+        while name.lower() in self._names:  # a file system may take A.png and a.png for one file
+            count += 1
+            name = f"{plain}-{count}"
+        self._names.add(name.lower())
+        return name
+
+
+def _write_with_caption(picture: Tensor, caption: str, path: Path) -> None:
+    import torch
+    from PIL import Image, ImageDraw, ImageFont
+
+    levels = ((picture[0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    height, width = levels.shape[-2:]
+    size = max(11, min(28, width // 45))
+    try:
+        font = ImageFont.load_default(size)
+    except (TypeError, ImportError, OSError):  # Pillow before 10.1, or built without FreeType
+        font = ImageFont.load_default()
+    sheet = Image.new("RGB", (width, height + 2 * size), "white")
+    sheet.paste(Image.fromarray(levels.permute(1, 2, 0).numpy()))
+    ImageDraw.Draw(sheet).text((size // 2, height + size // 3), caption, fill="black", font=font)
+    with replacing(path) as temporary:
+        sheet.save(temporary)

@@ -1,0 +1,1 @@
+"""What scores of people and of metrics say together: correlations, resampling, psychophysics."""

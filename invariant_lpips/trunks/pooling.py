@@ -1,0 +1,208 @@
+"""The downsamplers a trunk may use: max, blur (anti-aliased) and polyphase (phase chosen by content).
+
+A stride of 2 keeps one of four phases of a feature map. `max` always keeps the same one, so moving the
+picture by one pixel changes what is kept: the periodic residue that global average pooling can't remove.
+`blur` smooths before it subsamples (Zhang 2019, arXiv:1904.11486). `polyphase` keeps, per image, the
+phase of largest L2 norm (Chaman & Dokmanic 2021, arXiv:2011.14214): the choice moves with the content, so
+with circular padding the means over the map don't change under any integer circular shift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from invariant_lpips.trunks.circular import in_pieces
+
+POOLINGS = ("max", "blur", "polyphase")
+PADDINGS = ("zeros", "circular")
+
+
+def dense_max(x: Tensor, padding: str) -> Tensor:
+    """2x2 maximum at stride 1 that keeps the size: (N, C, H, W) -> (N, C, H, W).
+
+    The window reaches one row and column beyond the map: they are wrapped for `circular` padding (without
+    this the residual under circular shifts is .13-.28 of noise of sigma 8/255) and repeated otherwise.
+    """
+    for axis in (2, 3):
+        x = torch.maximum(x, _neighbours(x, axis, padding))
+    return x
+
+
+def _neighbours(x: Tensor, axis: int, padding: str) -> Tensor:
+    """Each sample's next one along an axis; the last one's is the first for `circular`, itself otherwise."""
+    length = x.shape[axis]
+    beyond = x.narrow(axis, 0 if padding == "circular" else length - 1, 1)
+    return torch.cat([x.narrow(axis, 1, length - 1), beyond], axis)
+
+
+class _Pool2d(nn.Module):
+    """What the two downsamplers share: their padding, and that they run a few images at a time."""
+
+    def __init__(self, padding: str) -> None:
+        super().__init__()
+        self.padding = padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        return in_pieces(self.pool, x)
+
+    def pool(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        return f"padding={self.padding!r}"
+
+
+class BlurPool2d(_Pool2d):
+    """2x2 max at stride 1, a 3x3 binomial low-pass, then stride 2; (N, C, H, W) -> (N, C, H//2, W//2)."""
+
+    def __init__(self, padding: str = "zeros") -> None:
+        super().__init__(padding)
+
+    def pool(self, x: Tensor) -> Tensor:
+        x = dense_max(x, self.padding)
+        for axis in (2, 3):
+            x = _smooth_half(x, axis, self.padding)
+        return x
+
+
+def _smooth_half(x: Tensor, axis: int, padding: str) -> Tensor:
+    """Every second sample of (1 2 1)/4 along one axis: only what is kept is computed."""
+    length = x.shape[axis]
+    half = length // 2
+    even, odd = (x[..., k : 2 * half : 2, :] if axis == 2 else x[..., k : 2 * half : 2] for k in (0, 1))
+    before = x.narrow(axis, length - 1 if padding == "circular" else 0, 1)
+    left = torch.cat([before, odd.narrow(axis, 0, half - 1)], axis)
+    return (left + odd).mul(0.25).add(even, alpha=0.5)
+
+
+class PolyphasePool2d(_Pool2d):
+    """2x2 max at stride 1, then the stride-2 phase of largest L2 norm, chosen per image.
+
+    An axis of even length n has two phases of n/2 samples. An axis of odd length has, on the circle, a
+    single phase of n samples (walking in steps of 2 visits every sample once before it returns), so odd
+    axes keep their length: slower, and exactly invariant. See :func:`strongest_phase` for the choice.
+
+    The choice is piecewise constant, so gradients flow through the chosen phase only, and the distance jumps
+    where two phases of unequal content change rank: pictures of 64 pixels that differ by 6e-8, found by
+    bisection, lie as far apart as a fifth to a half of noise of sigma 8/255 puts them. Shifted copies of
+    either of them still agree.
+    """
+
+    def __init__(self, padding: str = "circular") -> None:
+        super().__init__(padding)
+
+    def pool(self, x: Tensor) -> Tensor:
+        phases = dense_phases(x, self.padding)
+        kept = phases[0]
+        if len(phases) > 1:
+            chosen = strongest_phase([phase.detach() for phase in phases]).view(-1, 1, 1, 1)
+            for index, phase in enumerate(phases[1:], 1):
+                kept = torch.where(chosen == index, phase, kept)
+        return kept
+
+
+def dense_phases(x: Tensor, padding: str) -> list[Tensor]:
+    """The stride-2 phases of the dense 2x2 maximum of (N, C, H, W): 4, 2 or 1 of (N, C, h, w), rows first.
+
+    The same numbers as slicing :func:`dense_max`, a third of its memory traffic: each axis is halved as soon
+    as its maxima are taken.
+
+    Example:
+        >>> x = torch.arange(16.0).view(1, 1, 4, 4)
+        >>> dense = dense_max(x, "circular")
+        >>> slices = [dense[..., row::2, column::2] for row in (0, 1) for column in (0, 1)]
+        >>> all(torch.equal(a, b) for a, b in zip(dense_phases(x, "circular"), slices))
+        True
+        >>> [phase.flatten().tolist() for phase in dense_phases(torch.arange(3.0).expand(1, 1, 1, 3), "circular")]
+        [[1.0, 2.0, 2.0]]
+    """
+    return [phase for rows in _axis_phases(x, 2, padding) for phase in _axis_phases(rows, 3, padding)]
+
+
+def _axis_phases(x: Tensor, axis: int, padding: str) -> list[Tensor]:
+    """Maxima of neighbours along one axis, split into its two phases; one phase where its length is odd."""
+    length = x.shape[axis]
+    beyond = x.narrow(axis, 0 if padding == "circular" else length - 1, 1)
+    if length % 2:
+        dense = torch.maximum(x, _neighbours(x, axis, padding))
+        return [dense.index_select(axis, torch.arange(0, 2 * length, 2, device=x.device) % length)]
+    even, odd = (x[..., k::2, :] if axis == 2 else x[..., k::2] for k in (0, 1))
+    after_odd = torch.cat([even.narrow(axis, 1, length // 2 - 1), beyond], axis)
+    return [torch.maximum(even, odd), torch.maximum(odd, after_odd)]
+
+
+#: Phases are alike when their squared norms differ by no more than this share of how much the energy varies
+#: over the map: well above the rounding that separates the activations of a picture from those of its shifted
+#: copy, below what separates the phases of a photograph. Shares of the norm itself would take all phases of a
+#: faint picture for alike. In half precision a wider share is alike, and no wider than this: the phases of a
+#: photograph's first pool may lie 2e-4 apart, and where float32 tells them apart so must half precision.
+NORM_TIE = 1e-5
+NORM_TIE_HALF = 1e-4
+
+
+def strongest_phase(phases: Sequence[Tensor]) -> Tensor:
+    """Index of the phase to keep, from P of (N, C, h, w) to (N,), int64.
+
+    The phase of largest L2 norm (sums over positions in float64), and among those whose norms agree, the one
+    of largest :func:`handedness`: two equal objects an odd number of pixels apart on a flat ground give
+    phases of equal norm and mirrored order, and a shift must not change which one is kept. Phases that
+    agree in both are taken as equal, and the first is kept.
+    """
+    half = phases[0].dtype in (torch.float16, torch.bfloat16)
+    lengths = [torch.linalg.vector_norm(phase.float() if half else phase, dim=1) for phase in phases]
+    stacked = torch.stack(lengths, 1)
+    energy = (stacked if stacked.device.type == "mps" else stacked.double()).square()  # Metal has no float64
+    norms = energy.sum((2, 3))
+    variation = (energy - energy.mean((2, 3), keepdim=True)).abs().sum((2, 3)).amax(1, keepdim=True)
+    alike = norms >= norms.amax(1, keepdim=True) - variation * (NORM_TIE_HALF if half else NORM_TIE)
+    # The golden ratio keeps the sum of two axes from cancelling.
+    order = handedness(energy.sum(2)) + 0.6180339887 * handedness(energy.sum(3))
+    return order.masked_fill(~alike, -torch.inf).argmax(1)
+
+
+def handedness(profile: Tensor, terms: int = 64) -> Tensor:
+    """A number that no circular shift of a profile changes and that its mirror image negates.
+
+    sum_k Im(X_k X_k conj(X_2k)) / k^2 with X the Fourier series of the profile: the imaginary part of its
+    bispectrum, the lowest-order spectrum that sees which of two peaks comes first. With weights 1/k^2 it
+    doesn't vanish for any distance of two unequal peaks but half the circle, where order has no meaning.
+
+    Args:
+        profile: (..., n), float.
+        terms: frequencies used at most; a profile that repeats more often than this counts as symmetric.
+
+    Returns:
+        (...), of the profile's dtype.
+
+    Example:
+        >>> peaks = torch.tensor([0.0, 2.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0])
+        >>> handedness(torch.stack([peaks, peaks.roll(3), peaks.flip(0)])).round(decimals=3)
+        tensor([-3.5560, -3.5560,  3.5560])
+    """
+    n = profile.shape[-1]
+    k = torch.arange(1, min(terms, n // 2) + 1, device=profile.device)
+    place = torch.arange(n, device=profile.device)
+    angles = [(place.unsqueeze(1) * f % n).to(profile.dtype) * (2 * torch.pi / n) for f in (k, 2 * k)]
+    (c1, s1), (c2, s2) = ((profile @ angle.cos(), profile @ angle.sin()) for angle in angles)
+    return (((c1.square() - s1.square()) * s2 - 2 * c1 * s1 * c2) / k.square()).sum(-1)
+
+
+def make_pool(pooling: str, padding: str, kernel_size: int = 2, ceil_mode: bool = False) -> nn.Module:
+    """The downsampler of a trunk: `max` of any kernel at stride 2, `blur` or `polyphase` of kernel 2.
+
+    Raises:
+        ValueError: unknown pooling, or one that this trunk's kernel size doesn't allow.
+    """
+    if pooling == "max":
+        return nn.MaxPool2d(kernel_size, stride=2, ceil_mode=ceil_mode)
+    if pooling not in POOLINGS:
+        raise ValueError(f"Argument `pooling` must be one of {', '.join(POOLINGS)}, but got {pooling!r}.")
+    if kernel_size != 2:
+        raise ValueError(
+            f"Pooling {pooling!r} needs a trunk that pools 2x2 (vgg), but this one pools "
+            f"{kernel_size}x{kernel_size}; use pooling='max' with it."
+        )
+    return BlurPool2d(padding) if pooling == "blur" else PolyphasePool2d(padding)
