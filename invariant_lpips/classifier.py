@@ -19,18 +19,25 @@ Saved classifiers are a folder with `config.json` (plain numbers and strings: it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from os import PathLike
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from invariant_lpips.files.reading import shown
+from invariant_lpips.files.safetensors import safetensors_bytes
 from invariant_lpips.heads import default_taps
 from invariant_lpips.inputs import ImageInput, ScalingLayer
-from invariant_lpips.registry.saved import Publishable
+from invariant_lpips.registry import load_weights, saved_classifier
+from invariant_lpips.registry.card import classifier_card
+from invariant_lpips.registry.download import Access
+from invariant_lpips.registry.identity import cite
+from invariant_lpips.registry.saved import Saved, SavedModel
+from invariant_lpips.registry.trunk_weights import TrunkWeights, trunk_from, trunk_of
 from invariant_lpips.trunks import ARCHITECTURES, Trunk, canonical_net
 
 __all__ = ["HEADS", "GAPClassifier", "Readout", "TrunkWeights", "count_parameters", "trunk_from"]
@@ -52,7 +59,7 @@ HEADS = {
 }
 
 
-class GAPClassifier(nn.Module, Publishable):
+class GAPClassifier(nn.Module, Saved):
     """A trunk and one linear layer; the trunk starts as the bundled, frozen one.
 
     Args:
@@ -63,8 +70,8 @@ class GAPClassifier(nn.Module, Publishable):
         pooling, padding: of the trunk, as for :class:`invariant_lpips.InvariantLPIPS`.
         net: the trunk's network; only `vgg` has the paper's taps (others read lpips' taps).
         classes: their names, for whoever reads a prediction.
-        trunk: name of registered weights or path to a `.safetensors` file with torchvision's `features.*`;
-            None for the bundled ones of `net`.
+        trunk: name of registered weights or path to a `.safetensors` file with torchvision's `features.*`, or
+            what :func:`trunk_from` gave; None for the bundled ones of `net`.
 
     Shape:
         x: (N, 3, H, W) float in [-1, 1]; [0, 1] with normalize=True.
@@ -91,11 +98,9 @@ class GAPClassifier(nn.Module, Publishable):
         *,
         net: str = "vgg",
         classes: Sequence[str] | None = None,
-        trunk: str | PathLike[str] | None = None,
+        trunk: str | PathLike[str] | TrunkWeights | None = None,
     ) -> None:
         super().__init__()
-        from invariant_lpips.registry import load_weights
-
         if head not in HEADS:
             raise ValueError(f"Argument `head` must be one of {', '.join(HEADS)}, but got {head!r}.")
         if classes is not None and len(classes) != num_classes:
@@ -116,7 +121,11 @@ class GAPClassifier(nn.Module, Publishable):
         minimum = self.trunk.minimum_side(self.taps)
         if min(self.image_size) < minimum:
             raise ValueError(f"Argument `image_size` must be at least {minimum}, but got {image_size}.")
-        self.trunk.load_features(load_weights(trunk or ARCHITECTURES[self.net_name].name))
+        if not isinstance(trunk, TrunkWeights):
+            state = load_weights(trunk or ARCHITECTURES[self.net_name].name)
+        else:
+            state = trunk.state
+        self.trunk.load_features(state)
         self.trunk.requires_grad_(False)
         self.scaling_layer = ScalingLayer()
         self.images = ImageInput(minimum)
@@ -199,15 +208,34 @@ class GAPClassifier(nn.Module, Publishable):
 
     def config(self) -> dict[str, Any]:
         """What `config.json` says of this classifier; see :mod:`invariant_lpips.registry.saved_classifier`."""
-        from invariant_lpips.registry.saved_classifier import describe
+        bundled = ARCHITECTURES[self.net_name].name
+        name, digest = cite(bundled, self.trunk.features_state())
+        return {
+            "format": saved_classifier.FORMAT,
+            "head": self.head_name,
+            "num_classes": self.num_classes,
+            "image_size": list(self.image_size),
+            "net": self.net_name,
+            "pooling": self.trunk.pooling,
+            "padding": self.trunk.padding,
+            "classes": list(self.classes or ()),
+            "trunk": {"name": name if name == bundled else "tuned", "hash": digest},
+        }
 
-        return describe(self)
+    def as_file(self) -> bytes:
+        """One safetensors file with the config in its header: the form of the registered classifiers."""
+        config = self.config()
+        return safetensors_bytes(self._tensors(config), self._metadata(config))
 
-    def save_pretrained(self, folder: str | PathLike[str]) -> Path:
-        """Write `config.json`, `model.safetensors` and a model card into `folder`, each whole or not at all."""
-        from invariant_lpips.registry.saved_classifier import save
+    def _tensors(self, config: Mapping[str, Any]) -> Mapping[str, Tensor]:
+        trunk = self.trunk.features_state() if config["trunk"]["name"] == "tuned" else {}
+        return {**trunk, **{f"linear.{key}": value for key, value in self.linear.state_dict().items()}}
 
-        return save(self, Path(folder))
+    def _metadata(self, config: Mapping[str, Any]) -> Mapping[str, str]:
+        return {"config": json.dumps(config, sort_keys=True)}
+
+    def _card(self, config: Mapping[str, Any], file: bytes) -> str:
+        return classifier_card(config, file)
 
     @classmethod
     def from_pretrained(
@@ -237,18 +265,49 @@ class GAPClassifier(nn.Module, Publishable):
             ValueError: config or tensors are not those of a classifier, or a head with positions was asked for
                 another pooling.
         """
-        from invariant_lpips.registry.download import Access
-        from invariant_lpips.registry.saved_classifier import load
-
         known = [field.name for field in fields(Access)]
         if unknown := sorted(access.keys() - set(known)):
             raise TypeError(
                 f"GAPClassifier.from_pretrained takes pooling, padding, {', '.join(known)}, not {', '.join(unknown)}."
             )
-        model = load(name_or_path, Access(revision=revision, **access))
+        model = cls._from_saved(saved_classifier.read(name_or_path, Access(revision=revision, **access)))
         if pooling is None and padding is None:
             return model
         return model._with_pooling(pooling, padding)
+
+    @classmethod
+    def _from_saved(cls, saved: SavedModel) -> GAPClassifier:
+        config, source = saved.config, saved.path
+        height, width = config["image_size"]
+        linear = {
+            key: value.float() for key, value in saved.tensors.items() if not key.startswith("features.")
+        }
+        weight = linear.get("linear.weight", torch.empty(0, 0))
+        # Before anything of that size is made: a last map has at least 256 channels and a cell for each 32 x 32 pixels.
+        needed = 256 * (height // 32) * (width // 32) if "flatten" in config["head"] else 0
+        if weight.dim() != 2 or weight.shape[0] != config["num_classes"] or weight.shape[1] < needed:
+            raise ValueError(
+                f"{source} must hold a linear layer of {config['num_classes']} classes for {height}x{width} images, "
+                f"but holds one of shape {tuple(weight.shape)}."
+            )
+        model = cls(
+            config["head"],
+            config["num_classes"],
+            (height, width),
+            config["pooling"],
+            config["padding"],
+            net=config["net"],
+            classes=config["classes"] or None,
+            trunk=trunk_of(saved, "its predictions would be wrong"),
+        )
+        expected = {f"linear.{key}": tuple(value.shape) for key, value in model.linear.state_dict().items()}
+        found = {key: tuple(value.shape) for key, value in linear.items()}
+        if found != expected:
+            raise ValueError(
+                f"{source} must hold a linear layer of shapes {expected}, but holds {shown(found)}."
+            )
+        model.linear.load_state_dict({key.removeprefix("linear."): value for key, value in linear.items()})
+        return model.eval()
 
     def _with_pooling(self, pooling: str | None, padding: str | None) -> GAPClassifier:
         """The same parameters on a trunk that pools or pads otherwise."""
@@ -275,62 +334,6 @@ class GAPClassifier(nn.Module, Publishable):
     def extra_repr(self) -> str:
         height, width = self.image_size
         return f"head={self.head_name!r}, num_classes={self.num_classes}, image_size={height}x{width}"
-
-
-@dataclass(frozen=True)
-class TrunkWeights:
-    """A trunk's parameters and what to call them.
-
-    Attributes:
-        net: `vgg`, `alex` or `squeeze`.
-        state: parameters under torchvision's names, ready for `Trunk.load_features`.
-        hash: first 12 hex digits of the sha256 of their canonical file; equal to that of the bundled trunk
-            when they are the bundled ones.
-        bundled: they are the bundled ones, so the bundled linear weights belong to them.
-        pooling, padding: what the classifier was trained with.
-    """
-
-    net: str
-    state: dict[str, Tensor]
-    hash: str
-    bundled: bool
-    pooling: str
-    padding: str
-
-
-def trunk_from(net: object) -> TrunkWeights | None:
-    """The trunk of a classifier given as itself, as a registered name or as a path; None for anything else.
-
-    This is how `InvariantLPIPS(net=...)` takes a backbone of the user's own.
-
-    Raises:
-        FileNotFoundError: a path (with a slash, or ending in .safetensors) where there is no classifier.
-
-    Example:
-        >>> trunk_from("vgg") is None
-        True
-        >>> weights = trunk_from(GAPClassifier("final-gap", num_classes=2, image_size=64))
-        >>> weights.net, weights.hash, weights.bundled
-        ('vgg', '5105565f61f2', True)
-    """
-    from invariant_lpips.registry.saved_classifier import is_classifier, refuse_unfinished, trunk_identity
-
-    if isinstance(net, (str, PathLike)):
-        if not is_classifier(net):
-            refuse_unfinished(Path(net))
-            if isinstance(net, PathLike) or "/" in net or net.endswith(".safetensors"):
-                found = "holds no finished model" if Path(net).is_dir() else "is none"
-                raise FileNotFoundError(
-                    f"Argument `net` must be a network's name, a classifier, or a path to one (a folder that "
-                    f"`save_pretrained` or `train backbone` wrote, or a .safetensors file), but {str(net)!r} {found}."
-                )
-            return None
-        net = GAPClassifier.from_pretrained(net)
-    if not isinstance(net, GAPClassifier):
-        return None
-    state = {name: tensor.detach().cpu().clone() for name, tensor in net.trunk.features_state().items()}
-    digest, bundled = trunk_identity(net.net_name, state)
-    return TrunkWeights(net.net_name, state, digest, bundled, net.trunk.pooling, net.trunk.padding)
 
 
 def count_parameters(module: nn.Module, *, trainable: bool = False) -> int:

@@ -27,9 +27,6 @@ RANGE_ROUNDING = 1e-3
 #: Values this far outside the range (as a share of its width) warn once; beyond it they are refused.
 RANGE_TOLERANCE = 0.25
 
-#: Larger linear weights are refused: their squares, times activations and summed, would overflow float32.
-LARGEST_WEIGHT = 1e15
-
 _already_warned: set[str] = set()
 
 

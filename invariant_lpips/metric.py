@@ -7,7 +7,7 @@ their weighted vectors. See :mod:`invariant_lpips.heads` for the arithmetic of e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -16,13 +16,25 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from invariant_lpips import inputs as C
+from invariant_lpips._version import __version__
 from invariant_lpips.functional import euclidean_distances
-from invariant_lpips.heads import make_head
-from invariant_lpips.inputs import ImageInput, ScalingLayer
-from invariant_lpips.registry.calibration import read_calibration, read_pooling
-from invariant_lpips.registry.saved import Publishable, shown
-from invariant_lpips.trunks import ALIASES, ARCHITECTURES, Summary, Trunk, canonical_net
+from invariant_lpips.heads import Contrast, make_head
+from invariant_lpips.inputs import ImageInput, ScalingLayer, check_batches, check_image, check_same_size
+from invariant_lpips.registry import ENTRIES, saved_metric
+from invariant_lpips.registry.card import metric_card
+from invariant_lpips.registry.download import Access
+from invariant_lpips.registry.identity import Identity, cite, in_float32
+from invariant_lpips.registry.linear import (
+    LinearWeights,
+    calibration_metadata,
+    checked_weight,
+    learned_weights,
+    saved_weights,
+)
+from invariant_lpips.registry.saved import Saved, SavedModel
+from invariant_lpips.registry.trunk_weights import TrunkWeights, bundled_trunk, trunk_from, trunk_of
+from invariant_lpips.tiling import embed_in_tiles
+from invariant_lpips.trunks import Summary, Trunk
 from invariant_lpips.trunks.two_images import reduce_pair, summarise
 
 
@@ -32,11 +44,11 @@ class Reference:
 
     summaries: tuple[Summary, ...]
     size: tuple[int, int]
-    #: What read it: network, head, pooling and padding.
-    reader: str
+    #: What read it.
+    reader: Identity
 
 
-class InvariantLPIPS(nn.Module, Publishable):
+class InvariantLPIPS(nn.Module, Saved):
     """Perceptual distance of two images, called as lpips is called.
 
     Args:
@@ -45,8 +57,10 @@ class InvariantLPIPS(nn.Module, Publishable):
             that was tuned, weights=None means `unit`: learned weights belong to the trunk they were learned on, and
             are refused on another. `invariant-lpips train linear --net` fits weights for it.
         head: `default` (`regional`), `gap`, `gap-spatial` or `spatial`; see :mod:`invariant_lpips.heads`.
-        pooling: the trunk's downsampler: `max`, `blur` or `polyphase`; see :mod:`invariant_lpips.trunks.pooling`.
-        padding: of the convolutions: `zeros` or `circular`; None is circular for polyphase, zeros otherwise.
+        pooling: the trunk's downsampler: `max`, `blur` or `polyphase`; see :mod:`invariant_lpips.trunks.pooling`. None
+            is what a backbone of your own was trained with, `max` otherwise.
+        padding: of the convolutions: `zeros` or `circular`; None is circular for polyphase, zeros otherwise (for a
+            backbone of your own whose pooling is not chosen: what it was trained with).
         weights: None for the learned weights of this (net, head), those fitted with this pooling where there are any;
             `unit` for none (all 1); or a path to a .safetensors file with a tensor `weight`.
         spatial: return a map (N, 1, H, W) whose mean is d^2 (`spatial` head: d). It may be negative where a
@@ -84,9 +98,9 @@ class InvariantLPIPS(nn.Module, Publishable):
 
     def __init__(
         self,
-        net: str | Path | nn.Module = "vgg",
+        net: str | Path | nn.Module | TrunkWeights = "vgg",
         head: str = "default",
-        pooling: str = "max",
+        pooling: str | None = None,
         padding: str | None = None,
         weights: str | Path | None = None,
         spatial: bool = False,
@@ -97,41 +111,26 @@ class InvariantLPIPS(nn.Module, Publishable):
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        from invariant_lpips.registry import load_weights
-
-        backbone = None
-        if not isinstance(net, str) or (net not in ARCHITECTURES and net not in ALIASES):
-            from invariant_lpips.classifier import trunk_from
-
-            backbone = trunk_from(net)
-        if backbone is not None and pooling == "max":  # the downsampler it was trained with
-            pooling, padding = backbone.pooling, padding or backbone.padding
-        self.net_name = canonical_net(str(net) if backbone is None else backbone.net)
-        architecture = ARCHITECTURES[self.net_name]
+        trunk = trunk_from(net) or bundled_trunk(str(net))
+        if pooling is None:  # the downsampler that the trunk was trained with
+            pooling, padding = trunk.pooling, padding or trunk.padding
+        padding = padding or ("circular" if pooling == "polyphase" else "zeros")
+        self.net_name = trunk.net
         self.spatial = spatial
         self.normalize = normalize
         self.checkpointing = checkpointing
         self.scaling_layer = ScalingLayer()
-        self.net = Trunk(
-            self.net_name, pooling, padding or ("circular" if pooling == "polyphase" else "zeros")
-        )
-        if backbone is None:
-            self.net.load_features(load_weights(architecture.name))
-        else:
-            self.net.load_features(backbone.state)
-            weights = "unit" if weights is None and not backbone.bundled else weights
-        self.head = make_head(head, self.net_name)
-        #: Calibration of :meth:`jnd` that came with the weights: a, b, d0, low, high, bootstrap_low, bootstrap_high.
-        self.jnd_fit: dict[str, float] | None = None
-        #: The pooling that the weights and their calibration were fitted with.
-        self.fitted_pooling = "max"
-        self._trunk_hash = None if backbone is None else backbone.hash
-        self.weights = self._load_head(weights, self._trunk_hash)
+        self.net = Trunk(trunk.net, pooling, padding)
+        self.net.load_features(trunk.state)
+        self.head = make_head(head, trunk.net)
+        self._trunk: tuple[str, str] | None = (trunk.name, trunk.hash)
+        self._use(learned_weights(weights, trunk, self.head.name, pooling, self.head.weight.numel()))
         self.images = ImageInput(
             self.net.minimum_side(self.head.taps), checks=checks, repeat_grey=repeat_grey
         )
         self.requires_grad_(False)
         self.eval()
+        self.register_load_state_dict_post_hook(_forget_trunk)  # type: ignore[no-untyped-call]
 
     def forward(
         self,
@@ -150,19 +149,46 @@ class InvariantLPIPS(nn.Module, Publishable):
         Returns:
             (N, 1, 1, 1), or (N, 1, H, W) with spatial=True; with retPerLayer a tuple of it and the list.
         """
-        normalize = self.normalize if normalize is None else normalize
-        if isinstance(in0, Reference) or isinstance(in1, Reference):
-            layers = self._against_reference(in0, in1, normalize)
-            size = (0, 0)
-        else:
-            x, y = self.images.pair(in0, in1, self.scaling_layer.shift, normalize=normalize)
-            size = (in0.shape[-2], in0.shape[-1])
-            layers = self._maps(x, y, size) if self.spatial else self._layers(x, y, size)
+        layers = self._compared(in0, in1, normalize, maps=self.spatial)
         if self.spatial:
             total = torch.stack(layers).sum(0)
             return (total, layers) if retPerLayer else total
         distance = self.head.total(layers).view(-1, 1, 1, 1)
         return (distance, [layer.view(-1, 1, 1, 1) for layer in layers]) if retPerLayer else distance
+
+    def maps(self, in0: Tensor, in1: Tensor, normalize: bool | None = None) -> Tensor:
+        """Where two batches differ: what a metric made with spatial=True returns.
+
+        Args:
+            in0, in1, normalize: as for :meth:`forward`; a Reference keeps too little for a map.
+
+        Returns:
+            (N, 1, H, W), at least float32, whose mean is d^2 (`spatial` head: d).
+        """
+        return torch.stack(self._compared(in0, in1, normalize, maps=True)).sum(0)
+
+    def _compared(
+        self, in0: Tensor | Reference, in1: Tensor | Reference, normalize: bool | None, *, maps: bool
+    ) -> list[Tensor]:
+        """r_l of two batches, (N,) or (N, 1, H, W) a tap: images are checked, run through the trunk, and contrasted."""
+        if isinstance(in0, Reference) or isinstance(in1, Reference):
+            x, y = self._references(in0, in1, normalize, maps=maps)
+            return self.head.layers(x.summaries, y.summaries)
+        left, right = self.images.pair(
+            in0, in1, self.scaling_layer.shift, normalize=self._normalizes(normalize)
+        )
+        contrast = Contrast(self.head, (in0.shape[-2], in0.shape[-1]), maps=maps)
+        return contrast.layers(
+            reduce_pair(
+                self.net,
+                self.scaling_layer(left),
+                self.scaling_layer(right),
+                self.head.taps,
+                contrast.keep,
+                contrast,
+                checkpointing=self._checkpoints,
+            )
+        )
 
     def reference(self, x: Tensor, normalize: bool | None = None) -> Reference:
         """Read one side once, without a graph: `metric(prediction, metric.reference(target))`.
@@ -199,7 +225,7 @@ class InvariantLPIPS(nn.Module, Publishable):
                 image.unsqueeze(0) if isinstance(image, Tensor) and image.dim() == 3 else image for image in x
             ]
             for k, image in enumerate(images):
-                C.check_image(image, f"x[{k}]", grey=self.images.repeat_grey)
+                check_image(image, f"x[{k}]", grey=self.images.repeat_grey)
             if not images:
                 raise ValueError("Argument `x` must hold at least one image, but got an empty list.")
             if not self.head.sizeless and len({image.shape[-2:] for image in images}) > 1:
@@ -209,11 +235,8 @@ class InvariantLPIPS(nn.Module, Publishable):
                 )
             return torch.cat([self.embed(image, normalize, tile=tile) for image in images])
         if tile is not None:
-            from invariant_lpips.tiling import embed_in_tiles
-
-            return embed_in_tiles(self, x, tile, normalize=self.normalize if normalize is None else normalize)
-        summaries = self._summaries(x, normalize)
-        return self._vector(summaries)
+            return embed_in_tiles(self, x, tile, normalize=self._normalizes(normalize))
+        return self.head.embedding(self._summaries(x, normalize))
 
     def pairwise(
         self,
@@ -239,20 +262,15 @@ class InvariantLPIPS(nn.Module, Publishable):
             )
         return euclidean_distances(ex, ey)
 
-    def describe(self) -> str:
-        """What a paper should cite: network, head, pooling, weights and the hashes of what is held now."""
-        from invariant_lpips._version import __version__
-        from invariant_lpips.registry.citation import cite_parameters
+    @property
+    def identity(self) -> Identity:
+        """Who this metric is: network, head, pooling, weights, and the hashes of the parameters it holds now."""
+        trunk = cite(self.net.architecture.name, self.net.features_state())
+        return self._identity(trunk, self._linear.cite(self.head.weight))
 
-        trunk = cite_parameters(self.net.architecture.name, self.net.features_state())
-        if self.weights == "unit" and bool((self.head.weight == 1).all()):
-            learned = "unit"
-        else:
-            learned = cite_parameters(self.weights, {"weight": self.head.weight})
-        return (
-            f"InvariantLPIPS(net={trunk}, head={self.head.name}, pooling={self.net.pooling}, "
-            f"padding={self.net.padding}, weights={learned}, invariant-lpips {__version__})"
-        )
+    def describe(self) -> str:
+        """What a paper should cite: :attr:`identity` as one sentence."""
+        return str(self.identity)
 
     def jnd(self, distance: Tensor) -> Tensor:
         """Distances in units of the just noticeable one: 1 is about what people just notice.
@@ -289,30 +307,40 @@ class InvariantLPIPS(nn.Module, Publishable):
         Raises:
             ValueError: another tensor, another shape, or a weight below 0 or beyond all use.
         """
-        expected = tuple(self.head.weight.shape)
-        found = {key: tuple(value.shape) for key, value in state.items()}
-        if found != {"weight": expected}:
-            raise ValueError(
-                f"Weights {name} for net={self.net_name!r} and head={self.head.name!r} must hold one tensor "
-                f"`weight` of shape {expected}, but hold {shown(found)}."
-            )
-        if bool((state["weight"] < 0).any()):
-            raise ValueError(
-                f"Weights {name} must be non-negative, but some are below 0: distances would be too."
-            )
-        if not bool((state["weight"] <= C.LARGEST_WEIGHT).all()):
-            raise ValueError(
-                f"Weights {name} must be at most {C.LARGEST_WEIGHT:g}, but some are larger: distances would be no "
-                "numbers."
-            )
+        weight = checked_weight(
+            state, name, net=self.net_name, head=self.head.name, count=self.head.weight.numel()
+        )
         with torch.no_grad():
-            self.head.weight.copy_(state["weight"])
+            self.head.weight.copy_(weight)
 
-    def save_pretrained(self, folder: str | PathLike[str]) -> Path:
-        """Write `config.json`, `model.safetensors` and a model card into `folder`, each whole or not at all."""
-        from invariant_lpips.registry.saved_metric import save
+    def config(self) -> dict[str, Any]:
+        """What `config.json` says of this metric; see :mod:`invariant_lpips.registry.saved_metric`."""
+        who = self.identity
+        bundled = who.trunk == self.net.architecture.name
+        return {
+            "format": saved_metric.FORMAT,
+            "version": who.version,
+            "net": who.net,
+            "head": who.head,
+            "pooling": who.pooling,
+            "padding": who.padding,
+            "spatial": self.spatial,
+            "normalize": self.normalize,
+            "repeat_grey": self.images.repeat_grey,
+            "weights": who.weights if who.weights == "unit" or who.weights in ENTRIES else "own",
+            "trunk": {"name": who.trunk if bundled else "tuned", "hash": who.trunk_hash},
+        }
 
-        return save(self, Path(folder))
+    def _tensors(self, config: Mapping[str, Any]) -> Mapping[str, Tensor]:
+        # Without a tuned trunk this is also a file for `InvariantLPIPS(weights=...)`.
+        trunk = self.net.features_state() if config["trunk"]["name"] == "tuned" else {}
+        return in_float32({"weight": self.head.weight, **trunk})
+
+    def _metadata(self, config: Mapping[str, Any]) -> Mapping[str, str]:
+        return calibration_metadata(self.jnd_fit, self.fitted_pooling)
+
+    def _card(self, config: Mapping[str, Any], file: bytes) -> str:
+        return metric_card(self.identity, config)
 
     @classmethod
     def from_pretrained(
@@ -347,12 +375,21 @@ class InvariantLPIPS(nn.Module, Publishable):
             ...     InvariantLPIPS.from_pretrained(folder, normalize=True).head.name
             'gap'
         """
-        from invariant_lpips.registry.download import Access
-        from invariant_lpips.registry.saved_metric import load
+        access = Access(revision, cache_dir, token, local_files_only, force_download)
+        if (named := saved_metric.bundled(name_or_path, access)) is not None:
+            return cls(*named, **changes)
+        return cls._from_saved(saved_metric.read(name_or_path, access), **changes)
 
-        return load(
-            cls, name_or_path, Access(revision, cache_dir, token, local_files_only, force_download), **changes
+    @classmethod
+    def _from_saved(cls, saved: SavedModel, **changes: Any) -> InvariantLPIPS:
+        config = saved.config
+        options = {key: config[key] for key in ("spatial", "normalize", "repeat_grey")} | changes
+        trunk = trunk_of(saved, "distances would be others")
+        metric = cls(trunk, config["head"], config["pooling"], config["padding"], "unit", **options)
+        metric._use(
+            saved_weights(saved, net=trunk.net, head=metric.head.name, count=metric.head.weight.numel())
         )
+        return metric
 
     def train(self, mode: bool = True) -> InvariantLPIPS:
         """The metric is frozen: it stays in eval mode whatever its parent module does."""
@@ -361,76 +398,38 @@ class InvariantLPIPS(nn.Module, Publishable):
     def extra_repr(self) -> str:
         return self.describe()
 
-    def _learned_weights(self) -> str:
-        """The bundled weights for this trunk and head: those fitted with its pooling, else those fitted with max."""
-        from invariant_lpips.registry import ENTRIES, linear_name
+    def _use(self, linear: LinearWeights) -> None:
+        self._linear = linear
+        #: The name of the linear weights that were loaded.
+        self.weights = linear.name
+        #: Calibration of :meth:`jnd` that came with the weights: a, b, d0, low, high, bootstrap_low, bootstrap_high.
+        self.jnd_fit = linear.calibration
+        #: The pooling that the weights and their calibration were fitted with.
+        self.fitted_pooling = linear.fitted_pooling
+        with torch.no_grad():
+            self.head.weight.copy_(linear.weight)
 
-        trunk, head = self.net.architecture.name, self.head.name
-        own = linear_name(trunk, head, self.net.pooling)
-        return own if own in ENTRIES else linear_name(trunk, head)
-
-    def _load_head(self, weights: str | Path | None, backbone: str | None) -> str:
-        """Load linear weights; `backbone` is the hash of a trunk that is not this network's bundled one."""
-        from invariant_lpips.registry import ENTRIES, load_metadata, load_weights, weights_hash
-
-        if weights == "unit":
-            return "unit"
-        name = self._learned_weights() if weights is None else str(weights)
-        if name not in ENTRIES and weights is None:
-            raise ValueError(
-                f"No learned weights come with net={self.net_name!r} and head={self.head.name!r}; pass "
-                "weights='unit' to weigh all channels alike, or a path to weights of your own."
-            )
-        self.use_linear_weights(load_weights(name), name)
-        metadata = load_metadata(name)
-        trunk = backbone or weights_hash(self.net.architecture.name)
-        if (learned_on := metadata.get("trunk", trunk)) != trunk:
-            raise ValueError(
-                f"Weights {name} must have been learned on the trunk of this metric [{trunk}], but were learned on "
-                f"{shown(learned_on)}; pass weights='unit', or fit weights for this trunk with `invariant-lpips train "
-                "linear --net`."
-            )
-        self.jnd_fit = read_calibration(metadata, name)
-        self.fitted_pooling = read_pooling(metadata, name)
-        return name
-
-    def _layers(self, x: Tensor, y: Tensor, size: tuple[int, int]) -> list[Tensor]:
-        head = self.head
-        counts: dict[str, int] = {}
-
-        def contrast(tap: str, sx: Summary, sy: Summary) -> Tensor:
-            counts[tap] = head.count(tap, sx)
-            return head.layer(tap, sx, sy)
-
-        layers = reduce_pair(
-            self.net,
-            self.scaling_layer(x),
-            self.scaling_layer(y),
-            head.taps,
-            lambda tap, f: head.summary(tap, f, size),
-            contrast,
-            checkpointing=self._checkpoints,
+    def _identity(self, trunk: tuple[str, str], weights: tuple[str, str]) -> Identity:
+        return Identity(
+            self.net_name,
+            self.head.name,
+            self.net.pooling,
+            self.net.padding,
+            *trunk,
+            *weights,
+            self.fitted_pooling,
+            __version__,
         )
-        return [layer / self._denominator(counts.values()) for layer in layers]
 
-    def _maps(self, x: Tensor, y: Tensor, size: tuple[int, int]) -> list[Tensor]:
-        head = self.head
-        counts: dict[str, int] = {}
-
-        def contrast(tap: str, fx: Summary, fy: Summary) -> Tensor:
-            counts[tap] = head.count(tap, head.summary(tap, fx[0][:1], size))
-            return head.heat(tap, fx[0], fy[0], size)
-
-        scaled = self.scaling_layer(x), self.scaling_layer(y)
-        maps = reduce_pair(
-            self.net, *scaled, head.taps, lambda tap, f: (f,), contrast, checkpointing=self._checkpoints
-        )
-        return [layer / self._denominator(counts.values()) for layer in maps]
+    @property
+    def _reader(self) -> Identity:
+        """Who reads a Reference: the trunk as it was loaded, since its parameters are too many to hash at each step."""
+        if self._trunk is None:
+            self._trunk = cite(self.net.architecture.name, self.net.features_state())
+        return self._identity(self._trunk, (self._linear.name, self._linear.hash))
 
     def _summaries(self, x: Tensor, normalize: bool | None) -> list[Summary]:
-        image = self.images(
-            x, self.scaling_layer.shift, normalize=self.normalize if normalize is None else normalize
-        )
+        image = self.images(x, self.scaling_layer.shift, normalize=self._normalizes(normalize))
         size = (image.shape[-2], image.shape[-1])
         scaled = self.scaling_layer(image)
         return summarise(
@@ -444,47 +443,28 @@ class InvariantLPIPS(nn.Module, Publishable):
     def _read(self, x: Tensor, normalize: bool | None) -> Reference:
         return Reference(tuple(self._summaries(x, normalize)), (x.shape[-2], x.shape[-1]), self._reader)
 
-    @property
-    def _reader(self) -> str:
-        return (
-            f"net={self._trunk_hash or self.net_name}, head={self.head.name}, pooling={self.net.pooling}, "
-            f"padding={self.net.padding}"
-        )
-
-    def _vector(self, summaries: Sequence[Summary]) -> Tensor:
-        head = self.head
-        pairs = list(zip(head.taps, summaries, strict=True))
-        vector = torch.cat([head.vector(tap, summary) for tap, summary in pairs], dim=1)
-        count = self._denominator([head.count(tap, summary) for tap, summary in pairs])
-        # Not math.sqrt, which would fix the size in an exported graph.
-        mean: Tensor = vector / count**0.5
-        return mean
-
-    def _denominator(self, counts: Iterable[int]) -> int:
-        return sum(counts) if self.head.euclidean else 1
-
-    def _against_reference(
-        self, in0: Tensor | Reference, in1: Tensor | Reference, normalize: bool
-    ) -> list[Tensor]:
-        if self.spatial:
+    def _references(
+        self, in0: Tensor | Reference, in1: Tensor | Reference, normalize: bool | None, *, maps: bool
+    ) -> tuple[Reference, Reference]:
+        if maps:
             raise ValueError(
                 "A map (spatial=True) needs both images, but one of them is a Reference, which keeps summaries only; "
                 "pass the image itself."
             )
         x, y = (side if isinstance(side, Reference) else self._read(side, normalize) for side in (in0, in1))
         for side in (x, y):
-            if side.reader != self._reader:
+            if not side.reader.reads_like(self._reader):
                 raise ValueError(
                     f"A Reference must have been read by this metric ({self._reader}), but was read by another "
                     f"({side.reader}); read the image again with this metric's `reference`."
                 )
         if not self.head.sizeless:
-            C.check_same_size(x.size, y.size)
-        C.check_batches(x.summaries[0][0].shape[0], y.summaries[0][0].shape[0])
-        head = self.head
-        taps = list(zip(head.taps, x.summaries, y.summaries, strict=True))
-        count = self._denominator([head.count(tap, sx) for tap, sx, _ in taps])
-        return [head.layer(tap, sx, sy) / count for tap, sx, sy in taps]
+            check_same_size(x.size, y.size)
+        check_batches(x.summaries[0][0].shape[0], y.summaries[0][0].shape[0])
+        return x, y
+
+    def _normalizes(self, normalize: bool | None) -> bool:
+        return self.normalize if normalize is None else normalize
 
     @property
     def _checkpoints(self) -> bool:
@@ -497,3 +477,8 @@ class InvariantLPIPS(nn.Module, Publishable):
                 f"Head {self.head.name!r} has no Euclidean form and so no `{what}`; use head='regional', 'gap' or "
                 "'gap-spatial'."
             )
+
+
+def _forget_trunk(metric: InvariantLPIPS, _: Any) -> None:
+    """A state dict was loaded, maybe with another trunk."""
+    metric._trunk = None

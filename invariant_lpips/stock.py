@@ -18,7 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips import functional as ILF
-from invariant_lpips.inputs import LARGEST_WEIGHT, ImageInput, ScalingLayer
+from invariant_lpips._version import __version__
+from invariant_lpips.files.pickles import read_tensors
+from invariant_lpips.files.reading import read_whole
+from invariant_lpips.inputs import ImageInput, ScalingLayer
+from invariant_lpips.registry import load_weights
+from invariant_lpips.registry.identity import cite
+from invariant_lpips.registry.linear import LARGEST_WEIGHT
 from invariant_lpips.trunks import ARCHITECTURES, Trunk, canonical_net
 from invariant_lpips.trunks.two_images import reduce_pair
 
@@ -126,8 +132,6 @@ class LPIPS(nn.Module):
         side = self.net.minimum_side(architecture.lpips_taps)
         self.images = ImageInput(side, checks=checks, repeat_grey=repeat_grey)
         if not pnet_rand:
-            from invariant_lpips.registry import load_weights
-
             self.net.load_features(load_weights(architecture.name))
         self.net.requires_grad_(bool(pnet_tune))
         if lpips:
@@ -152,15 +156,25 @@ class LPIPS(nn.Module):
         Raises:
             TypeError, ValueError: one sentence saying what was expected and what came.
         """
+        layers = self._compared(in0, in1, normalize, maps=self.spatial)
+        total = torch.stack(layers).sum(0)
+        return (total, layers) if retPerLayer else total
+
+    def maps(self, in0: Tensor, in1: Tensor, normalize: bool = False) -> Tensor:
+        """(N, 1, H, W), where two batches differ: what a metric made with spatial=True returns."""
+        return torch.stack(self._compared(in0, in1, normalize, maps=True)).sum(0)
+
+    def _compared(self, in0: Tensor, in1: Tensor, normalize: bool, *, maps: bool) -> list[Tensor]:
+        """Each layer's part of the distance of two batches, (N, 1, 1, 1) or (N, 1, H, W)."""
         x, y = self.images.pair(in0, in1, self.scaling_layer.shift, normalize=normalize)
         if self.version == "0.1":
             x, y = self.scaling_layer(x), self.scaling_layer(y)
         taps = self.net.architecture.lpips_taps
-        size = (in0.shape[-2], in0.shape[-1])
+        size = (in0.shape[-2], in0.shape[-1]) if maps else None
         # A max pool sends its gradient to the largest of neighbours that may differ in the last bit only. To send
         # it where lpips does, the convolutions have to round as lpips' do.
         graph = torch.is_grad_enabled() and any(p.requires_grad for p in (x, y, *self.net.parameters()))
-        layers = reduce_pair(
+        return reduce_pair(
             self.net,
             x,
             y,
@@ -170,10 +184,9 @@ class LPIPS(nn.Module):
             apart=graph,
             checkpointing=self.checkpointing and not any(p.requires_grad for p in self.parameters()),
         )
-        total = torch.stack(layers).sum(0)
-        return (total, layers) if retPerLayer else total
 
-    def _layer(self, k: int, fx: Tensor, fy: Tensor, size: tuple[int, int]) -> Tensor:
+    def _layer(self, k: int, fx: Tensor, fy: Tensor, size: tuple[int, int] | None) -> Tensor:
+        """Layer k's part: a map of `size`, or its mean where that is None."""
         if not self.lpips:
             layer = ILF.unit_difference(fx, fy).square().sum(1, keepdim=True)
         elif self.training:  # the dropout acts on single differences, so they have to exist
@@ -181,7 +194,7 @@ class LPIPS(nn.Module):
             layer = self.linear(k)(squared.to(self.linear(k).weight.dtype))
         else:
             layer = ILF.lpips_layer(fx, fy, self.linear(k).weight.flatten())
-        return ILF.upsample(layer, size) if self.spatial else ILF.spatial_average(layer, keepdim=True)
+        return ILF.spatial_average(layer, keepdim=True) if size is None else ILF.upsample(layer, size)
 
     def linear(self, k: int) -> NetLinLayer:
         """The linear layer of tap k."""
@@ -195,15 +208,12 @@ class LPIPS(nn.Module):
 
     def describe(self) -> str:
         """What a paper should cite: network, version and the hashes of the weights held at this moment."""
-        from invariant_lpips._version import __version__
-        from invariant_lpips.registry.citation import cite_parameters
-
         name = self.net.architecture.name
-        trunk = cite_parameters(name, self.net.features_state())
+        trunk = "{} [{}]".format(*cite(name, self.net.features_state()))
         linear = "unweighted"
         if self.lpips:
             held = {f"lin{k}.weight": self.linear(k).weight for k in range(self.L)}
-            linear = cite_parameters(f"lpips-{self.net.net_name}-v{self.version}", held)
+            linear = "{} [{}]".format(*cite(f"lpips-{self.net.net_name}-v{self.version}", held))
         return (
             f"LPIPS(net={name}, version={self.version}, trunk={trunk}, linear={linear}, "
             f"invariant-lpips {__version__})"
@@ -213,8 +223,6 @@ class LPIPS(nn.Module):
         return self.describe()
 
     def _load_linear(self, net: str, model_path: str | Path | None) -> None:
-        from invariant_lpips.registry import load_weights
-
         if model_path is None:
             state = load_weights(f"lpips-{net}-v{self.version}")
         elif not isinstance(model_path, (str, os.PathLike)) or not Path(model_path).is_file():
@@ -246,9 +254,6 @@ class LPIPS(nn.Module):
 
 def _published_file(path: Path) -> dict[str, Tensor]:
     """The linear weights of a `.pth` file such as lpips' own."""
-    from invariant_lpips.files.pickles import read_tensors
-    from invariant_lpips.files.reading import read_whole
-
     data = read_whole(path)
     try:
         return read_tensors(data)

@@ -11,7 +11,7 @@ from invariant_lpips import registry
 from invariant_lpips.classifier import HEADS, GAPClassifier, count_parameters, trunk_from
 from invariant_lpips.files.safetensors import safetensors_bytes
 from invariant_lpips.pictures.moves import circular_shift
-from invariant_lpips.registry.saved_classifier import as_file, is_classifier
+from invariant_lpips.registry.saved_classifier import is_classifier
 
 PAPER = {"flatten": 5_243_040, "final-gap": 82_080, "multi-gap": 235_680}
 
@@ -82,7 +82,7 @@ def test_saved_and_loaded_gives_the_same_logits(head, small, x, tmp_path):
     assert (loaded.head_name, loaded.classes, loaded.image_size) == (head, ("a", "b", "c"), (64, 64))
     with torch.no_grad():
         assert torch.equal(loaded(x), model(x))
-    (tmp_path / "one.safetensors").write_bytes(as_file(model))
+    (tmp_path / "one.safetensors").write_bytes(model.as_file())
     with torch.no_grad():
         assert torch.equal(GAPClassifier.from_pretrained(tmp_path / "one.safetensors")(x), model(x))
 

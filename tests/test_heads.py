@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from invariant_lpips import InvariantLPIPS, Trunk
 from invariant_lpips.files.safetensors import safetensors_bytes
 from invariant_lpips.heads import HEADS, POOL_TAPS, make_head
+from invariant_lpips.registry import WeightsFile
 
 SIZE = (70, 100)
 
@@ -147,7 +149,8 @@ def test_learned_weights_come_in_the_box(head, photo, noisy):
 @pytest.mark.parametrize(("net", "head"), [("alex", "gap"), ("squeeze", "default"), ("alex", "spatial")])
 def test_heads_without_learned_weights_say_so(net, head, monkeypatch):
     monkeypatch.setattr(Trunk, "load_features", lambda self, state: None)
-    monkeypatch.setattr("invariant_lpips.registry.load_weights", lambda name: {})
+    empty = WeightsFile("", Path(), {}, {}, "")
+    monkeypatch.setattr("invariant_lpips.registry.trunk_weights.read_weights", lambda name: empty)
     with pytest.raises(ValueError, match="weights='unit' to weigh all channels alike, or a path"):
         InvariantLPIPS(net=net, head=head)
 
@@ -158,8 +161,11 @@ def test_weights_of_ones_own(tmp_path, photo, noisy):
     file.write_bytes(safetensors_bytes({"weight": torch.full((1472,), 3.0)}))
     own, unit = InvariantLPIPS(head="gap", weights=file), InvariantLPIPS(head="gap", weights="unit")
     torch.testing.assert_close(own(x, noisy(x)), 3 * unit(x, noisy(x)))
-    assert "weights=own parameters [" in own.describe() or f"weights={file} [" in own.describe()
+    described = own.describe()
+    assert f"weights={file} [" in described
     file.unlink()
+    assert own.describe() == described  # these are still the weights that were read from it
+    own.head.weight.data[0] += 1
     assert "weights=own parameters [" in own.describe()
 
 

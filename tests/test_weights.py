@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from invariant_lpips import LPIPS, registry
+from invariant_lpips.registry.download import Access
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 FILES = sorted(WEIGHTS.glob("*.safetensors"))
@@ -132,7 +133,7 @@ def test_linear_weights_are_lpips_own_bit_for_bit(net: str, version: str) -> Non
 @pytest.mark.parametrize("net", ["vgg16", "alexnet"])
 def test_stored_file_is_the_float32_file_rounded(net: str) -> None:
     try:
-        full = registry.load_weights(f"{net}-float32", access=registry.hub.Access(local_files_only=True))
+        full = registry.load_weights(f"{net}-float32", access=Access(local_files_only=True))
     except FileNotFoundError:
         pytest.skip(f"{net}-float32 is not here (weights/make_trunks.py --float32 DIR makes it)")
     stored = load_file(WEIGHTS / f"{net}.safetensors")

@@ -21,7 +21,6 @@ sys.path.insert(0, str(HERE.parent))
 
 from invariant_lpips.classifier import GAPClassifier  # noqa: E402
 from invariant_lpips.files.writing import replacing  # noqa: E402
-from invariant_lpips.registry.saved_classifier import as_file  # noqa: E402
 
 
 def main() -> None:
@@ -35,7 +34,7 @@ def main() -> None:
     for head in dict.fromkeys(result["head"] for result in results.values()):
         runs = [run for run in args.runs if results[run]["head"] == head]
         best = max(runs, key=lambda run: results[run]["val_accuracy"])
-        data = as_file(GAPClassifier.from_pretrained(best / "model"))
+        data = GAPClassifier.from_pretrained(best / "model").as_file()
         path = args.out / f"vgg16-{head}.safetensors"
         with replacing(path) as temporary:
             temporary.write_bytes(data)

@@ -214,11 +214,10 @@ def untrained(unit: InvariantLPIPS, args: argparse.Namespace) -> dict[str, Any]:
 
     from invariant_lpips.metric import InvariantLPIPS
     from invariant_lpips.registry import ENTRIES, linear_name
-    from invariant_lpips.registry.saved_metric import trunk_identity
 
     found, head = {"unit weights": unit}, unit.head.name
     # The bundled weights did learn from TID, whose two editions share references.
-    if not args.dataset.startswith("tid") and linear_name(trunk_identity(unit)[0], head) in ENTRIES:
+    if not args.dataset.startswith("tid") and linear_name(unit.identity.trunk, head) in ENTRIES:
         found["the bundled weights"] = InvariantLPIPS(args.net, head, args.pooling)
     weights = {name: metric.head.weight.numpy().astype(np.float64) for name, metric in found.items()}
     return {name: np.square(weight) if unit.head.euclidean else weight for name, weight in weights.items()}
@@ -237,30 +236,33 @@ def write_head(
 
     from invariant_lpips.files.provenance import provenance
     from invariant_lpips.registry import linear_name
-    from invariant_lpips.registry.saved_metric import trunk_identity
+    from invariant_lpips.registry.identity import OWN
     from invariant_lpips.training import card
 
     weight = np.sqrt(strengths) if unit.head.euclidean else strengths
     head, pooling, name = unit.head.name, unit.net.pooling, unit.net.architecture.name
-    held, trunk = trunk_identity(unit)
+    who = unit.identity
     call = f'InvariantLPIPS(net="{unit.net_name}", head="{head}"'
-    if held == "tuned":
+    tuned = who.trunk == OWN
+    if tuned:
         name = f"{name}-tuned"
         call = f'InvariantLPIPS(net=CLASSIFIER, head="{head}", weights=FILE'
     path = args.out / f"{linear_name(name, head, pooling)}.safetensors"
-    sha256 = card.write_weights(path, weight, head=head, trunk=trunk, threshold=threshold, pooling=pooling)
+    sha256 = card.write_weights(
+        path, weight, head=head, trunk=who.trunk_hash, threshold=threshold, pooling=pooling
+    )
     versions = provenance()["versions"]
     facts = {
         "head": head,
         "call": call + (")" if pooling == "max" else f', pooling="{pooling}")'),
         "net": name,
-        "trunk": trunk,
+        "trunk": who.trunk_hash,
         "weights": len(weight),
         "database": args.label or args.dataset,
         "pairs": len(pairs),
         "references": len(set(pairs.reference_ids)),
         "distortions": args.types or "all",
-        "command": command(args, head, tuned=held == "tuned"),
+        "command": command(args, head, tuned=tuned),
         "sha256": sha256,
         "versions": ", ".join(
             f"{package} {versions[package]}" for package in ("invariant-lpips", "torch", "numpy")

@@ -1,13 +1,18 @@
-"""Files that are read whole: one that is too large is refused by its size, before memory is asked for."""
+"""Files from strangers: read whole and with a bound, and what they say shown at a bounded length."""
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 
 #: The largest file of weights that is read: eight times the trunk of VGG-16 in float64.
 LARGEST_FILE = 2**30
 #: The largest configuration.
 LARGEST_TEXT = 2**24
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
+_SHORT.maxlist = 12
 
 
 def read_whole(path: Path, largest: int = LARGEST_FILE) -> bytes:
@@ -22,7 +27,7 @@ def read_whole(path: Path, largest: int = LARGEST_FILE) -> bytes:
         True
         >>> read_whole(Path(__file__), largest=100)  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        ValueError: ...bounded_files.py must have at most 100 bytes, but has ...; name another file.
+        ValueError: ...reading.py must have at most 100 bytes, but has ...; name another file.
     """
     with path.open("rb") as stream:
         data = stream.read(largest + 1) if (size := path.stat().st_size) <= largest else b""
@@ -31,3 +36,14 @@ def read_whole(path: Path, largest: int = LARGEST_FILE) -> bytes:
             f"{path} must have at most {largest} bytes, but has {max(size, len(data))}; name another file."
         )
     return data
+
+
+def shown(value: object) -> str:
+    """A file's value as a message shows it: on one line and of bounded length, whatever a stranger put there.
+
+    >>> shown("a" * 1000).count("a")
+    75
+    >>> shown(list("abc"))
+    "['a', 'b', 'c']"
+    """
+    return _SHORT.repr(value)

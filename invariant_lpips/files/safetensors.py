@@ -1,4 +1,4 @@
-"""One way to write a safetensors file, so that the same tensors always give the same bytes.
+"""safetensors files: one way to write them, so that the same tensors give the same bytes, and one way to read them.
 
 The format (an 8-byte little-endian header length, a JSON header, the raw tensors) leaves the order of the
 tensors and the spacing of the header to the writer. Here both are fixed: names sorted, no spaces, header
@@ -8,8 +8,10 @@ tensors came by and whichever version of the safetensors package is installed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -56,3 +58,37 @@ def _little_endian(tensor: Tensor) -> bytes:
     """The raw numbers of ``tensor``, row-major; safetensors exists on little-endian machines only."""
     flat = tensor.detach().cpu().contiguous().view(-1)
     return flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
+
+
+def parse(data: bytes, path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file's bytes, as they are stored; `path` is for the messages.
+
+    Raises ValueError unless they are a whole file of finite floating-point tensors.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        tensors: dict[str, Tensor] = load(data)
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"{path} must be a whole safetensors file, but it cannot be read: {str(error)[:200]}."
+        ) from error
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point() or not bool(torch.isfinite(tensor.float()).all()):
+            raise ValueError(
+                f"{path} must hold finite floating-point tensors, but {name[:80]!r} ({tensor.dtype}) does not."
+            )
+    return tensors
+
+
+def parse_metadata(data: bytes) -> dict[str, str]:
+    """The `__metadata__` in the header of bytes that :func:`parse` has found sound."""
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    metadata: dict[str, str] = header.get("__metadata__", {})
+    return metadata
+
+
+def sha256_of(data: bytes) -> str:
+    """The sha256 of a file's bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()

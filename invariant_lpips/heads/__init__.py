@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from invariant_lpips.heads.base import POOL_TAPS, Head, default_taps
+from invariant_lpips.heads.base import POOL_TAPS, Contrast, Head, default_taps
 from invariant_lpips.heads.gap import GAP
 from invariant_lpips.heads.gap_spatial import GAPSpatial
 from invariant_lpips.heads.regional import Regional
@@ -17,6 +17,7 @@ __all__ = [
     "GAP",
     "HEADS",
     "POOL_TAPS",
+    "Contrast",
     "GAPSpatial",
     "Head",
     "Regional",

@@ -1,11 +1,11 @@
-"""Heads: what turns a trunk's activations into a distance.
+"""What all heads share: from summaries of activations to a distance, an embedding or a map.
 
 A head sees one tap at a time. It keeps a `summary` of each activation, and gives for two summaries their
 `components`: one non-negative number per learned weight. The rest is the same for every head:
 
-    r_l = sum_k strength_k components_k / count        (one number per tap: `retPerLayer`)
-    d   = sqrt(sum_l r_l)  for Euclidean heads, with strength = weight^2;   d = sum_l r_l  for `spatial`,
-                                                                             with strength = weight.
+    r_l = sum_k strength_k components_k / divisor      (one number per tap: `retPerLayer`)
+    d   = sqrt(sum_l r_l)  for Euclidean heads, with strength = weight^2 and divisor = sum_l count_l;
+    d   = sum_l r_l        for `spatial`, with strength = weight and divisor = 1.
 
 So a head is linear in its strengths, which is why they can be fitted to people's scores in seconds, and a
 Euclidean head has an embedding with d = ||embed(x) - embed(y)||.
@@ -13,8 +13,8 @@ Euclidean head has an embedding with d = ||embed(x) - embed(y)||.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -72,6 +72,17 @@ class Head(nn.Module):
         """(N, 1, H, W) whose mean over the picture is this tap's strength-weighted sum of components."""
         raise NotImplementedError
 
+    def sums(self, maps: MapSizes, size: tuple[int, int]) -> Sums:
+        """What adds up the parts of maps of these sizes, of a picture of `size` pixels that is read in tiles.
+
+        Raises:
+            ValueError: the head's statistics aren't sums over positions.
+        """
+        raise ValueError(
+            f"A picture can't be embedded in tiles with head={self.name!r}, which keeps or divides by whole maps; use "
+            "head='gap' (constant memory) or head='regional' (its embedding grows with the picture)."
+        )
+
     def tap_weight(self, tap: str) -> Tensor:
         """The weights of one tap, at least float32."""
         return ILF.full_precision(self.weight[self._slices[tap]])
@@ -85,10 +96,28 @@ class Head(nn.Module):
         """(N,) strength-weighted sum of this tap's components."""
         return (self.components(tap, sx, sy) * self.strength(tap)).sum(1)
 
+    def divisor(self, counts: Iterable[int]) -> int:
+        """What the taps' sums are divided by: how many differences a root mean square goes over; 1 for a sum."""
+        return sum(counts) if self.euclidean else 1
+
+    def layers(self, x: Sequence[Summary], y: Sequence[Summary]) -> list[Tensor]:
+        """r_l of two pictures, from what was kept of each: one (N,) a tap."""
+        taps = list(zip(self.taps, x, y, strict=True))
+        divisor = self.divisor(self.count(tap, sx) for tap, sx, _ in taps)
+        return [self.layer(tap, sx, sy) / divisor for tap, sx, sy in taps]
+
     def total(self, layers: Sequence[Tensor]) -> Tensor:
         """The distance from the taps' r_l."""
         total = torch.stack(list(layers)).sum(0)
         return ILF.safe_sqrt(total) if self.euclidean else total
+
+    def embedding(self, summaries: Sequence[Summary]) -> Tensor:
+        """(N, M), whose Euclidean distance is d, from what was kept of a picture; Euclidean heads only."""
+        taps = list(zip(self.taps, summaries, strict=True))
+        vector = torch.cat([self.vector(tap, summary) for tap, summary in taps], dim=1)
+        # Not math.sqrt, which would fix the size in an exported graph.
+        mean: Tensor = vector / self.divisor(self.count(tap, summary) for tap, summary in taps) ** 0.5
+        return mean
 
     def extra_repr(self) -> str:
         return f"taps={','.join(self.taps)}, weights={self.weight.numel()}"
@@ -103,6 +132,52 @@ class Head(nn.Module):
 
         head: Head = super()._apply(moved, recurse)  # type: ignore[no-untyped-call]
         return head
+
+
+class Contrast:
+    """Two pictures of one size compared tap by tap, while a trunk runs on them.
+
+    Args:
+        head: what compares them.
+        size: height and width of the pictures in pixels.
+        maps: give maps of where they differ instead of numbers.
+    """
+
+    def __init__(self, head: Head, size: tuple[int, int], *, maps: bool = False) -> None:
+        self.head, self.size, self.maps = head, size, maps
+        self._counts: dict[str, int] = {}
+
+    def keep(self, tap: str, features: Tensor) -> Summary:
+        """What is kept of an activation until the other picture's is there."""
+        return (features,) if self.maps else self.head.summary(tap, features, self.size)
+
+    def __call__(self, tap: str, x: Summary, y: Summary) -> Tensor:
+        """(N,) or (N, 1, H, W): what this tap adds, not yet divided."""
+        head = self.head
+        if self.maps:
+            self._counts[tap] = head.count(tap, head.summary(tap, x[0][:1], self.size))
+            return head.heat(tap, x[0], y[0], self.size)
+        self._counts[tap] = head.count(tap, x)
+        return head.layer(tap, x, y)
+
+    def layers(self, contrasts: Sequence[Tensor]) -> list[Tensor]:
+        """r_l, once all taps were compared."""
+        divisor = self.head.divisor(self._counts.values())
+        return [contrast / divisor for contrast in contrasts]
+
+
+#: tap -> (rows, columns) of its map over the whole picture.
+MapSizes = Mapping[str, tuple[int, int]]
+
+
+class Sums(Protocol):
+    """Adds up the parts of each tap's map and gives the summary that the whole map would have had."""
+
+    def add(self, tap: str, part: Tensor, top: int, left: int) -> None:
+        """Add the positions (1, C, h, w) that begin at row `top` and column `left` of the whole map."""
+
+    def summary(self, tap: str) -> Summary:
+        """The summary of all that was added, as the head makes it of a whole map."""
 
 
 def default_taps(net: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from invariant_lpips import functional as ILF
-from invariant_lpips.heads.base import Head, default_taps
+from invariant_lpips.heads.base import Head, MapSizes, default_taps
 from invariant_lpips.trunks import Summary
 
 
@@ -42,3 +42,24 @@ class GAP(Head):
         difference = ILF.full_precision(fx) - ILF.full_precision(fy)
         slope = difference.mean((2, 3), keepdim=True) * self.strength(tap).view(1, -1, 1, 1)
         return ILF.resize_area((slope * difference).sum(1, keepdim=True), size)
+
+    def sums(self, maps: MapSizes, size: tuple[int, int]) -> MeanSums:
+        return MeanSums(maps)
+
+
+class MeanSums:
+    """Sums over tiles: one number per channel, kept in float64 whatever the tiles' precision."""
+
+    def __init__(self, sizes: MapSizes) -> None:
+        self._counts = {tap: rows * columns for tap, (rows, columns) in sizes.items()}
+        self._totals: dict[str, Tensor] = {}
+        self._like: dict[str, Tensor] = {}
+
+    def add(self, tap: str, part: Tensor, top: int, left: int) -> None:
+        total = ILF.full_precision(part).sum((2, 3))
+        self._like[tap] = total
+        # On the CPU, since Metal has no float64.
+        self._totals[tap] = self._totals.get(tap, 0) + total.cpu().double()
+
+    def summary(self, tap: str) -> Summary:
+        return ((self._totals[tap] / self._counts[tap]).to(self._like[tap]),)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from invariant_lpips import functional as ILF
-from invariant_lpips.heads.base import POOL_TAPS, Head
+from invariant_lpips.heads.base import POOL_TAPS, Head, MapSizes
 from invariant_lpips.heads.windows import window_count, window_matrix, window_means
 from invariant_lpips.trunks import ARCHITECTURES, Summary
 
@@ -94,3 +94,53 @@ class Regional(Head):
         columns = window_matrix(size[1], width, windows) * (size[1] / width)
         spread: Tensor = rows.mT @ windows @ columns
         return spread
+
+    def sums(self, maps: MapSizes, size: tuple[int, int]) -> WindowSums:
+        return WindowSums(self, maps, size)
+
+
+class WindowSums:
+    """Sums over tiles: first and second moments of every soft window. They grow with the picture."""
+
+    def __init__(self, head: Regional, sizes: MapSizes, size: tuple[int, int]) -> None:
+        self._head = head
+        self._sizes = sizes
+        self._windows = window_count(size[0], head.window), window_count(size[1], head.window)
+        self._matrices: dict[str, tuple[Tensor, Tensor]] = {}
+        self._moments: dict[str, list[Tensor]] = {}
+
+    def add(self, tap: str, part: Tensor, top: int, left: int) -> None:
+        compressed = torch.log1p(ILF.full_precision(part) / self._head.typical[tap])
+        if tap not in self._matrices:
+            self._begin(tap, compressed)
+        rows, upper = _touched(self._matrices[tap][0], top, part.shape[-2])
+        columns, leftmost = _touched(self._matrices[tap][1], left, part.shape[-1])
+        for power, total in enumerate(self._moments[tap], 1):
+            powers = compressed if power == 1 else compressed.square()
+            block = total[..., upper : upper + rows.shape[0], leftmost : leftmost + columns.shape[0]]
+            block += window_means(powers, rows, columns)
+
+    def summary(self, tap: str) -> Summary:
+        mean, *squares = self._moments[tap]
+        if not squares:
+            return (mean,)
+        variance = squares[0] - mean.square()
+        return mean, (variance.clamp_min(0) + self._head.variance_floor).sqrt()
+
+    def _begin(self, tap: str, like: Tensor) -> None:
+        height, width = self._sizes[tap]
+        matrices = (
+            window_matrix(height, min(height, self._windows[0]), like),
+            window_matrix(width, min(width, self._windows[1]), like),
+        )
+        self._matrices[tap] = matrices
+        shape = (like.shape[0], like.shape[1], matrices[0].shape[0], matrices[1].shape[0])
+        self._moments[tap] = [like.new_zeros(shape) for _ in range(self._head.weights_per_channel(tap))]
+
+
+def _touched(matrix: Tensor, start: int, cells: int) -> tuple[Tensor, int]:
+    """The weights of `cells` cells from `start` in the windows that reach them, and the first of those windows."""
+    part = matrix[:, start : start + cells]
+    windows = part.any(1).nonzero()
+    first, last = int(windows[0]), int(windows[-1])
+    return part[first : last + 1], first

@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from invariant_lpips import registry
-from invariant_lpips.registry.citation import cite_parameters
-
-if TYPE_CHECKING:
-    from invariant_lpips.classifier import GAPClassifier
-    from invariant_lpips.metric import InvariantLPIPS
+from invariant_lpips.files.safetensors import sha256_of
+from invariant_lpips.registry.entries import ENTRIES
+from invariant_lpips.registry.identity import OWN, Identity
+from invariant_lpips.registry.weights import local_path
 
 #: Rows of a card's table of facts that a reader of the figures must know.
 _FACTS = ("scores", "terms of the scores", "pictures", "recipe", "made by", "with")
@@ -28,14 +26,15 @@ _PAPER = (
 )
 
 
-def metric_card(metric: InvariantLPIPS, config: Mapping[str, Any]) -> str:
-    """The card of a metric; `config` as :func:`invariant_lpips.registry.saved_metric.describe` gives it."""
-    name = metric.weights
-    unchanged = cite_parameters(name, {"weight": metric.head.weight}).startswith(f"{name} [")
-    source = _card_beside(name) if unchanged and name != "unit" else ""
-    registered = name in registry.ENTRIES and unchanged and config["trunk"]["name"] != "tuned"
+def metric_card(identity: Identity, config: Mapping[str, Any]) -> str:
+    """The card of a metric; `config` is what its `config.json` says."""
+    name = identity.weights
+    source = "" if name in (OWN, "unit") else _card_beside(name)
+    registered = name in ENTRIES and config["trunk"]["name"] != "tuned"
     lines = [
-        *_front_matter("apache-2.0" if registered or name == "unit" else "other", "perceptual-metric"),
+        *_front_matter(
+            "apache-2.0" if registered or config["weights"] == "unit" else "other", "perceptual-metric"
+        ),
         f"# InvariantLPIPS, head `{config['head']}` on {config['net']}",
         "",
         "A perceptual distance of two images, called as lpips is called: 0 for equal images, larger the more they",
@@ -50,26 +49,20 @@ def metric_card(metric: InvariantLPIPS, config: Mapping[str, Any]) -> str:
         "",
         *_table([("", ""), *((key, _plain(value)) for key, value in config.items())]),
         "",
-        f"Cite as `{metric.describe()}`.",
+        f"Cite as `{identity}`.",
         "",
         *_figures(source, "these weights"),
-        *(
-            [
-                f"The figures hold for pooling `{metric.fitted_pooling}`; with `{metric.net.pooling}` they differ.",
-                "",
-            ]
-            if source and metric.net.pooling != metric.fitted_pooling
-            else []
-        ),
-        _PAPER,
     ]
-    return "\n".join(lines) + "\n"
+    if source and identity.pooling != identity.fitted_pooling:
+        held = f"The figures hold for pooling `{identity.fitted_pooling}`; with `{identity.pooling}` they differ."
+        lines += [held, ""]
+    return "\n".join([*lines, _PAPER]) + "\n"
 
 
-def classifier_card(model: GAPClassifier, config: Mapping[str, Any], file: bytes) -> str:
-    """The card of a classifier; `file` is its registered form, by which a bundled one is recognised."""
-    digest = registry.sha256_of(file)
-    name = next((name for name, entry in registry.ENTRIES.items() if entry.sha256 == digest), "")
+def classifier_card(config: Mapping[str, Any], file: bytes) -> str:
+    """The card of a classifier; by `file`, its tensors with the config inside, a bundled one is recognised."""
+    digest = sha256_of(file)
+    name = next((name for name, entry in ENTRIES.items() if entry.sha256 == digest), "")
     facts = {key: value for key, value in config.items() if key != "classes"}
     lines = [
         *_front_matter("apache-2.0" if name else "other", "image-classification"),
@@ -84,7 +77,7 @@ def classifier_card(model: GAPClassifier, config: Mapping[str, Any], file: bytes
         "",
         *_table([("", ""), *((key, _plain(value)) for key, value in facts.items())]),
         "",
-        *([f"Classes: {', '.join(model.classes)}.", ""] if model.classes else []),
+        *([f"Classes: {', '.join(config['classes'])}.", ""] if config["classes"] else []),
         *_figures(_card_beside(name) if name else "", "this classifier"),
         _PAPER,
     ]
@@ -169,12 +162,12 @@ def _result_folders() -> list[Path]:
 
 def _card_beside(name: str) -> str:
     """The text of the card of registered weights, or of a file of one's own; empty if it has none."""
-    file = registry.local_path(name) if name in registry.ENTRIES else Path(name)
+    file = local_path(name) if name in ENTRIES else Path(name)
     if file is None:
         return ""
     cards = [file.with_suffix(".md"), file.with_name("README.md")]
     # The README.md beside registered files is about the folder.
-    found = next((card for card in cards[: 1 if name in registry.ENTRIES else 2] if card.is_file()), None)
+    found = next((card for card in cards[: 1 if name in ENTRIES else 2] if card.is_file()), None)
     return found.read_text(encoding="utf-8") if found else ""
 
 

@@ -12,7 +12,8 @@ class Entry:
     ``torchvision`` is the published file (a key of :data:`invariant_lpips.registry.download.TORCHVISION`) whose
     ``features.*`` tensors, written canonically, are this one. ``sha256`` is None where we never saw the
     result; the file is then made from torchvision's, whose sha256 is known, or is the user's own, and never
-    comes from the Hub.
+    comes from the Hub. ``float32`` is the sha256 of the same tensors written in float32: by it parameters in
+    use are recognised without the file being read again.
     """
 
     file: str
@@ -20,10 +21,14 @@ class Entry:
     licence: str
     note: str
     torchvision: str | None = None
+    float32: str | None = None
 
 
-def _trunk(name: str, sha256: str | None, note: str, torchvision: str | None = None) -> tuple[str, Entry]:
-    return name, Entry(f"{name}.safetensors", sha256, "BSD-3-Clause (torchvision)", note, torchvision)
+def _trunk(
+    name: str, sha256: str | None, note: str, torchvision: str | None = None, float32: str | None = None
+) -> tuple[str, Entry]:
+    licence = "BSD-3-Clause (torchvision)"
+    return name, Entry(f"{name}.safetensors", sha256, licence, note, torchvision, float32)
 
 
 def _lpips(name: str, sha256: str) -> tuple[str, Entry]:
@@ -41,11 +46,13 @@ ENTRIES: dict[str, Entry] = dict(
             "vgg16",
             "5105565f61f287d1d7e9de6b5bf2a394916e5861308861519fdd92262bdf5430",
             "VGG-16 convolutions, mostly float16",
+            float32="a71109c6af1f18191313cad0caf0893779c63a9ba7d5cc502cf235d9d2f64a6b",
         ),
         _trunk(
             "alexnet",
             "db775859525e438ffa2b101112e2b5a3a4d01d9ba74cadbdb2d4df3c0d33a953",
             "AlexNet convolutions, mostly float16",
+            float32="64653d1a0250b3ef8a8e3649d4877d0c535429d4fa23205b908c59c4173e1910",
         ),
         _trunk(
             "vgg16-float32",

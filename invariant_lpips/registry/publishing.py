@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from invariant_lpips import registry
+from invariant_lpips.files.safetensors import sha256_of
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.registry import download as hub
-from invariant_lpips.registry import saved as hub_folders
+from invariant_lpips.registry import saved
+from invariant_lpips.registry.entries import ENTRIES
 
 #: What of `weights/` is sent: weights, cards, licences, and the scripts that made them.
 SUFFIXES = (".safetensors", ".md", ".txt", ".py")
@@ -48,11 +49,11 @@ def publish(
     paths = sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES and "__pycache__" not in p.parts)
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     cards = b" ".join(data for name, data in files.items() if name.endswith(".md"))
-    registered = {entry.file: entry.sha256 for entry in registry.ENTRIES.values()}
+    registered = {entry.file: entry.sha256 for entry in ENTRIES.values()}
     for name, data in files.items():
         if not name.endswith(".safetensors"):
             continue
-        if registered.get(name) != registry.sha256_of(data):
+        if registered.get(name) != sha256_of(data):
             raise ValueError(
                 f"{folder / name} must be a file whose sha256 the registry knows, but is not; nothing was sent."
             )
@@ -62,7 +63,7 @@ def publish(
     if not any(name.endswith(".safetensors") for name in files):
         raise ValueError(f"{folder} must hold weights, but there is no .safetensors file in it.")
     files["README.md"] = _FRONT_MATTER.encode() + files.get("README.md", b"")
-    return hub_folders.push_files(
+    return saved.push_files(
         files, repo, private=private, token=token, message=message or "Weights of invariant-lpips"
     )
 
@@ -74,7 +75,7 @@ def record(published: str, module: Path | None = None) -> Path:
         ValueError: the constants are not there to be written.
     """
     module = module or Path(hub.__file__)
-    repo, commit = hub_folders.split(published)
+    repo, commit = saved.split(published)
     text = module.read_text(encoding="utf-8")
     for constant, value in (("HUB_REPO", repo), ("HUB_REVISION", commit)):
         text, count = re.subn(

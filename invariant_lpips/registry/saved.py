@@ -9,18 +9,19 @@ from __future__ import annotations
 import json
 import os
 import re
-import reprlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from torch import Tensor
 
 from invariant_lpips._version import __version__
-from invariant_lpips.files.reading import LARGEST_TEXT, read_whole
+from invariant_lpips.files.reading import LARGEST_TEXT, read_whole, shown
+from invariant_lpips.files.safetensors import parse, parse_metadata, safetensors_bytes, sha256_of
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.registry import download as hub
-from invariant_lpips.registry import sha256_of
 from invariant_lpips.registry.hub_errors import explained
 
 CONFIG_FILE = "config.json"
@@ -30,20 +31,20 @@ CARD_FILE = "README.md"
 _REPOSITORY = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
-_SHORT.maxlist = 12
 
+class SavedModel(NamedTuple):
+    """What was read of a saved model; nothing is built yet."""
 
-def shown(value: object) -> str:
-    """A config's value as a message shows it: on one line and of bounded length, whatever a stranger put there.
-
-    >>> shown("a" * 1000).count("a")
-    75
-    >>> shown(list("abc"))
-    "['a', 'b', 'c']"
-    """
-    return _SHORT.repr(value)
+    config: dict[str, Any]
+    #: On the CPU, as they are stored.
+    tensors: dict[str, Tensor]
+    #: What the tensors' file says of itself.
+    metadata: dict[str, str]
+    #: The file that the config was read from, for messages.
+    source: Path
+    #: The tensors' file, and the first 12 hex digits of its sha256.
+    path: Path
+    hash: str
 
 
 def locate(name_or_path: str | os.PathLike[str], access: hub.Access) -> Path:
@@ -109,39 +110,74 @@ def write(folder: Path, config: Mapping[str, Any], tensors: bytes, card: str) ->
     return folder
 
 
-def read(folder: Path) -> tuple[dict[str, Any], bytes]:
-    """The config of a folder, a JSON object of whatever fields, and the bytes of its tensors.
+def read(folder: Path) -> SavedModel:
+    """What a folder holds; its config is a JSON object of whatever fields, for the caller to check.
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: it is not JSON, or the tensors are not those it names.
+        ValueError: one of them is not what its name says, or the tensors are not those that the config names.
     """
-    for file in (folder / CONFIG_FILE, folder / TENSORS_FILE):
+    source, path = folder / CONFIG_FILE, folder / TENSORS_FILE
+    for file in (source, path):
         if not file.is_file():
             raise FileNotFoundError(f"A saved model's folder must hold {file.name}, but {folder} does not.")
-    file = folder / CONFIG_FILE
     try:
-        config = json.loads(read_whole(file, LARGEST_TEXT).decode())
+        config = json.loads(read_whole(source, LARGEST_TEXT).decode())
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} must be a JSON file, but cannot be read: {error}.") from None
+        raise ValueError(f"{source} must be a JSON file, but cannot be read: {error}.") from None
     if not isinstance(config, dict):
-        raise ValueError(f"{file} must hold a JSON object, but holds {type(config).__name__}.")
-    data = read_whole(folder / TENSORS_FILE)
+        raise ValueError(f"{source} must hold a JSON object, but holds {type(config).__name__}.")
+    data = read_whole(path)
     found = sha256_of(data)
     if "sha256" in config and config["sha256"] != found:
         raise ValueError(
-            f"{folder / TENSORS_FILE} is not the file that {CONFIG_FILE} names (changed, truncated or swapped): "
+            f"{path} is not the file that {CONFIG_FILE} names (changed, truncated or swapped): "
             f"expected sha256 {shown(config['sha256'])}, but found {found}; fetch or save the model anew."
         )
-    return config, data
+    return SavedModel(config, parse(data, path), parse_metadata(data), source, path, found[:12])
 
 
-class Publishable:
-    """What a model that has `save_pretrained` gets from it: `push_to_hub`."""
+def check_fields(config: Mapping[str, Any], form: str, types: Mapping[str, type], source: Path) -> None:
+    """Raise ValueError unless a config is of this format and holds exactly these fields, each of its type."""
+    if config.get("format") != form:
+        raise ValueError(f'{source} must have "format": {form!r}, but has {shown(config.get("format"))}.')
+    if wrong := sorted(types.keys() ^ config.keys()):
+        raise ValueError(
+            f"{source} must hold exactly {', '.join(types)}; these are missing or foreign: {shown(wrong)}."
+        )
+    for field, kind in types.items():
+        if type(config[field]) is not kind:
+            raise ValueError(f"{source}: {field!r} must be {kind.__name__}, but is {shown(config[field])}.")
+
+
+class Saved:
+    """A model that can be saved, published and read back; what it is made of, the class itself says.
+
+    A class brings `config`, `_tensors`, `_metadata` and `_card`, and a `from_pretrained` that hands what
+    :func:`read` found to a constructor of its own.
+    """
+
+    def config(self) -> dict[str, Any]:
+        """What `config.json` says: strings, numbers and lists of them."""
+        raise NotImplementedError
+
+    def _tensors(self, config: Mapping[str, Any]) -> Mapping[str, Tensor]:
+        """What `model.safetensors` holds."""
+        raise NotImplementedError
+
+    def _metadata(self, config: Mapping[str, Any]) -> Mapping[str, str]:
+        """What the header of `model.safetensors` says."""
+        raise NotImplementedError
+
+    def _card(self, config: Mapping[str, Any], file: bytes) -> str:
+        """The text of `README.md`."""
+        raise NotImplementedError
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
         """Write `config.json`, `model.safetensors` and a model card into `folder`, each whole or not at all."""
-        raise NotImplementedError
+        config = self.config()
+        file = safetensors_bytes(self._tensors(config), self._metadata(config))
+        return write(Path(folder), config, file, self._card(config, file))
 
     def push_to_hub(
         self,
@@ -183,7 +219,7 @@ def push_files(
     token: str | bool | None = None,
     message: str | None = None,
 ) -> str:
-    """Send files (path in the repository -> content) in one commit; see :meth:`Publishable.push_to_hub`."""
+    """Send files (path in the repository -> content) in one commit; see :meth:`Saved.push_to_hub`."""
     repo, named = split(repo)
     if named:
         raise ValueError(f"A repository to write to must be 'owner/name', but got {f'{repo}@{named}'!r}.")

@@ -14,18 +14,17 @@ A path to a ``.safetensors`` file of your own is read as it is, and its hash rep
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from invariant_lpips.files.reading import read_whole
-from invariant_lpips.files.safetensors import safetensors_bytes
+from invariant_lpips.files.safetensors import parse, parse_metadata, safetensors_bytes, sha256_of
 from invariant_lpips.registry import download as hub
 from invariant_lpips.registry.entries import ENTRIES, Entry
 
@@ -50,6 +49,41 @@ def weights_path(name: str, *, access: hub.Access | None = None) -> Path:
     return path
 
 
+class WeightsFile(NamedTuple):
+    """What one reading of a weights file gives."""
+
+    #: The registered name, or the path, by which it was asked for.
+    name: str
+    path: Path
+    #: On the CPU, as they are stored.
+    tensors: dict[str, Tensor]
+    #: What the file says of itself (the safetensors header's `__metadata__`).
+    metadata: dict[str, str]
+    #: The first 12 hex digits of its sha256.
+    hash: str
+
+
+def read_weights(name_or_path: str | os.PathLike[str], *, access: hub.Access | None = None) -> WeightsFile:
+    """A registered name's verified file, or a ``.safetensors`` file of your own, read once.
+
+    Raises ValueError for an unknown name, a file that is not the registered one, or a file that is not
+    safetensors with finite floating-point tensors; FileNotFoundError when the file is nowhere and cannot be
+    fetched.
+
+    >>> file = read_weights("lpips-vgg-v0.1")
+    >>> file.name, file.hash, len(file.tensors), file.metadata
+    ('lpips-vgg-v0.1', '61f275f16934', 5, {})
+    """
+    if _is_path(name_or_path):
+        path = _own_file(name_or_path)
+        data = read_whole(path)
+    else:
+        path, data = _find(str(name_or_path), access or hub.Access())
+    # The header is trusted only once the whole file is found sound.
+    tensors = parse(data, path)
+    return WeightsFile(str(name_or_path), path, tensors, parse_metadata(data), sha256_of(data)[:12])
+
+
 def load_weights(
     name_or_path: str | os.PathLike[str],
     *,
@@ -58,20 +92,13 @@ def load_weights(
 ) -> dict[str, Tensor]:
     """The tensors of a registered name or a ``.safetensors`` path, on the CPU, in ``dtype`` (None: as is).
 
-    Raises ValueError for an unknown name, a file that is not the registered one, or a file that is not
-    safetensors with finite floating-point tensors; FileNotFoundError when the file is nowhere and cannot be
-    fetched.
+    Raises as :func:`read_weights`.
 
     >>> weights = load_weights("vgg16")
     >>> [round(value, 3) for value in weights["features.0.weight"][0, 0, 0].tolist()]
     [-0.554, 0.143, 0.529]
     """
-    if _is_path(name_or_path):
-        path = _own_file(name_or_path)
-        data = read_whole(path)
-    else:
-        path, data = _find(str(name_or_path), access or hub.Access())
-    tensors = parse(data, path)
+    tensors = read_weights(name_or_path, access=access).tensors
     return tensors if dtype is None else {name: tensor.to(dtype) for name, tensor in tensors.items()}
 
 
@@ -83,13 +110,7 @@ def load_metadata(
     >>> load_metadata("lpips-vgg-v0.1")
     {}
     """
-    if _is_path(name_or_path):
-        path = _own_file(name_or_path)
-        data = read_whole(path)
-    else:
-        path, data = _find(str(name_or_path), access or hub.Access())
-    parse(data, path)  # the header is trusted only if the whole file is sound
-    return parse_metadata(data)
+    return read_weights(name_or_path, access=access).metadata
 
 
 def weights_hash(name_or_path: str | os.PathLike[str], *, access: hub.Access | None = None) -> str:
@@ -222,37 +243,3 @@ def _own_file(path: str | os.PathLike[str]) -> Path:
     if not path.is_file():
         raise FileNotFoundError(f"Weights {path} must be an existing .safetensors file, but there is none.")
     return path
-
-
-def parse(data: bytes, path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file's bytes, as they are stored; `path` is for the messages.
-
-    Raises ValueError unless they are a whole file of finite floating-point tensors.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        tensors: dict[str, Tensor] = load(data)
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"{path} must be a whole safetensors file, but it cannot be read: {str(error)[:200]}."
-        ) from error
-    for name, tensor in tensors.items():
-        if not tensor.is_floating_point() or not bool(torch.isfinite(tensor.float()).all()):
-            raise ValueError(
-                f"{path} must hold finite floating-point tensors, but {name[:80]!r} ({tensor.dtype}) does not."
-            )
-    return tensors
-
-
-def parse_metadata(data: bytes) -> dict[str, str]:
-    """The `__metadata__` in the header of bytes that :func:`parse` has found sound."""
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    metadata: dict[str, str] = header.get("__metadata__", {})
-    return metadata
-
-
-def sha256_of(data: bytes) -> str:
-    """The sha256 of a file's bytes, in hex."""
-    return hashlib.sha256(data).hexdigest()

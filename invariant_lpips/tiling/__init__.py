@@ -8,38 +8,45 @@ sums are added: the numbers of the whole picture in the memory of one tile.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from invariant_lpips import inputs as C
+from invariant_lpips.heads import Head
+from invariant_lpips.inputs import ImageInput, ScalingLayer, check_image
 from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS
 from invariant_lpips.pictures.images import Alpha
 from invariant_lpips.tiling.embedding import embed_regions
-from invariant_lpips.tiling.regions import TensorRegions, open_regions
+from invariant_lpips.tiling.regions import Regions, TensorRegions, open_regions
+from invariant_lpips.trunks import Trunk
 
-if TYPE_CHECKING:
-    from invariant_lpips.metric import InvariantLPIPS
-
-__all__ = ["embed_file", "embed_in_tiles"]
+__all__ = ["Metric", "embed_file", "embed_in_tiles"]
 
 
-def embed_in_tiles(metric: InvariantLPIPS, x: Tensor, tile: int, *, normalize: bool) -> Tensor:
+class Metric(Protocol):
+    """What tiles need of an :class:`invariant_lpips.InvariantLPIPS`."""
+
+    net: Trunk
+    head: Head
+    images: ImageInput
+    scaling_layer: ScalingLayer
+
+
+def embed_in_tiles(metric: Metric, x: Tensor, tile: int, *, normalize: bool) -> Tensor:
     """What `metric.embed(x, tile=tile)` does: images (N, 3, H, W) to (N, C), one image and one tile at a time."""
-    C.check_image(x, "x", grey=metric.images.repeat_grey)
+    check_image(x, "x", grey=metric.images.repeat_grey)
     if x.requires_grad and torch.is_grad_enabled():
         raise ValueError(
             "Argument `tile` keeps no graph, but `x` requires a gradient; pass x.detach(), or embed it without `tile`."
         )
-    rows = [
-        embed_regions(metric, TensorRegions(x[n : n + 1]), tile, normalize=normalize) for n in range(len(x))
-    ]
-    return torch.cat(rows)
+    return torch.cat(
+        [_embed(metric, TensorRegions(image), tile, normalize=normalize) for image in torch.split(x, 1)]
+    )
 
 
 def embed_file(
-    metric: InvariantLPIPS,
+    metric: Metric,
     path: str | os.PathLike[str],
     *,
     tile: int = 1024,
@@ -79,4 +86,18 @@ def embed_file(
         True
     """
     picture = open_regions(path, alpha=alpha, max_pixels=max_pixels)
-    return embed_regions(metric, picture, tile, progress=progress)
+    return _embed(metric, picture, tile, progress=progress)
+
+
+def _embed(
+    metric: Metric, picture: Regions, tile: int, *, normalize: bool = False, progress: bool = False
+) -> Tensor:
+    like = metric.scaling_layer.shift
+
+    def prepared(region: Tensor) -> Tensor:
+        checked: Tensor = metric.images(region.to(like.device), like, normalize=normalize)
+        scaled: Tensor = metric.scaling_layer(checked)
+        return scaled
+
+    minimum = metric.images.minimum_side
+    return embed_regions(metric.net, metric.head, prepared, picture, tile, minimum=minimum, progress=progress)

@@ -24,7 +24,7 @@ from torch import Tensor
 from invariant_lpips.classifier import GAPClassifier
 from invariant_lpips.datasets.folders import LabelledImages, load_picture
 from invariant_lpips.files.writing import naming, replacing, set_aside_room
-from invariant_lpips.registry.saved_classifier import trunk_identity
+from invariant_lpips.registry.identity import cite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,7 +108,7 @@ def cached_features(
 
 
 def _key(model: GAPClassifier, images: LabelledImages) -> str:
-    digest, _ = trunk_identity(model.net_name, model.trunk.features_state())
+    _, digest = cite(model.trunk.architecture.name, model.trunk.features_state())
     height, width = model.image_size
     kind = f"{model.net_name}-{digest}-{model.trunk.pooling}-{model.trunk.padding}-{height}x{width}"
     return f"{kind}-{images.fingerprint()}"
