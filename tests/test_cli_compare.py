@@ -16,6 +16,7 @@ from PIL import Image
 
 from invariant_lpips import InvariantLPIPS, read_image
 from invariant_lpips.cli import main
+from invariant_lpips.files.writing import write_text
 from invariant_lpips.pictures.heat_maps import overlay
 from invariant_lpips.pictures.pairing import (
     from_csv,
@@ -122,7 +123,7 @@ def test_wrong_usage_is_one_sentence(
     out, err = capsys.readouterr()
     assert out == ""
     assert said in err
-    assert err.startswith("invariant-lpips compare: error: ")
+    assert err.startswith("invariant-lpips compare: ")
     assert err.count("\n") == 1
 
 
@@ -203,8 +204,6 @@ def test_json_says_what_was_used(folder: Path) -> None:
 def test_a_result_that_cannot_be_finished_leaves_the_old_one(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from invariant_lpips.cli import reports
-
     (folder / "out.csv").write_text("old")
     real = Path.write_text
 
@@ -214,7 +213,7 @@ def test_a_result_that_cannot_be_finished_leaves_the_old_one(
 
     monkeypatch.setattr(Path, "write_text", full_disk)
     with pytest.raises(OSError, match="no space"):
-        reports.write(folder / "out.csv", "a longer text")
+        write_text(folder / "out.csv", "a longer text")
     monkeypatch.undo()
     assert (folder / "out.csv").read_text() == "old"
 

@@ -15,8 +15,9 @@ from invariant_lpips.indexing.files import WRITERS, Contents, check_suffix
 from invariant_lpips.indexing.index import Index, open_index
 from invariant_lpips.indexing.journal import Journal, Record
 from invariant_lpips.indexing.settings import Settings, settings_for
-from invariant_lpips.indexing.sources import Pictures, Reading, find_pictures, first_of_another_size
+from invariant_lpips.indexing.sources import Pictures, find_pictures, first_of_another_size
 from invariant_lpips.indexing.streaming import Embedder, chunk_length
+from invariant_lpips.pictures.images import Reading
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
