@@ -6,9 +6,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor
+from tqdm import tqdm
 
 from invariant_lpips.files.writing import naming
 from invariant_lpips.indexing.files import WRITERS, Contents, check_suffix
@@ -102,7 +103,7 @@ def embed_folder(
     chunks = range(-(-len(pictures) // length))
     with Journal(unfinished, settings) as journal:
         left = [chunk for chunk in chunks if chunk not in journal]
-        with _bar(len(pictures), progress) as bar:
+        with tqdm(total=len(pictures), unit="picture", file=sys.stderr, disable=not progress) as bar:
             bar.update(min(len(journal) * length, len(pictures)))
             records = embedder(pictures, left) if engine is None else engine(embedder, pictures, left)
             for chunk, record in records:
@@ -177,9 +178,3 @@ def _write(journal: Journal, pictures: Pictures, settings: Settings, out: Path) 
 
 def _rows(journal: Journal) -> Iterator[Tensor]:
     return (record.vectors for record in journal.records() if len(record.positions))
-
-
-def _bar(total: int, progress: bool) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(total=total, unit="picture", file=sys.stderr, disable=not progress)

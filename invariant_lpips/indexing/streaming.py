@@ -20,6 +20,7 @@ from invariant_lpips.files.writing import one_line
 from invariant_lpips.indexing.journal import Record
 from invariant_lpips.indexing.sources import Pictures
 from invariant_lpips.pictures.images import Reading
+from invariant_lpips.tiling import embed_file
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
@@ -128,8 +129,6 @@ class Embedder:
         ]
 
     def _in_tiles(self, pictures: Pictures, position: int) -> Read:
-        from invariant_lpips.tiling import embed_file
-
         assert self.tile is not None
         try:
             vector = embed_file(
