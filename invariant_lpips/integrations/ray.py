@@ -2,8 +2,9 @@
 
 Two ways in:
 
-- `invariant-lpips embed --engine ray` and `compare --engine ray`: Ray computes, the results are those of the command
-  without it. The workers read the pictures, so their folder must be where every machine finds it.
+- `invariant-lpips embed --engine ray` and `compare --engine ray`, in Python :func:`chunk_engine` for `embed_folder` and
+  :func:`pair_engine` for `pictures.compare`: Ray computes, the results are those without it. The workers read the
+  pictures, so their folder must be where every machine finds it.
 - :func:`embed_stage` and :func:`score_stage`, for pipelines of your own, from Parquet to Parquet:
 
       paths = ray.data.read_parquet("paths/")                       # a column path
