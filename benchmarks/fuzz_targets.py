@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 from pathlib import Path
@@ -195,12 +194,10 @@ class IndexFiles(Target):
 
 def metric_of_index(index: Any) -> None:
     """What `invariant-lpips search` does before it looks at its first picture."""
-    from invariant_lpips.cli import search
     from invariant_lpips.cli.index_options import metric_of
+    from invariant_lpips.cli.metric_options import MetricChoice
 
-    parser = argparse.ArgumentParser()
-    search.configure(parser)
-    metric_of(index, parser.parse_args(["a.png", "--index", index.origin]))
+    metric_of(index, MetricChoice())
 
 
 TARGETS: dict[str, type[Target]] = {

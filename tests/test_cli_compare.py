@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,15 @@ import pytest
 import torch
 from PIL import Image
 
-from invariant_lpips import InvariantLPIPS, read_image
+from invariant_lpips import InvariantLPIPS, pictures, read_image
 from invariant_lpips.cli import main
+from invariant_lpips.files.writing import write_text
 from invariant_lpips.pictures.heat_maps import overlay
+from invariant_lpips.pictures.measuring import Measuring
 from invariant_lpips.pictures.pairing import (
     from_csv,
     one_against_many,
+    pair_paths,
     pictures_in,
     two_folders,
     within_folder,
@@ -122,7 +126,7 @@ def test_wrong_usage_is_one_sentence(
     out, err = capsys.readouterr()
     assert out == ""
     assert said in err
-    assert err.startswith("invariant-lpips compare: error: ")
+    assert err.startswith("invariant-lpips compare: ")
     assert err.count("\n") == 1
 
 
@@ -203,8 +207,6 @@ def test_json_says_what_was_used(folder: Path) -> None:
 def test_a_result_that_cannot_be_finished_leaves_the_old_one(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from invariant_lpips.cli import reports
-
     (folder / "out.csv").write_text("old")
     real = Path.write_text
 
@@ -214,7 +216,7 @@ def test_a_result_that_cannot_be_finished_leaves_the_old_one(
 
     monkeypatch.setattr(Path, "write_text", full_disk)
     with pytest.raises(OSError, match="no space"):
-        reports.write(folder / "out.csv", "a longer text")
+        write_text(folder / "out.csv", "a longer text")
     monkeypatch.undo()
     assert (folder / "out.csv").read_text() == "old"
 
@@ -441,3 +443,46 @@ def test_a_missing_partner_among_many_is_a_failed_pair(
     table = rows(capsys.readouterr().out)
     assert "no such file" in table[0]["error"]
     assert float(table[1]["distance"]) > 0
+
+
+# in Python ------------------------------------------------------------------------------------------------
+
+
+def test_the_same_call_in_python(folder: Path) -> None:
+    (folder / "dist" / "b.png").write_bytes(b"no picture")
+    metric = InvariantLPIPS(net="alex", head="gap", weights="unit")
+    outcomes = list(pictures.compare(metric, two_folders(Path("ref"), Path("dist")), batch_size=2))
+    assert [outcome.pair.label for outcome in outcomes] == ["a.png", "b.png", "c.png"]
+    assert outcomes[0].distance == pytest.approx(expected("ref/a.png", "dist/a.png"), rel=1e-5)
+    assert outcomes[1].distance is None
+    assert "not a picture" in str(outcomes[1].problem)
+    assert outcomes[2].problem is None
+    smaller = pictures.compare(
+        metric, pair_paths([Path("ref/a.png"), Path("dist/a.png")]), reading=pictures.Reading(resize=(64, 64))
+    )
+    assert next(smaller).distance != outcomes[0].distance
+
+
+def test_arguments_that_do_not_go_together(folder: Path) -> None:
+    pairing = two_folders(Path("ref"), Path("dist"))
+    local = InvariantLPIPS(net="alex", head="spatial", weights="unit")
+    with pytest.raises(ValueError, match="head='gap'"):
+        pictures.compare(local, pairing, unequal_sizes=True)
+    with pytest.raises(ValueError, match="`batch_size` must be at least 1"):
+        pictures.compare(local, pairing, batch_size=0)
+    with pytest.raises(ValueError, match="don't go with an engine"):
+        pictures.compare(
+            local, pairing, maps=pictures.MapFiles(folder / "maps"), engine=lambda measuring, pairs: iter(())
+        )
+
+
+def test_an_engine_measures_in_place_of_this_process(folder: Path) -> None:
+    metric = InvariantLPIPS(net="alex", head="gap", weights="unit")
+
+    def backwards(measuring: Measuring, pairs: Sequence[pictures.Pair]) -> Iterator[pictures.Outcome]:
+        assert measuring.batch_size == 3
+        return reversed(list(measuring(pairs)))
+
+    pairing = two_folders(Path("ref"), Path("dist"))
+    found = list(pictures.compare(metric, pairing, batch_size=3, engine=backwards))
+    assert found[::-1] == list(pictures.compare(metric, pairing, batch_size=3))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from invariant_lpips import LPIPS, InvariantLPIPS
-from invariant_lpips.cli import export as command
+from invariant_lpips.cli import main
 from invariant_lpips.integrations import export
 
 table = pytest.mark.skipif(
@@ -131,11 +131,7 @@ def test_missing_package_is_named(small, tmp_path, monkeypatch):
 
 
 def run(*arguments: str) -> int:
-    import argparse
-
-    parser = argparse.ArgumentParser()
-    command.configure(parser)
-    return command.run(parser.parse_args(arguments))
+    return main(["export", *arguments])
 
 
 def test_command(tmp_path, capsys):

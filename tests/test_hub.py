@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import hashlib
 import json
@@ -20,7 +19,7 @@ import torch
 
 from invariant_lpips import InvariantLPIPS, registry
 from invariant_lpips.classifier import GAPClassifier
-from invariant_lpips.cli import weights as command
+from invariant_lpips.cli import main
 from invariant_lpips.files.safetensors import safetensors_bytes
 from invariant_lpips.registry import download as hub
 from invariant_lpips.registry import publishing as hub_publication
@@ -496,9 +495,7 @@ def test_card_of_weights_learned_by_a_user_comes_from_the_file_beside_them(
 
 
 def run(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    command.configure(parser)
-    return command.run(parser.parse_args(arguments))
+    return main(["weights", *arguments])
 
 
 def few(folder: Path) -> Path:
@@ -550,13 +547,13 @@ def test_push_refuses_what_the_registry_does_not_know(
         ("foreign.safetensors", right, "sha256 the registry knows"),
     ):
         (folder / name).write_bytes(data)
-        assert run("push", REPO, "--folder", str(folder), "--mirror") == 1
+        assert run("push", REPO, "--folder", str(folder), "--mirror") == 2
         assert sentence in capsys.readouterr().err
         (folder / name).write_bytes(right)
     (folder / "foreign.safetensors").unlink()
     for card in folder.glob("*.md"):
         card.unlink()
-    assert run("push", REPO, "--folder", str(folder), "--mirror") == 1
+    assert run("push", REPO, "--folder", str(folder), "--mirror") == 2
     assert "must have a card" in capsys.readouterr().err
     assert not server.requests
 

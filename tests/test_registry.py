@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import pickle
@@ -16,7 +15,7 @@ import pytest
 import torch
 
 from invariant_lpips import registry
-from invariant_lpips.cli import weights as command
+from invariant_lpips.cli import main
 from invariant_lpips.files.safetensors import safetensors_bytes
 from invariant_lpips.registry import download as hub
 from invariant_lpips.registry import weights
@@ -331,9 +330,7 @@ def test_canonical_bytes_are_safetensors_and_do_not_depend_on_order() -> None:
 
 
 def run(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    command.configure(parser)
-    return command.run(parser.parse_args(arguments))
+    return main(["weights", *arguments])
 
 
 def test_command_lists_paths_verifies_and_downloads(
@@ -352,7 +349,7 @@ def test_command_lists_paths_verifies_and_downloads(
     assert "WRONG" in capsys.readouterr().out
     assert run("download", "lpips-vgg-v0.1") == 0
     assert "not published" in capsys.readouterr().err
-    assert run("path", "nothing") == 1
+    assert run("path", "nothing") == 2
     output = capsys.readouterr()
     assert not output.out
     assert "must be one of" in output.err

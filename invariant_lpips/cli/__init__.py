@@ -1,4 +1,8 @@
-"""The command line: `invariant-lpips COMMAND ...`. Each command is one module with `configure` and `run`."""
+"""The command line: `invariant-lpips COMMAND ...`.
+
+Each command is one module: `configure` adds its options to a parser; `run` makes frozen dataclasses of what was
+parsed, calls the library once, prints, and returns the exit status. What goes wrong is raised, and said here.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from invariant_lpips._version import __version__
-from invariant_lpips.files.writing import REMEDIES, said
+from invariant_lpips.cli.output import ERRORS, EXIT_STATUS, Exit, complaint, say
 
 # name -> (module, one line of help). Only the module of the chosen command is imported.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -35,17 +39,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status (0 done, 1 some pictures failed, 2 wrong usage)."""
+    """Run one command and return its exit status, an :class:`invariant_lpips.cli.output.Exit`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(
         prog="invariant-lpips",
         description="Perceptual image distances that keep agreeing with people when an image has moved.",
+        epilog=EXIT_STATUS,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, (module_name, help_line) in COMMANDS.items():
-        command = commands.add_parser(name, help=help_line, description=help_line)
+        command = commands.add_parser(name, help=help_line, description=help_line, epilog=EXIT_STATUS)
         if name == chosen:
             module = importlib.import_module(module_name)
             module.configure(command)
@@ -53,17 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     try:
         status: int = parsed.run(parsed)
-    except OSError as error:  # the system's own name the file, if any, and not what to do
-        sentence = (
-            f"{error.filename}: {said(error)}" if error.filename and error.errno in REMEDIES else str(error)
-        )
-        print(f"invariant-lpips {parsed.command}: {sentence}", file=sys.stderr)
-        return 2
-    except (ValueError, TypeError, ImportError) as error:
-        # Errors of ours say in one sentence what to mend; a traceback would only bury it.
-        print(f"invariant-lpips {parsed.command}: {error}", file=sys.stderr)
-        return 2
+    except ERRORS as error:
+        say(parsed.command, complaint(error))
+        return Exit.REFUSED
     except KeyboardInterrupt:
-        print(f"invariant-lpips {parsed.command}: interrupted", file=sys.stderr)
-        return 130
+        say(parsed.command, "interrupted")
+        return Exit.INTERRUPTED
     return status

@@ -1,34 +1,41 @@
 """`invariant-lpips compare`: perceptual distances of picture files.
 
-Which pictures: `pairing`. How they are measured: `measuring`. What is printed: `reports`. This file is the
-options and the order of events: everything that can be wrong with the command is said before the network is
-loaded.
+The options, and the order of events: everything that can be wrong with the command is said before the network is
+loaded. The work is :func:`invariant_lpips.pictures.compare`.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from invariant_lpips.cli import reports
-from invariant_lpips.cli.metric_options import (
+from tqdm import tqdm
+
+from invariant_lpips.cli.metric_options import MetricChoice, add_device_options, add_metric_options
+from invariant_lpips.cli.output import Exit, print_text, say
+from invariant_lpips.cli.picture_options import (
+    RayWorkers,
     add_engine_options,
-    add_metric_options,
-    build_metric,
-    picture_reader,
-    ray_resources,
-    settings,
+    add_reading_options,
+    ray_workers,
+    reading_of,
 )
-from invariant_lpips.pictures.measuring import Measuring, Outcome
-from invariant_lpips.pictures.pairing import (
+from invariant_lpips.files.writing import write_text
+from invariant_lpips.integrations import ray
+from invariant_lpips.pictures import (
+    MapFiles,
+    Outcome,
     Pairing,
+    Reading,
+    compare,
     from_csv,
-    one_against_many,
+    pair_paths,
+    reports,
     two_files,
     two_folders,
     within_folder,
@@ -44,8 +51,70 @@ Perceptual distance between pictures: 0 for equal ones, larger for more differen
 
 More than one pair gives a table (reference,distorted,distance,error) in the order of the files named, of the
 sorted names in a folder, or of the rows of the csv. Progress and complaints go to stderr.
-Exit status: 0 all measured, 1 some pictures failed or had no partner (the rest is reported), 2 wrong usage.
 """
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Which heat maps are written, as `MapFiles` takes it."""
+
+    folder: Path
+    full_colour_at: float | None
+    keep_values: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the command is asked for.
+
+    Attributes:
+        printed: outcomes to what goes to stdout.
+    """
+
+    pairing: Pairing
+    metric: MetricChoice
+    reading: Reading
+    batch_size: int
+    unequal_sizes: bool
+    workers: RayWorkers | None
+    maps: Maps | None
+    out: Path | None
+    printed: Callable[[Sequence[Outcome]], str]
+    allow_unmatched: bool
+    quiet: bool
+    verbose: bool
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> Comparison:
+        """What was parsed; ValueError where options conflict, OSError where files are missing."""
+        pairing = _pairing(args)
+        _check(args)
+        return cls(
+            pairing=pairing,
+            metric=MetricChoice.of(args),
+            reading=reading_of(args),
+            batch_size=args.batch_size,
+            unequal_sizes=args.unequal_sizes,
+            workers=ray_workers(args),
+            maps=None if args.map is None else Maps(args.map, args.map_scale, args.map_npy),
+            out=args.out,
+            printed=_printed(args, pairing),
+            allow_unmatched=args.allow_unmatched,
+            quiet=args.quiet,
+            verbose=args.verbose,
+        )
+
+    def settings(self, metric: str) -> dict[str, Any]:
+        """What a report says about how its numbers were made; `metric` is its description."""
+        resize = self.reading.resize
+        return {
+            "metric": metric,
+            "device": self.metric.device,
+            "dtype": self.metric.dtype,
+            "resize": None if resize is None else f"{resize[0]}x{resize[1]}",
+            "alpha": self.reading.alpha,
+            "unequal_sizes": self.unequal_sizes,
+        }
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -63,8 +132,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--allow-unmatched", action="store_true", help="exit status 0 though pictures have no partner"
     )
+    which.add_argument(
+        "--unequal-sizes",
+        action="store_true",
+        help="compare pictures of different sizes by their embeddings; needs --head gap",
+    )
 
     add_metric_options(parser)
+    add_device_options(parser)
+    add_reading_options(parser, batch="pairs of one size measured at once (1); for GPUs")
     add_engine_options(parser)
 
     output = parser.add_argument_group("output")
@@ -101,33 +177,69 @@ def configure(parser: argparse.ArgumentParser) -> None:
     scripts.add_argument("-N", type=int, metavar="COUNT", help="with -d: only the first COUNT pictures")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
-    try:
-        pairing = _pairing(args)
-        _check_output(args)
-        metric = build_metric(args)
-        map_sink = _map_files(args)
-    except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
-        _say(f"error: {' '.join(str(error).split())}")
-        return 2
-    if args.verbose:
-        _say(f"{metric.describe()} on {args.device} in {args.dtype}, {len(pairing.pairs)} pairs")
-    outcomes: list[Outcome] = []
-    interrupted = False
+    asked = Comparison.of(args)
+    engine = None if asked.workers is None else ray.pair_engine(**asdict(asked.workers))
+    metric: Any = asked.metric.build()
+    if asked.verbose:
+        place = f"on {asked.metric.device} in {asked.metric.dtype}"
+        say("compare", f"{metric.describe()} {place}, {len(asked.pairing.pairs)} pairs")
+    outcomes = compare(
+        metric,
+        asked.pairing,
+        reading=asked.reading,
+        batch_size=asked.batch_size,
+        unequal_sizes=asked.unequal_sizes,
+        maps=None if asked.maps is None else MapFiles(**asdict(asked.maps)),
+        engine=engine,
+    )
+    measured, interrupted = _as_far_as_it_goes(outcomes, len(asked.pairing.pairs), quiet=asked.quiet)
+    _report(asked, measured, metric.describe())
+    return _conclude(asked, measured, interrupted=interrupted)
+
+
+def _as_far_as_it_goes(outcomes: Iterator[Outcome], total: int, *, quiet: bool) -> tuple[list[Outcome], bool]:
+    """All outcomes, or those that were there when it was interrupted; and whether it was."""
+    measured: list[Outcome] = []
     with warnings.catch_warnings():
-        # Files are read in [-1, 1] by construction; Pillow's remarks on odd metadata are not about pixels.
-        warnings.filterwarnings("ignore", message=".*none below 0")
+        # Pillow's remarks on odd metadata are not about pixels.
         warnings.filterwarnings("ignore", module=r"PIL\..*")
         try:
-            for outcome in _with_progress(
-                _outcomes(args, metric, pairing, map_sink), pairing, quiet=args.quiet
-            ):
-                outcomes.append(outcome)
+            measured.extend(
+                tqdm(outcomes, total=total, unit="pair", file=sys.stderr, disable=quiet or total == 1)
+            )
         except KeyboardInterrupt:
-            interrupted = True
-    _report(args, outcomes, pairing, settings(args, metric))
-    return _conclude(args, outcomes, pairing, interrupted=interrupted)
+            return measured, True
+    return measured, False
+
+
+def _report(asked: Comparison, outcomes: Sequence[Outcome], metric: str) -> None:
+    if asked.out is not None:
+        text = reports.as_text(
+            asked.out.suffix.lower(), outcomes, asked.pairing.unmatched, asked.settings(metric)
+        )
+        write_text(asked.out, text)
+        count = sum(outcome.distance is not None for outcome in outcomes)
+        say("compare", f"{count} of {len(asked.pairing.pairs)} distances written to {asked.out}")
+    print_text(asked.printed(outcomes))
+
+
+def _conclude(asked: Comparison, outcomes: Sequence[Outcome], *, interrupted: bool) -> Exit:
+    failed = [outcome for outcome in outcomes if outcome.problem is not None]
+    for outcome in failed:
+        say("compare", str(outcome.problem))
+    if failed and len(outcomes) > 1:
+        say("compare", f"{len(failed)} of {len(outcomes)} pairs failed")
+    unmatched = asked.pairing.unmatched
+    if unmatched:
+        say("compare", f"pictures without a partner of the same name: {len(unmatched)}")
+        for path in unmatched:
+            say("compare", f"  {path}")
+    if interrupted:
+        say("compare", f"interrupted after {len(outcomes)} of {len(asked.pairing.pairs)} pairs")
+        return Exit.INTERRUPTED
+    return Exit.INCOMPLETE if failed or (unmatched and not asked.allow_unmatched) else Exit.DONE
 
 
 def _pairing(args: argparse.Namespace) -> Pairing:
@@ -156,114 +268,39 @@ def _pairing(args: argparse.Namespace) -> Pairing:
         return two_folders(args.dir0, args.dir1, recursive=args.recursive)
     if args.dir is not None:
         return within_folder(args.dir, all_pairs=args.all_pairs, limit=args.N, recursive=args.recursive)
-    return _pairing_of_paths(args.paths, recursive=args.recursive)
+    return pair_paths(args.paths, recursive=args.recursive)
 
 
-def _pairing_of_paths(paths: Sequence[Path], *, recursive: bool) -> Pairing:
-    if len(paths) == 1:
-        raise ValueError(f"two pictures or folders are needed, but got only {paths[0]}")
-    if len(paths) == 2 and paths[0].is_dir() and paths[1].is_dir():
-        return two_folders(*paths, recursive=recursive)
-    if len(paths) == 2 and not paths[1].is_dir():
-        if paths[0].is_dir():
-            raise ValueError(f"{paths[0]} is a folder and {paths[1]} is not; name the single reference first")
-        return two_files(*paths)
-    return one_against_many(paths[0], paths[1:], recursive=recursive)
-
-
-def _check_output(args: argparse.Namespace) -> None:
+def _printed(args: argparse.Namespace, pairing: Pairing) -> Callable[[Sequence[Outcome]], str]:
+    """lpips' lines where it was called as lpips' scripts; else one number or a table, unless that goes to a file."""
+    if args.path0 is not None:
+        return reports.as_lpips_distance
+    if args.dir0 is not None:
+        return reports.as_lpips_lines
+    if args.dir is not None:
+        return reports.as_lpips_lines_and_mean
     if args.out is not None:
-        if args.out.suffix.lower() not in reports.SUFFIXES:
-            raise ValueError(f"-o must end in one of {', '.join(reports.SUFFIXES)}, but got {args.out}")
-        if not args.out.parent.is_dir():
-            raise ValueError(f"-o {args.out}: the folder {args.out.parent} does not exist")
-        if args.out.is_dir():
-            raise ValueError(f"-o {args.out} is a folder; a file was expected")
+        return lambda outcomes: ""
+    return reports.as_numbers if len(args.paths) == 2 and len(pairing.pairs) == 1 else reports.as_csv
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse values and combinations that can't be meant."""
+    out: Path | None = args.out
+    if out is not None:
+        if out.suffix.lower() not in reports.SUFFIXES:
+            raise ValueError(f"-o must end in one of {', '.join(reports.SUFFIXES)}, but got {out}")
+        if not out.parent.is_dir():
+            raise ValueError(f"-o {out}: the folder {out.parent} does not exist")
+        if out.is_dir():
+            raise ValueError(f"-o {out} is a folder; a file was expected")
     if args.map is None and (args.map_npy or args.map_scale is not None):
         raise ValueError("--map-npy and --map-scale belong to --map DIR")
     if args.map_scale is not None and not args.map_scale > 0:
         raise ValueError(f"--map-scale must be positive, but got {args.map_scale}")
-    if args.engine == "ray":
-        from invariant_lpips.integrations.ray import ray_data
-
-        ray_data()
-        ray_resources(args)
-        if args.map is not None:
-            raise ValueError("--map draws in this process and does not go with --engine ray")
+    if args.map is not None and args.engine == "ray":
+        raise ValueError("--map draws in this process and does not go with --engine ray")
     if args.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1, but got {args.batch_size}")
-
-
-def _map_files(args: argparse.Namespace) -> Any:
-    if args.map is None:
-        return None
-    from invariant_lpips.pictures.map_files import MapFiles
-
-    return MapFiles(args.map, full_colour_at=args.map_scale, keep_values=args.map_npy)
-
-
-def _outcomes(args: argparse.Namespace, metric: Any, pairing: Pairing, map_sink: Any) -> Iterator[Outcome]:
-    how = {"batch_size": args.batch_size, "unequal_sizes": args.unequal_sizes}
-    if args.engine == "ray":
-        from invariant_lpips.integrations.ray import measure_pairs
-
-        return measure_pairs(pairing.pairs, metric, picture_reader(args), **how, **ray_resources(args))
-    return Measuring(metric, picture_reader(args), **how, map_sink=map_sink)(pairing.pairs)
-
-
-def _with_progress(outcomes: Iterator[Outcome], pairing: Pairing, *, quiet: bool) -> Any:
-    from tqdm import tqdm
-
-    hidden = quiet or len(pairing.pairs) == 1
-    return tqdm(outcomes, total=len(pairing.pairs), unit="pair", file=sys.stderr, disable=hidden)
-
-
-def _report(
-    args: argparse.Namespace, outcomes: Sequence[Outcome], pairing: Pairing, used: dict[str, Any]
-) -> None:
-    one_pair = args.path0 is not None or (len(args.paths) == 2 and len(pairing.pairs) == 1)
-    measured = [outcome for outcome in outcomes if outcome.distance is not None]
-    if args.out is not None:
-        reports.write(args.out, reports.as_text(args.out.suffix.lower(), outcomes, pairing.unmatched, used))
-        _say(f"{len(measured)} of {len(pairing.pairs)} distances written to {args.out}")
-    called_as_lpips = args.path0 is not None or args.dir0 is not None or args.dir is not None
-    if args.path0 is not None:
-        text = "".join(f"Distance: {outcome.distance:.6f}\n" for outcome in measured)
-    elif called_as_lpips:
-        text = reports.as_lpips_lines(outcomes, average=args.dir is not None)
-    elif args.out is not None:
-        return
-    elif one_pair:
-        text = "".join(f"{reports.number(outcome.distance)}\n" for outcome in measured)
-    else:
-        text = reports.as_csv(outcomes)
-    _print(text)
-
-
-def _conclude(
-    args: argparse.Namespace, outcomes: Sequence[Outcome], pairing: Pairing, *, interrupted: bool
-) -> int:
-    failed = [outcome for outcome in outcomes if outcome.problem is not None]
-    for outcome in failed:
-        _say(str(outcome.problem))
-    if failed and len(outcomes) > 1:
-        _say(f"{len(failed)} of {len(outcomes)} pairs failed")
-    if pairing.unmatched:
-        _say(f"pictures without a partner of the same name: {len(pairing.unmatched)}")
-        for path in pairing.unmatched:
-            _say(f"  {path}")
-    if interrupted:
-        _say(f"interrupted after {len(outcomes)} of {len(pairing.pairs)} pairs")
-        return 130
-    return 1 if failed or (pairing.unmatched and not args.allow_unmatched) else 0
-
-
-def _print(text: str) -> None:
-    with contextlib.suppress(AttributeError):  # a name that is not UTF-8 must not stop the rest
-        sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
-    sys.stdout.write(text)
-    sys.stdout.flush()
-
-
-def _say(text: str) -> None:
-    print(f"invariant-lpips compare: {text}", file=sys.stderr)
+    if args.unequal_sizes and args.metric == "lpips":
+        raise ValueError("--unequal-sizes does not belong to --metric lpips")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from invariant_lpips.cli.index_options import add_embedding_run_options, index_of, report_problems, unit
-from invariant_lpips.cli.metric_options import add_embedding_options
-from invariant_lpips.cli.tables import write_table
+from invariant_lpips.cli.index_options import (
+    Embedding,
+    add_embedding_options,
+    index_of,
+    report_problems,
+    unit,
+)
+from invariant_lpips.cli.output import Exit, give_table, say
 from invariant_lpips.indexing import near_duplicates
+from invariant_lpips.pictures.reports import number
 
 DESCRIPTION = """\
 Groups of near-duplicates: pictures joined by distances below a threshold, directly or through others.
@@ -18,7 +23,6 @@ Groups of near-duplicates: pictures joined by distances below a threshold, direc
   invariant-lpips duplicates photos.npz --below 1 --jnd
 
 Prints a table group,path,distance, where distance is that to the nearest other picture of the group.
-Exit status: 0 done, 1 some pictures failed (the rest is reported), 2 wrong usage.
 """
 
 
@@ -35,25 +39,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="write the table to a .csv file")
     add_embedding_options(parser)
-    add_embedding_run_options(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     if not args.below > 0:
         raise ValueError(f"--below must be a distance above 0, but got {args.below}")
-    with index_of(args, args.out) as index:
-        divisor = unit(index, args)
+    embedding = Embedding.of(args)
+    with index_of(args.source, args.out, embedding) as index:
+        divisor = unit(index, embedding.metric, jnd=args.jnd)
         groups = near_duplicates(index, args.below * divisor)
         rows = [
-            [str(number), index.paths[row], f"{distance / divisor:.7g}"]
-            for number, group in enumerate(groups, 1)
+            [str(place), index.paths[row], number(distance / divisor)]
+            for place, group in enumerate(groups, 1)
             for row, distance in zip(group.rows, group.distances, strict=True)
         ]
-        write_table(["group", "path", "distance"], rows, args.out)
-        pictures = sum(len(group.rows) for group in groups)
-        print(
-            f"invariant-lpips duplicates: groups: {len(groups)}, holding {pictures} of {len(index)} pictures",
-            file=sys.stderr,
-        )
+        give_table(["group", "path", "distance"], rows, args.out)
+        say("duplicates", f"groups: {len(groups)}, holding {len(rows)} of {len(index)} pictures")
         return report_problems(index, "duplicates")

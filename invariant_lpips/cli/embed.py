@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from dataclasses import asdict
 from pathlib import Path
 
-from invariant_lpips.cli.index_options import (
-    add_embedding_run_options,
-    embedding_arguments,
-    report_problems,
-)
-from invariant_lpips.cli.metric_options import (
-    add_embedding_options,
-    add_engine_options,
-    build_metric,
-    ray_resources,
-)
-from invariant_lpips.indexing import embed_folder
+from invariant_lpips.cli.index_options import Embedding, add_embedding_options, report_problems
+from invariant_lpips.cli.output import Exit, say
+from invariant_lpips.cli.picture_options import add_engine_options, ray_workers
+from invariant_lpips.integrations import ray
 
 DESCRIPTION = """\
 Embed pictures: one row of numbers for each, whose Euclidean distances are the metric.
@@ -28,7 +20,6 @@ Embed pictures: one row of numbers for each, whose Euclidean distances are the m
 
 Head gap takes pictures of any size; the default head needs one size (--resize). Finished work is kept in
 OUT.unfinished: the same command goes on after any kind of end. OUT is complete or not there.
-Exit status: 0 all embedded, 1 some pictures failed (they are named, the rest is in OUT), 2 wrong usage.
 """
 
 
@@ -46,7 +37,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--out", type=Path, required=True, metavar="FILE", help=".npz, .safetensors or .parquet"
     )
     add_embedding_options(parser)
-    add_embedding_run_options(parser)
     add_engine_options(parser)
     parser.add_argument(
         "--tile",
@@ -56,22 +46,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
-    engine = None
-    if args.engine == "ray":
-        from invariant_lpips.integrations.ray import chunk_engine
-
-        engine = chunk_engine(**ray_resources(args))
-    metric = build_metric(args)
-    index = embed_folder(
-        metric,
-        args.source,
-        args.out,
-        tile=args.tile,
-        engine=engine,
-        **embedding_arguments(args, metric),
-    )
-    rows = f"{len(index)} rows of {index.columns} numbers"
-    print(f"invariant-lpips embed: {args.out} holds {rows}, {metric.describe()}", file=sys.stderr)
+    embedding, workers = Embedding.of(args), ray_workers(args)
+    engine = None if workers is None else ray.chunk_engine(**asdict(workers))
+    metric = embedding.metric.build_invariant()
+    index = embedding.run(metric, args.source, args.out, tile=args.tile, engine=engine)
+    say("embed", f"{args.out} holds {len(index)} rows of {index.columns} numbers, {metric.describe()}")
     return report_problems(index, "embed")

@@ -1,27 +1,91 @@
-"""What the commands on indexes share: a folder or an index file to an open index, and its metric."""
+"""What the commands on indexes share: how a folder is embedded, an index or a folder as one, and its metric."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from invariant_lpips.cli.metric_options import build_metric
+import torch
+
+from invariant_lpips.cli.metric_options import MetricChoice, add_device_options, add_invariant_options
+from invariant_lpips.cli.output import Exit, say
+from invariant_lpips.cli.picture_options import add_reading_options, reading_of
+from invariant_lpips.heads import DEFAULT_HEAD
 from invariant_lpips.indexing import Index, Reading, embed_folder, open_index
+from invariant_lpips.indexing.embedding import Engine
 from invariant_lpips.indexing.files import WRITERS
+from invariant_lpips.metric import InvariantLPIPS
+from invariant_lpips.trunks import ALIASES, ARCHITECTURES
 
 #: What names a metric at the command line, and in `Settings.arguments`.
 METRIC_OPTIONS = ("net", "head", "weights", "pooling")
 
 
-def add_embedding_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add what says which pictures of a folder are embedded and with how much help."""
-    run = parser.add_argument_group("which pictures, and how many at once")
+@dataclass(frozen=True)
+class Embedding:
+    """How the pictures of a folder are embedded: by which metric, read how, and with how much help.
+
+    Attributes:
+        workers: processes that decode ahead; None: one on a CPU, up to eight on a GPU.
+        quiet: no progress bar.
+    """
+
+    metric: MetricChoice
+    reading: Reading
+    recursive: bool
+    batch_size: int
+    workers: int | None
+    quiet: bool
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> Embedding:
+        return cls(
+            MetricChoice.of(args),
+            reading_of(args),
+            args.recursive,
+            args.batch_size,
+            args.workers,
+            args.quiet,
+        )
+
+    def run(
+        self,
+        metric: InvariantLPIPS,
+        source: Path,
+        out: Path,
+        *,
+        tile: int | None = None,
+        engine: Engine | None = None,
+    ) -> Index:
+        """`embed_folder` with what was chosen; `metric` is the one chosen, built."""
+        workers = self.workers
+        if workers is None:
+            workers = 1 if metric.scaling_layer.shift.device.type == "cpu" else min(8, os.cpu_count() or 1)
+        return embed_folder(
+            metric,
+            source,
+            out,
+            reading=self.reading,
+            recursive=self.recursive,
+            batch_size=self.batch_size,
+            tile=tile,
+            workers=workers,
+            progress=not self.quiet,
+            engine=engine,
+        )
+
+
+def add_embedding_options(parser: argparse.ArgumentParser) -> None:
+    """Add all of an `Embedding`."""
+    add_invariant_options(parser)
+    add_device_options(parser)
+    add_reading_options(parser, batch="pictures of one size embedded at once (1); for GPUs")
+    run = parser.add_argument_group("which pictures, and with how much help")
     run.add_argument("--recursive", action="store_true", help="look into subfolders too")
     run.add_argument(
         "--workers",
@@ -32,67 +96,45 @@ def add_embedding_run_options(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def embedding_arguments(args: argparse.Namespace, metric: Any) -> dict[str, Any]:
-    """The keyword arguments of `embed_folder` that the options name."""
-    workers = args.workers
-    if workers is None:
-        workers = 1 if metric.scaling_layer.shift.device.type == "cpu" else min(8, os.cpu_count() or 1)
-    return {
-        "reading": Reading(args.alpha, args.max_pixels, args.resize),
-        "recursive": args.recursive,
-        "batch_size": args.batch_size,
-        "workers": workers,
-        "progress": not args.quiet,
-    }
-
-
 @contextlib.contextmanager
-def index_of(args: argparse.Namespace, out: Path | None) -> Iterator[Index]:
-    """The index that `args.source` is, or one of the pictures in the folder that it is, for as long as needed.
+def index_of(source: Path, out: Path | None, embedding: Embedding) -> Iterator[Index]:
+    """The index that `source` is, or one of the pictures in the folder that it is, for as long as needed.
 
     The embeddings of a folder are kept beside `out` until the command has ended well, so that it goes on after a
     kill; without `out`, in a temporary folder.
     """
-    if args.source.suffix.lower() in WRITERS and not args.source.is_dir():
-        index = open_index(args.source)
-        if any(getattr(args, name) is not None for name in METRIC_OPTIONS):
-            metric_of(index, args)
+    if source.suffix.lower() in WRITERS and not source.is_dir():
+        index = open_index(source)
+        if any(getattr(embedding.metric, name) is not None for name in METRIC_OPTIONS):
+            metric_of(index, embedding.metric)  # only to refuse what the index wasn't made with
         yield index
         return
-    metric = build_metric(args)
+    metric = embedding.metric.build_invariant()
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder) / "embeddings.safetensors"
         if out is not None:
             kept = out.with_name(f".{out.name}.embeddings.safetensors")
-        yield embed_folder(metric, args.source, kept, **embedding_arguments(args, metric))
+        yield embedding.run(metric, source, kept)
         kept.unlink()
 
 
-def metric_of(index: Index, args: argparse.Namespace) -> Any:
-    """The metric an index was made with, on `--device`; ValueError where the options or weights are others."""
+def metric_of(index: Index, choice: MetricChoice) -> InvariantLPIPS:
+    """The metric an index was made with, on the chosen device; ValueError where another was chosen."""
+    _require_options(index, choice)
     settings = index.settings
-    made_of = settings.arguments
-    _require_options(index, args)
-    chosen = argparse.Namespace(**vars(args))
-    for name in METRIC_OPTIONS:
-        if getattr(args, name) is None:
-            setattr(chosen, name, made_of[name])
-    chosen.dtype = settings.dtype
-    metric = build_metric(chosen)
+    made_of = {name: settings.arguments[name] for name in METRIC_OPTIONS if getattr(choice, name) is None}
+    metric = replace(choice, **made_of, dtype=settings.dtype).build_invariant()
     settings.require_metric(metric, index.origin)
     return metric
 
 
-def _require_options(index: Index, args: argparse.Namespace) -> None:
+def _require_options(index: Index, choice: MetricChoice) -> None:
     """Refuse options that name another metric than the index's, before weights are looked for that fit them."""
-    from invariant_lpips.heads import DEFAULT_HEAD
-    from invariant_lpips.trunks import ALIASES, ARCHITECTURES
-
     made_of = index.settings.arguments
-    net = ALIASES.get(args.net, args.net)
-    head = DEFAULT_HEAD[made_of["net"]] if args.head == "default" else args.head
+    net = ALIASES.get(choice.net or "", choice.net)
+    head = DEFAULT_HEAD[made_of["net"]] if choice.head == "default" else choice.head
     # Any other net is a folder, whose parameters are compared once they are read.
-    asked = {"net": net if net in ARCHITECTURES else None, "head": head, "pooling": args.pooling}
+    asked = {"net": net if net in ARCHITECTURES else None, "head": head, "pooling": choice.pooling}
     for name, value in asked.items():
         if value is not None and value != made_of[name]:
             raise ValueError(
@@ -101,23 +143,21 @@ def _require_options(index: Index, args: argparse.Namespace) -> None:
             )
 
 
-def unit(index: Index, args: argparse.Namespace) -> float:
-    """What distances are divided by: 1, or with --jnd the just noticeable one."""
-    return just_noticeable(metric_of(index, args)) if args.jnd else 1.0
-
-
-def just_noticeable(metric: Any) -> float:
-    """The distance that people just notice."""
-    import torch
-
+def just_noticeable(metric: InvariantLPIPS) -> float:
+    """The distance that people just notice, which `--jnd` divides by."""
     return 1.0 / float(metric.jnd(torch.tensor(1.0)))
 
 
-def report_problems(index: Index, command: str) -> int:
+def unit(index: Index, choice: MetricChoice, *, jnd: bool) -> float:
+    """What distances are divided by: 1, or with `--jnd` the just noticeable one."""
+    return just_noticeable(metric_of(index, choice)) if jnd else 1.0
+
+
+def report_problems(index: Index, command: str) -> Exit:
     """Say on stderr which pictures have no row; the exit status."""
     for name, sentence in index.problems:
-        print(f"invariant-lpips {command}: {name}: {sentence}", file=sys.stderr)
-    if index.problems:
-        total = len(index) + len(index.problems)
-        print(f"invariant-lpips {command}: {len(index.problems)} of {total} pictures failed", file=sys.stderr)
-    return 1 if index.problems else 0
+        say(command, f"{name}: {sentence}")
+    if not index.problems:
+        return Exit.DONE
+    say(command, f"{len(index.problems)} of {len(index) + len(index.problems)} pictures failed")
+    return Exit.INCOMPLETE

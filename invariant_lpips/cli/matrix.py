@@ -6,8 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from invariant_lpips.cli.index_options import add_embedding_run_options, index_of, report_problems, unit
-from invariant_lpips.cli.metric_options import add_embedding_options
+from invariant_lpips.cli.index_options import (
+    Embedding,
+    add_embedding_options,
+    index_of,
+    report_problems,
+    unit,
+)
+from invariant_lpips.cli.output import Exit, say
 from invariant_lpips.indexing import distance_matrix, write_matrix
 from invariant_lpips.indexing.matrix import SUFFIXES, write_rows
 
@@ -16,8 +22,6 @@ Distances of all pairs of pictures, for the price of one forward pass for each p
 
   invariant-lpips matrix photos/ -o distances.csv --head gap
   invariant-lpips matrix photos.npz -o distances.npz       an index that `embed` wrote
-
-Exit status: 0 all measured, 1 some pictures failed (the rest is reported), 2 wrong usage.
 """
 
 
@@ -31,18 +35,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--jnd", action="store_true", help="in units of the just noticeable distance")
     add_embedding_options(parser)
-    add_embedding_run_options(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
-    if args.out is not None and args.out.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"-o must end in one of {', '.join(SUFFIXES)}, but got {args.out}")
-    with index_of(args, args.out) as index:
-        divisor = unit(index, args)
-        if args.out is None:
+    out: Path | None = args.out
+    if out is not None and out.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"-o must end in one of {', '.join(SUFFIXES)}, but got {out}")
+    embedding = Embedding.of(args)
+    with index_of(args.source, out, embedding) as index:
+        divisor = unit(index, embedding.metric, jnd=args.jnd)
+        if out is None:
             write_rows(index, distance_matrix(index, unit=divisor), sys.stdout)
         else:
-            write_matrix(index, args.out, unit=divisor)
-            print(f"invariant-lpips matrix: {len(index)} x {len(index)} in {args.out}", file=sys.stderr)
+            write_matrix(index, out, unit=divisor)
+            say("matrix", f"{len(index)} x {len(index)} in {out}")
         return report_problems(index, "matrix")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from invariant_lpips.cli.index_options import just_noticeable, metric_of
-from invariant_lpips.cli.metric_options import add_embedding_options
-from invariant_lpips.cli.tables import write_table
-from invariant_lpips.indexing import nearest, open_index
+from invariant_lpips.cli.metric_options import MetricChoice, add_device_options, add_invariant_options
+from invariant_lpips.cli.output import Exit, give_table, say
+from invariant_lpips.indexing import open_index, search
 from invariant_lpips.indexing.neighbours import BACKENDS
-from invariant_lpips.indexing.sources import Pictures
-from invariant_lpips.indexing.streaming import Embedder
+from invariant_lpips.pictures.reports import number
 
 DESCRIPTION = """\
 The pictures of an index nearest to given ones: exact, by the metric itself.
@@ -21,7 +19,7 @@ The pictures of an index nearest to given ones: exact, by the metric itself.
   invariant-lpips search holiday.jpg --index photos.npz -k 5
 
 Queries are read and measured as the index says its pictures were; weights of your own must be named again.
-Prints a table query,rank,path,distance. Exit status: 0 done, 1 some queries failed, 2 wrong usage.
+Prints a table query,rank,path,distance.
 """
 
 
@@ -39,41 +37,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--backend", choices=BACKENDS, default="torch", help="faiss holds the index in memory; same results"
     )
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="write the table to a .csv file")
-    add_embedding_options(parser, reading=False)
+    add_invariant_options(parser)
+    add_device_options(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
-    import torch
-
     if args.k < 1:
         raise ValueError(f"-k must be at least 1, but got {args.k}")
     index = open_index(args.index)
-    metric = metric_of(index, args)
-    embed = Embedder(metric, index.settings.reading, tile=index.settings.tile)
-    pictures = Pictures(Path(), tuple(args.queries))
-    vectors, named, failed = [], [], 0
-    for position, record in embed(pictures, range(len(pictures))):
-        name = args.queries[position]
-        problem = record.problems.get(position)
-        if problem is None and record.vectors.shape[1] != index.columns:
-            problem = (
-                "has another size than the pictures of the index, and this head's embedding grows with it"
-            )
-        if problem is not None:
-            print(f"invariant-lpips search: {name}: {problem}", file=sys.stderr)
-            failed += 1
-            continue
-        vectors.append(record.vectors)
-        named.append(name)
-    if not vectors:
-        return 1
-    divisor = just_noticeable(metric) if args.jnd else 1.0
-    found = nearest(index, torch.cat(vectors), args.k, backend=args.backend)
-    rows = [
-        [name, str(rank), index.paths[row], f"{distance / divisor:.7g}"]
-        for name, distances, near in zip(named, found.distances.tolist(), found.rows.tolist(), strict=True)
-        for rank, (distance, row) in enumerate(zip(distances, near, strict=True), 1)
-    ]
-    write_table(["query", "rank", "path", "distance"], rows, args.out)
-    return 1 if failed else 0
+    metric = metric_of(index, MetricChoice.of(args))
+    answers = search(index, metric, args.queries, args.k, backend=args.backend)
+    failed = [answer for answer in answers if answer.problem is not None]
+    for answer in failed:
+        say("search", f"{answer.query}: {answer.problem}")
+    if len(failed) < len(answers):
+        divisor = just_noticeable(metric) if args.jnd else 1.0
+        rows = [
+            [answer.query, str(rank), path, number(distance / divisor)]
+            for answer in answers
+            for rank, (path, distance) in enumerate(zip(answer.paths, answer.distances, strict=True), 1)
+        ]
+        give_table(["query", "rank", "path", "distance"], rows, args.out)
+    return Exit.INCOMPLETE if failed else Exit.DONE

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from invariant_lpips import registry
+from invariant_lpips.cli.output import Exit, say
 from invariant_lpips.registry import download as hub
+from invariant_lpips.registry.publishing import publish, record
+
+#: There where the package runs from a checkout.
+CHECKOUT = Path(__file__).parents[2] / "pyproject.toml"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,36 +42,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
     push.add_argument("--mirror", action="store_true", help="leave HUB_REPO and HUB_REVISION as they are")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Do what was asked; 0 done, 1 a file is wrong or missing or a name unknown."""
-    try:
-        if args.action == "list":
-            return _list()
-        if args.action == "verify":
-            return _verify(args.names or list(registry.ENTRIES), named=bool(args.names))
-        if args.action == "push":
-            return _push(args)
-        return _path(args.name) if args.action == "path" else _download(args)
-    except (ValueError, OSError) as error:
-        print(f"invariant-lpips weights: {error}", file=sys.stderr)
-        return 1
+def run(args: argparse.Namespace) -> Exit:
+    """Do what was asked; INCOMPLETE where `verify` finds a file wrong or missing."""
+    if args.action == "list":
+        return _list()
+    if args.action == "path":
+        return _path(args.name)
+    if args.action == "verify":
+        return _verify(args.names or list(registry.ENTRIES), named=bool(args.names))
+    if args.action == "download":
+        return _download(args.name, hub.Access(args.revision, args.cache_dir, force_download=args.force))
+    return _push(args.repo, args.folder, private=args.private, message=args.message, mirror=args.mirror)
 
 
-def _list() -> int:
+def _list() -> Exit:
     width = max(map(len, registry.ENTRIES))
     for name, entry in registry.ENTRIES.items():
         found = registry.local_path(name)
         size = f"{found.stat().st_size / 1e6:.2f} MB" if found else "to fetch"
         print(f"{name:{width}}  {(entry.sha256 or '-')[:12]:12}  {size:>9}  {entry.licence}  {entry.note}")
-    return 0
+    return Exit.DONE
 
 
-def _path(name: str) -> int:
+def _path(name: str) -> Exit:
     print(registry.weights_path(name))
-    return 0
+    return Exit.DONE
 
 
-def _verify(names: list[str], named: bool) -> int:
+def _verify(names: list[str], *, named: bool) -> Exit:
     wrong = 0
     for name in names:
         found = registry.local_path(name)
@@ -82,38 +84,29 @@ def _verify(names: list[str], named: bool) -> int:
             wrong += 1
             continue
         print(f"{'ok' if registry.ENTRIES[name].sha256 else 'no hash':8}  {name}  {found}")
-    return 1 if wrong else 0
+    return Exit.INCOMPLETE if wrong else Exit.DONE
 
 
-def _download(args: argparse.Namespace) -> int:
-    access = hub.Access(revision=args.revision, cache_dir=args.cache_dir, force_download=args.force)
-    path = registry.weights_path(args.name, access=access)
-    if hub.repository() is None and not (
-        args.revision or args.force or path.parent == hub.cache_folder(access)
-    ):
-        print(
-            f"{args.name} is not published on the Hub; {registry.kind_of_copy(path)} copy used.",
-            file=sys.stderr,
-        )
+def _download(name: str, access: hub.Access) -> Exit:
+    path = registry.weights_path(name, access=access)
+    fetched = access.revision or access.force_download or path.parent == hub.cache_folder(access)
+    if hub.repository() is None and not fetched:
+        say("weights", f"{name} is not published on the Hub; {registry.kind_of_copy(path)} copy used")
     print(path)
-    return 0
+    return Exit.DONE
 
 
-def _push(args: argparse.Namespace) -> int:
-    from invariant_lpips.registry.publishing import publish, record
-
-    module = Path(hub.__file__)
-    checkout = (module.parent.parent / "pyproject.toml").is_file()
-    if not args.mirror and not checkout:
+def _push(repo: str, folder: Path | None, *, private: bool, message: str | None, mirror: bool) -> Exit:
+    if not mirror and not CHECKOUT.is_file():
         raise ValueError(
             "The source of the weights must be set in a checkout, but this is an installed package; run the "
             "command in a checkout, or pass --mirror."
         )
-    folder = args.folder or registry.weights_path("vgg16").parent
-    published = publish(args.repo, folder, private=args.private or None, message=args.message)
-    if args.mirror:
-        print(f"to use it: {hub.REPO_VARIABLE}={published}", file=sys.stderr)
+    folder = folder or registry.weights_path("vgg16").parent
+    published = publish(repo, folder, private=private or None, message=message)
+    if mirror:
+        say("weights", f"to use it: {hub.REPO_VARIABLE}={published}")
     else:
-        print(f"{record(published)} now names it; commit that file", file=sys.stderr)
+        say("weights", f"{record(published)} now names it; commit that file")
     print(published)
-    return 0
+    return Exit.DONE

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,9 @@ import torch
 from torch import Tensor
 
 from invariant_lpips.demo.copies import DAMAGE, DISPLACEMENT
+from invariant_lpips.files.tables import csv_text
+from invariant_lpips.metric import InvariantLPIPS
+from invariant_lpips.stock import LPIPS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,8 +31,6 @@ class Metrics:
     """The networks of the demonstration, built once."""
 
     def __init__(self) -> None:
-        from invariant_lpips import LPIPS, InvariantLPIPS
-
         self.networks: dict[str, Any] = {
             INVARIANT: InvariantLPIPS(),
             "LPIPS vgg": LPIPS(net="vgg", verbose=False),
@@ -64,12 +63,8 @@ class Metrics:
         """copy -> heat map (1, 1, H, W), its values in proportion to the distance."""
         network = self.networks[metric]
         x, y = as_tensor([reference]), as_tensor(list(copies.values()))
-        network.spatial = True
-        try:
-            with torch.inference_mode():
-                heat = network(x, y)
-        finally:
-            network.spatial = False
+        with torch.inference_mode():
+            heat = network.maps(x, y)
         if metric == INVARIANT:  # its map averages to the squared distance
             heat = heat.sign() * heat.abs().sqrt()
         return dict(zip(copies, heat.split(1), strict=True))
@@ -139,11 +134,12 @@ def as_text(table: Table, columns: Sequence[str], digits: int) -> str:
 
 def as_csv(tables: Mapping[str, Table]) -> str:
     """Every single value: photograph, copy, metric, value."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["photograph", "copy", "metric", "value"])
-    for photograph, table in tables.items():
-        for name, row in table.items():
-            for metric in COLUMNS:
-                writer.writerow([photograph, name.replace("\n", " "), metric, f"{row[metric]:.6g}"])
-    return text.getvalue()
+    return csv_text(
+        ["photograph", "copy", "metric", "value"],
+        [
+            [photograph, name.replace("\n", " "), metric, f"{row[metric]:.6g}"]
+            for photograph, table in tables.items()
+            for name, row in table.items()
+            for metric in COLUMNS
+        ],
+    )

@@ -46,6 +46,18 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write text in UTF-8 as it is, line ends too; whole or not at all.
+
+    Names of files need not be UTF-8: what Python could not decode in them is written as it came.
+
+    Raises:
+        OSError: as :func:`naming` says.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
+
+
 @contextlib.contextmanager
 def naming(path: str | os.PathLike[str], *others: str | os.PathLike[str]) -> Iterator[None]:
     """Say which file could not be written, and what to do: the system's errors of a full disk name none.
@@ -91,3 +103,13 @@ def said(error: OSError) -> str:
     """
     remedy = REMEDIES.get(error.errno or 0)
     return f"{error.strerror}; {remedy}" if remedy else str(error)
+
+
+def one_line(error: object) -> str:
+    """What an error of somebody else's says, on one line; its kind where it says nothing.
+
+    Example:
+        >>> one_line(RuntimeError("no memory\\n  left")), one_line(MemoryError())
+        ('no memory left', 'MemoryError')
+    """
+    return " ".join(str(error).split()) or type(error).__name__

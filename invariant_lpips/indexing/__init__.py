@@ -11,9 +11,11 @@ from invariant_lpips.indexing.embedding import embed_folder
 from invariant_lpips.indexing.index import Index, open_index
 from invariant_lpips.indexing.matrix import distance_matrix, write_matrix
 from invariant_lpips.indexing.neighbours import Neighbours, nearest
-from invariant_lpips.indexing.sources import Reading
+from invariant_lpips.indexing.search import Answer, search
+from invariant_lpips.pictures.images import Reading
 
 __all__ = [
+    "Answer",
     "Group",
     "Index",
     "Neighbours",
@@ -23,5 +25,6 @@ __all__ = [
     "near_duplicates",
     "nearest",
     "open_index",
+    "search",
     "write_matrix",
 ]

@@ -6,17 +6,19 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor
+from tqdm import tqdm
 
 from invariant_lpips.files.writing import naming
 from invariant_lpips.indexing.files import WRITERS, Contents, check_suffix
 from invariant_lpips.indexing.index import Index, open_index
 from invariant_lpips.indexing.journal import Journal, Record
 from invariant_lpips.indexing.settings import Settings, settings_for
-from invariant_lpips.indexing.sources import Pictures, Reading, find_pictures, first_of_another_size
+from invariant_lpips.indexing.sources import Pictures, find_pictures, first_of_another_size
 from invariant_lpips.indexing.streaming import Embedder, chunk_length
+from invariant_lpips.pictures.images import Reading
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
@@ -101,7 +103,7 @@ def embed_folder(
     chunks = range(-(-len(pictures) // length))
     with Journal(unfinished, settings) as journal:
         left = [chunk for chunk in chunks if chunk not in journal]
-        with _bar(len(pictures), progress) as bar:
+        with tqdm(total=len(pictures), unit="picture", file=sys.stderr, disable=not progress) as bar:
             bar.update(min(len(journal) * length, len(pictures)))
             records = embedder(pictures, left) if engine is None else engine(embedder, pictures, left)
             for chunk, record in records:
@@ -176,9 +178,3 @@ def _write(journal: Journal, pictures: Pictures, settings: Settings, out: Path) 
 
 def _rows(journal: Journal) -> Iterator[Tensor]:
     return (record.vectors for record in journal.records() if len(record.positions))
-
-
-def _bar(total: int, progress: bool) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(total=total, unit="picture", file=sys.stderr, disable=not progress)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from invariant_lpips.files.tables import Writable, write_csv
 from invariant_lpips.files.writing import naming, replacing, set_aside_room
 from invariant_lpips.indexing.distances import exact_distances
 from invariant_lpips.indexing.index import Index
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 SUFFIXES = (".csv", ".npz")
 
@@ -35,8 +34,6 @@ def distance_matrix(index: Index, *, unit: float = 1.0) -> NDArray[np.float32]:
         array([[0., 5.],
                [5., 0.]], dtype=float32)
     """
-    import numpy as np
-
     matrix = np.empty((len(index), len(index)), dtype=np.float32)
     _fill(index, matrix, unit)
     return matrix
@@ -65,8 +62,6 @@ def write_matrix(index: Index, path: str | os.PathLike[str], *, unit: float = 1.
 
 
 def _write_through(index: Index, target: Path, scratch: Path, unit: float) -> None:
-    import numpy as np
-
     plain = scratch / "distances.npy"
     matrix: Any = np.lib.format.open_memmap(plain, mode="w+", dtype="<f4", shape=(len(index), len(index)))
     set_aside_room(plain)
@@ -85,12 +80,13 @@ def _write_through(index: Index, target: Path, scratch: Path, unit: float) -> No
                 shutil.copyfileobj(numbers, place)
 
 
-def write_rows(index: Index, matrix: NDArray[np.float32], file: Any) -> None:
+def write_rows(index: Index, matrix: NDArray[np.float32], stream: Writable) -> None:
     """The matrix as csv: a header of names, then a name and its distances (7 digits) in each row."""
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["", *index.paths])
-    for name, row in zip(index.paths, matrix, strict=True):
-        writer.writerow([name, *(f"{distance:.7g}" for distance in row.tolist())])
+    rows = (
+        [name, *(f"{distance:.7g}" for distance in row.tolist())]
+        for name, row in zip(index.paths, matrix, strict=True)
+    )
+    write_csv(stream, ["", *index.paths], rows)
 
 
 def _fill(index: Index, matrix: NDArray[np.float32], unit: float) -> None:

@@ -6,10 +6,9 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from invariant_lpips.indexing.sources import Reading
 from invariant_lpips.inputs import DTYPES
 from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS
-from invariant_lpips.pictures.images import ALPHA_CHOICES
+from invariant_lpips.pictures.images import ALPHA_CHOICES, Reading
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
@@ -27,7 +26,7 @@ class Settings:
         metric: `describe()` of the metric: network, head, pooling, weights with their hashes, version.
         arguments: of InvariantLPIPS, with which the bundled metrics can be made again.
         dtype: of the network.
-        alpha, max_pixels, resize: see :class:`invariant_lpips.indexing.sources.Reading`.
+        alpha, max_pixels, resize: see :class:`invariant_lpips.pictures.images.Reading`.
         batch_size: pictures of one size embedded at once.
         tile: side of the tiles in which pictures are embedded, or None.
         pictures: fingerprint of the pictures.

@@ -1,4 +1,4 @@
-"""Which pictures are embedded, and how each file becomes a tensor."""
+"""Which pictures are embedded: those of a folder, of a table of paths, or of a list."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor
+from PIL import Image
 
 from invariant_lpips.indexing.parquet import pyarrow_parquet
-from invariant_lpips.pictures import images
-from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS
 from invariant_lpips.pictures.folders import pictures_in
-from invariant_lpips.pictures.images import Alpha
 
 
 @dataclass(frozen=True)
@@ -46,25 +43,6 @@ class Pictures:
                 size = -1
             digest.update(f"{name}\0{size}\0".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a file becomes a tensor (1, 3, H, W) in [-1, 1].
-
-    Attributes:
-        alpha: what transparent parts are shown against; see `read_image`.
-        max_pixels: larger pictures are refused.
-        resize: (width, height) every picture is brought to; None leaves them as they are.
-    """
-
-    alpha: Alpha = "white"
-    max_pixels: int | None = DEFAULT_MAX_PIXELS
-    resize: tuple[int, int] | None = None
-
-    def __call__(self, path: Path) -> Tensor:
-        image = images.read_image(path, alpha=self.alpha, max_pixels=self.max_pixels)
-        return image if self.resize is None else images.resize_image(image, self.resize)
 
 
 def find_pictures(
@@ -113,8 +91,6 @@ def first_of_another_size(pictures: Pictures) -> int | None:
     Sides that the camera's rotation swaps are left to the moment when the picture is decoded; files that can't be
     read are left out.
     """
-    from PIL import Image
-
     sides: list[int] | None = None
     for position in range(len(pictures)):
         try:

@@ -16,8 +16,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from invariant_lpips.files.writing import one_line
 from invariant_lpips.indexing.journal import Record
-from invariant_lpips.indexing.sources import Pictures, Reading
+from invariant_lpips.indexing.sources import Pictures
+from invariant_lpips.pictures.images import Reading
+from invariant_lpips.tiling import embed_file
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
@@ -114,7 +117,7 @@ class Embedder:
         except (ValueError, RuntimeError, MemoryError) as error:
             if len(batch) > 1:  # alone they may fit into memory
                 return [result for item in batch for result in self._embed([item])]
-            return [(batch[0][0], _one_line(error))]
+            return [(batch[0][0], one_line(error))]
         return [
             (
                 position,
@@ -126,8 +129,6 @@ class Embedder:
         ]
 
     def _in_tiles(self, pictures: Pictures, position: int) -> Read:
-        from invariant_lpips.tiling import embed_file
-
         assert self.tile is not None
         try:
             vector = embed_file(
@@ -138,7 +139,7 @@ class Embedder:
                 alpha=self.reading.alpha,
             )
         except (OSError, ValueError, RuntimeError, MemoryError) as error:
-            return position, _one_line(error)
+            return position, one_line(error)
         return position, vector.float().cpu()
 
     def _record(self, results: Sequence[Read]) -> Record:
@@ -162,7 +163,7 @@ class _Files(Dataset[Read]):
         try:
             return position, self.reading(self.pictures.file(position))
         except (OSError, ValueError) as error:
-            return position, _one_line(error)
+            return position, one_line(error)
 
 
 def _wrong_size(size: tuple[int, int], wanted: tuple[int, int] | None) -> str:
@@ -171,7 +172,3 @@ def _wrong_size(size: tuple[int, int], wanted: tuple[int, int] | None) -> str:
         f"is {size[1]} x {size[0]} pixels, but the others are {wanted[1]} x {wanted[0]}, and this head's embedding "
         "grows with the picture; use --resize or --head gap"
     )
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -2,8 +2,9 @@
 
 Two ways in:
 
-- `invariant-lpips embed --engine ray` and `compare --engine ray`: Ray computes, the results are those of the command
-  without it. The workers read the pictures, so their folder must be where every machine finds it.
+- `invariant-lpips embed --engine ray` and `compare --engine ray`, in Python :func:`chunk_engine` for `embed_folder` and
+  :func:`pair_engine` for `pictures.compare`: Ray computes, the results are those without it. The workers read the
+  pictures, so their folder must be where every machine finds it.
 - :func:`embed_stage` and :func:`score_stage`, for pipelines of your own, from Parquet to Parquet:
 
       paths = ray.data.read_parquet("paths/")                       # a column path
@@ -20,18 +21,17 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from invariant_lpips.indexing.journal import Record
-from invariant_lpips.indexing.sources import Pictures, Reading
+from invariant_lpips.indexing.sources import Pictures
 from invariant_lpips.indexing.streaming import Embedder, chunk_length
-
-if TYPE_CHECKING:
-    from invariant_lpips.metric import InvariantLPIPS
-    from invariant_lpips.pictures.measuring import Outcome
-    from invariant_lpips.pictures.pairing import Pair
+from invariant_lpips.metric import InvariantLPIPS
+from invariant_lpips.pictures.images import Reading
+from invariant_lpips.pictures.measuring import Measuring, Outcome
+from invariant_lpips.pictures.pairing import Pair
 
 #: Pictures or pairs that a task of the engines takes on: enough to be worth sending, few enough to be done again.
 PER_TASK = 64
@@ -150,12 +150,12 @@ def chunk_engine(
     workers: int = 2, num_cpus: float = 1, num_gpus: float = 0, *, quiet: bool = False
 ) -> Callable[[Embedder, Pictures, Sequence[int]], Iterator[tuple[int, Record]]]:
     """What `embed_folder(engine=...)` takes: its chunks run on Ray's workers and come back in any order."""
+    ray_data()  # one that is missing is said now, not once a network is loaded
 
     def run(embedder: Embedder, pictures: Pictures, chunks: Sequence[int]) -> Iterator[tuple[int, Record]]:
         if not chunks:
             return
         start_ray(quiet=quiet)
-        data = ray_data()
         absolute = Pictures(Path(os.path.abspath(pictures.root)), pictures.names)  # noqa: PTH100 (links stay links)
         settings = {
             "reading": embedder.reading,
@@ -167,7 +167,7 @@ def chunk_engine(
         per_task = _shared_out(len(chunks), workers, chunk_length(embedder.batch_size))
         tasks = -(-len(chunks) // per_task)
         stage = _stage(
-            data.from_items([{"chunk": chunk} for chunk in chunks], override_num_blocks=tasks),
+            ray_data().from_items([{"chunk": chunk} for chunk in chunks], override_num_blocks=tasks),
             _ChunkEmbedder,
             (make, absolute, settings),
             min(workers, tasks),
@@ -181,53 +181,46 @@ def chunk_engine(
     return run
 
 
-def measure_pairs(
-    pairs: Sequence[Pair],
-    metric: Any,
-    reading: Callable[[Path], torch.Tensor],
-    *,
-    batch_size: int = 1,
-    unequal_sizes: bool = False,
-    workers: int = 2,
-    num_cpus: float = 1,
-    num_gpus: float = 0,
-    quiet: bool = False,
-) -> Iterator[Outcome]:
-    """The outcome of each pair in order, as `pictures.measuring.Measuring` gives it, from Ray's workers.
+def pair_engine(
+    workers: int = 2, num_cpus: float = 1, num_gpus: float = 0, *, quiet: bool = False
+) -> Callable[[Measuring, Sequence[Pair]], Iterator[Outcome]]:
+    """What `pictures.compare(engine=...)` takes: its pairs are measured by Ray's workers and come back in order.
 
     Batches don't reach from one task into the next: with pictures of several sizes and batch_size > 1 that may change
     last digits.
     """
-    from invariant_lpips.pictures.measuring import Outcome
+    ray_data()  # one that is missing is said now, not once a network is loaded
 
-    start_ray(quiet=quiet)
-    data = ray_data()
-    good = [(number, pair) for number, pair in enumerate(pairs) if pair.problem is None]
-    columns = ("reference", "distorted")
-    rows = [
-        {"number": number, **{name: os.path.abspath(getattr(pair, name)) for name in columns}}  # noqa: PTH100
-        for number, pair in good
-    ]
-    found: dict[int, tuple[float | None, str | None]] = {}
-    if rows:
-        per_task = batch_size * _shared_out(-(-len(rows) // batch_size), workers, batch_size)
-        tasks = -(-len(rows) // per_task)
-        scored = score_stage(
-            data.from_items(rows, override_num_blocks=tasks),
-            metric,
-            workers=min(workers, tasks),
-            reading=reading,
-            batch_size=batch_size,
-            unequal_sizes=unequal_sizes,
-            rows_per_task=per_task,
-            num_cpus=num_cpus,
-            num_gpus=num_gpus,
-        )
-        for row in scored.iter_rows():
-            found[row["number"]] = row["distance"], row["error"]
-    for number, pair in enumerate(pairs):
-        distance, problem = (None, pair.problem) if pair.problem is not None else found[number]
-        yield Outcome(pair, distance, problem)
+    def run(measuring: Measuring, pairs: Sequence[Pair]) -> Iterator[Outcome]:
+        start_ray(quiet=quiet)
+        columns = ("reference", "distorted")
+        rows = [
+            {"number": number, **{name: os.path.abspath(getattr(pair, name)) for name in columns}}  # noqa: PTH100
+            for number, pair in enumerate(pairs)
+            if not pair.problem
+        ]
+        found: dict[int, tuple[float | None, str | None]] = {}
+        if rows:
+            batch_size = measuring.batch_size
+            per_task = batch_size * _shared_out(-(-len(rows) // batch_size), workers, batch_size)
+            tasks = -(-len(rows) // per_task)
+            scored = score_stage(
+                ray_data().from_items(rows, override_num_blocks=tasks),
+                measuring.metric,
+                workers=min(workers, tasks),
+                reading=measuring.reading,
+                batch_size=batch_size,
+                unequal_sizes=measuring.unequal_sizes,
+                rows_per_task=per_task,
+                num_cpus=num_cpus,
+                num_gpus=num_gpus,
+            )
+            for row in scored.iter_rows():
+                found[row["number"]] = row["distance"], row["error"]
+        for number, pair in enumerate(pairs):
+            yield Outcome(pair, None, pair.problem) if pair.problem else Outcome(pair, *found[number])
+
+    return run
 
 
 def _shared_out(count: int, workers: int, size: int) -> int:
@@ -319,14 +312,10 @@ class _PairScorer:
     def __init__(
         self, make: _Portable, reading: Callable[[Path], torch.Tensor], batch_size: int, unequal_sizes: bool
     ) -> None:
-        from invariant_lpips.pictures.measuring import Measuring
-
         self.measuring = Measuring(make(), reading, batch_size=batch_size, unequal_sizes=unequal_sizes)
 
     def __call__(self, table: Any) -> Any:
         import pyarrow
-
-        from invariant_lpips.pictures.pairing import Pair
 
         sides = table["reference"].to_pylist(), table["distorted"].to_pylist()
         pairs = [Pair(Path(x), Path(y), label="") for x, y in zip(*sides, strict=True)]

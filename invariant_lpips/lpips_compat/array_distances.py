@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
 
 def l2(p0: NDArray[Any], p1: NDArray[Any], range: float = 255.0) -> np.floating[Any]:
@@ -17,8 +16,6 @@ def l2(p0: NDArray[Any], p1: NDArray[Any], range: float = 255.0) -> np.floating[
         >>> round(float(l2(np.full((2, 2, 3), 51.0), np.zeros((2, 2, 3)))), 6)
         0.02
     """
-    import numpy as np
-
     half_mean_square: np.floating[Any] = 0.5 * np.mean((p0 / range - p1 / range) ** 2)
     return half_mean_square
 
@@ -31,8 +28,6 @@ def psnr(p0: NDArray[Any], p1: NDArray[Any], peak: float = 255.0) -> np.floating
         >>> round(float(psnr(np.full((2, 2, 3), 16, np.uint8), np.zeros((2, 2, 3), np.uint8))), 3)
         24.048
     """
-    import numpy as np
-
     with np.errstate(divide="ignore"):
         decibels: np.floating[Any] = 10 * np.log10(peak**2 / np.mean((1.0 * p0 - 1.0 * p1) ** 2))
     return decibels

@@ -6,18 +6,17 @@ that is not wanted, `invariant_lpips.pictures.images.write_image` rounds and cla
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from invariant_lpips.pictures.decoding import decode_file
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import DTypeLike, NDArray
 
 
 def im2tensor(
@@ -51,8 +50,6 @@ def tensor2im(
         >>> tensor2im(torch.tensor([-1.0, 0.0, 1.0, 1.01]).view(1, 1, 1, 4)).flatten().tolist()
         [0, 127, 255, 0]
     """
-    import numpy as np
-
     array = (tensor2np(image_tensor) + cent) * factor
     target = np.dtype(np.uint8 if imtype is None else imtype)
     # By way of int64, since a float outside the range of uint8 is cast differently by different processors.
@@ -99,8 +96,6 @@ def load_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     lpips, a missing file is a FileNotFoundError and every format of `invariant_lpips.pictures.images.read_image` is
     read under any suffix. `.dng` needs the package rawpy, as in lpips. Raises as `read_image` does.
     """
-    import numpy as np
-
     if Path(path).suffix.lower() == ".dng":
         return _load_raw(path)
     samples, full_scale = decode_file(path)
@@ -113,8 +108,6 @@ def load_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
 
 
 def _load_raw(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
-    import importlib
-
     if not Path(path).is_file():
         raise FileNotFoundError(f"cannot read {path}: there is no such file")
     try:
@@ -127,6 +120,4 @@ def _load_raw(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
 
 
 def _as_batch(array: NDArray[Any]) -> Tensor:
-    import numpy as np
-
     return torch.from_numpy(np.array(array.transpose(2, 0, 1)[None], dtype=np.float32))

@@ -6,12 +6,12 @@ Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual M
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from tqdm import tqdm
 
 Distance = Callable[[Tensor, Tensor], Any]
 
@@ -40,8 +40,6 @@ def score_2afc_dataset(
         >>> float(score_2afc_dataset(batches, lambda x, y: (x - y).abs().mean((1, 2, 3)))[0])
         0.75
     """
-    import numpy as np
-
     d0s: list[float] = []
     d1s: list[float] = []
     gts: list[float] = []
@@ -77,8 +75,6 @@ def score_jnd_dataset(
         >>> float(score_jnd_dataset(batches, lambda x, y: (x - y).abs().mean((1, 2, 3)))[0])
         1.0
     """
-    import numpy as np
-
     distances: list[float] = []
     same: list[float] = []
     for batch in _batches(data_loader, name):
@@ -106,8 +102,6 @@ def voc_ap(rec: NDArray[Any], prec: NDArray[Any], use_07_metric: bool = False) -
         >>> float(voc_ap(np.array([0.5, 1.0]), np.array([1.0, 0.5])))
         0.75
     """
-    import numpy as np
-
     if use_07_metric:
         total = 0.0
         for threshold in np.arange(0.0, 1.1, 0.1):
@@ -122,8 +116,6 @@ def voc_ap(rec: NDArray[Any], prec: NDArray[Any], use_07_metric: bool = False) -
 
 
 def _batches(data_loader: Any, name: str) -> Iterable[Mapping[str, Any]]:
-    from tqdm import tqdm
-
     source = data_loader.load_data() if hasattr(data_loader, "load_data") else data_loader
     batches: Iterable[Mapping[str, Any]] = tqdm(source, desc=name)
     return batches

@@ -1,1 +1,41 @@
-"""Pictures: decoding files, folders and pairs of them, moves, heat maps, and measuring pairs with a metric."""
+"""Picture files: decoding, folders and pairs of them, their distances by a metric, heat maps, and moves.
+
+from invariant_lpips import InvariantLPIPS
+from invariant_lpips.pictures import compare, two_folders
+
+for outcome in compare(InvariantLPIPS(), two_folders(Path("originals"), Path("results"))):
+    print(outcome.pair.label, outcome.distance, outcome.problem)
+"""
+
+from __future__ import annotations
+
+from invariant_lpips.pictures.images import Reading, read_image, write_image
+from invariant_lpips.pictures.map_files import MapFiles
+from invariant_lpips.pictures.measuring import Outcome, compare
+from invariant_lpips.pictures.pairing import (
+    Pair,
+    Pairing,
+    from_csv,
+    one_against_many,
+    pair_paths,
+    two_files,
+    two_folders,
+    within_folder,
+)
+
+__all__ = [
+    "MapFiles",
+    "Outcome",
+    "Pair",
+    "Pairing",
+    "Reading",
+    "compare",
+    "from_csv",
+    "one_against_many",
+    "pair_paths",
+    "read_image",
+    "two_files",
+    "two_folders",
+    "within_folder",
+    "write_image",
+]

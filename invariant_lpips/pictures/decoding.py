@@ -15,12 +15,13 @@ import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from PIL.ImageFile import ImageFile
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from invariant_lpips.files.writing import one_line
 
 # Formats whose every pixel type is accounted for below. Pillow knows more, among them some that start other
 # programs (EPS) or lose precision silently (16-bit JPEG 2000).
@@ -67,8 +68,9 @@ def decode_file(path: str | os.PathLike[str], *, max_pixels: int | None = DEFAUL
         except MemoryError:
             raise ValueError(f"cannot read {path}: not enough memory for {_size_text(image)}") from None
         except Exception as error:  # a damaged file can make Pillow's decoders raise almost anything
-            detail = " ".join(str(error).split()) or type(error).__name__
-            raise ValueError(f"cannot read {path}: the file is damaged or cut short ({detail})") from None
+            raise ValueError(
+                f"cannot read {path}: the file is damaged or cut short ({one_line(error)})"
+            ) from None
     return Decoded(_upright(samples, orientation), full_scale)
 
 
@@ -96,9 +98,7 @@ def _open_binary(path: Path) -> Any:
     return handle
 
 
-def _identify(path: Path, handle: Any, max_pixels: int | None) -> ImageFile:
-    from PIL import Image
-
+def _identify(path: Path, handle: Any, max_pixels: int | None) -> ImageFile.ImageFile:
     if os.fstat(handle.fileno()).st_size == 0:
         raise ValueError(f"cannot read {path}: the file is empty (0 bytes)")
     Image.init()
@@ -131,7 +131,7 @@ def _over(max_pixels: int | None) -> str:
     )
 
 
-def _size_text(image: ImageFile) -> str:
+def _size_text(image: ImageFile.ImageFile) -> str:
     return f"{image.width} x {image.height} = {image.width * image.height} pixels"
 
 
@@ -157,8 +157,6 @@ def _check_png_sums(handle: Any) -> None:
 @contextlib.contextmanager
 def _complete_pictures_only() -> Iterator[None]:
     """Undo LOAD_TRUNCATED_IMAGES while we decode, if the program set it: half a picture is no picture."""
-    from PIL import ImageFile
-
     if not ImageFile.LOAD_TRUNCATED_IMAGES:
         yield
         return
@@ -170,7 +168,7 @@ def _complete_pictures_only() -> Iterator[None]:
             ImageFile.LOAD_TRUNCATED_IMAGES = True
 
 
-def _samples(image: ImageFile, handle: Any) -> tuple[NDArray[Any], int]:
+def _samples(image: ImageFile.ImageFile, handle: Any) -> tuple[NDArray[Any], int]:
     """Pixels (H, W, 3 or 4) and their full scale; `image` is loaded afterwards."""
     rawmodes = _rawmodes(image)
     if image.mode == "F":
@@ -186,9 +184,7 @@ def _samples(image: ImageFile, handle: Any) -> tuple[NDArray[Any], int]:
     return _eight_bit_samples(image), 255
 
 
-def _eight_bit_samples(image: ImageFile) -> NDArray[np.uint8]:
-    import numpy as np
-
+def _eight_bit_samples(image: ImageFile.ImageFile) -> NDArray[np.uint8]:
     image.load()
     has_alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
     mode = "RGBA" if has_alpha else "RGB"
@@ -205,10 +201,8 @@ def _eight_bit_samples(image: ImageFile) -> NDArray[np.uint8]:
     return samples
 
 
-def _grey_integer_samples(image: ImageFile) -> tuple[NDArray[np.uint16], int]:
+def _grey_integer_samples(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint16], int]:
     """16-bit (or 12-bit) grey. Older Pillow opens these as 32-bit mode "I", newer as "I;16"."""
-    import numpy as np
-
     tags = getattr(image, "tag_v2", {})
     bits = tags.get(_BITS_TAG, (16,))[0]
     if bits > 16 or tags.get(_SAMPLE_FORMAT_TAG, (1,))[0] != 1:
@@ -227,9 +221,7 @@ def _grey_integer_samples(image: ImageFile) -> tuple[NDArray[np.uint16], int]:
     return np.stack(planes, axis=2), full_scale
 
 
-def _float_samples(image: ImageFile) -> NDArray[np.float32]:
-    import numpy as np
-
+def _float_samples(image: ImageFile.ImageFile) -> NDArray[np.float32]:
     image.load()
     grey = np.asarray(image)
     if not np.isfinite(grey).all() or grey.min() < 0 or grey.max() > 1:
@@ -239,15 +231,14 @@ def _float_samples(image: ImageFile) -> NDArray[np.float32]:
     return np.stack([grey, grey, grey], axis=2)
 
 
-def _sixteen_bit_colour_samples(image: ImageFile, handle: Any, rawmodes: set[str]) -> NDArray[np.uint16]:
+def _sixteen_bit_colour_samples(
+    image: ImageFile.ImageFile, handle: Any, rawmodes: set[str]
+) -> NDArray[np.uint16]:
     """Colour of 16 bits per channel, which Pillow only offers cut to 8: decode the two bytes in two passes.
 
     Pillow's ";16B" and ";16L" unpackers keep the first and the second byte of each pair respectively, so
     reading the same file with the other byte order named yields the low bytes.
     """
-    import numpy as np
-    from PIL import Image
-
     key = image.info.get("transparency")
     rawmode = rawmodes.pop() if len(rawmodes) == 1 else ""
     if (
@@ -279,13 +270,13 @@ def _sixteen_bit_colour_samples(image: ImageFile, handle: Any, rawmodes: set[str
     return np.concatenate([samples, alpha.astype(np.uint16)], axis=2)
 
 
-def _rawmodes(image: ImageFile) -> set[str]:
+def _rawmodes(image: ImageFile.ImageFile) -> set[str]:
     """Pillow's names for how the pixels lie in the file, one for each tile of it ("RGB;16B")."""
     arguments = [tile[3] for tile in image.tile]
     return {argument if isinstance(argument, str) else str(argument[0]) for argument in arguments if argument}
 
 
-def _rename_rawmode(image: ImageFile, rawmode: str) -> None:
+def _rename_rawmode(image: ImageFile.ImageFile, rawmode: str) -> None:
     tiles: list[Any] = []
     tile: Any
     for tile in image.tile:
@@ -295,14 +286,14 @@ def _rename_rawmode(image: ImageFile, rawmode: str) -> None:
     image.tile = tiles
 
 
-def _ppm_maximum(image: ImageFile) -> int:
+def _ppm_maximum(image: ImageFile.ImageFile) -> int:
     # ("raw", ..., rawmode) of an 8-bit file, ("ppm", ..., (rawmode, maximum)) of any other
     tile: Any = image.tile[0]
     maximum = tile[3][1] if isinstance(tile[3], tuple) else None
     return maximum if isinstance(maximum, int) and maximum > 0 else 255
 
 
-def _orientation(image: ImageFile) -> int:
+def _orientation(image: ImageFile.ImageFile) -> int:
     """The EXIF orientation still to be applied, 1 (upright) where absent or unreadable."""
     if image.format == "TIFF":  # Pillow has turned it while loading, and not every version drops the tag then
         return 1

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS, Decoded, decode_file
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 Alpha = Literal["white", "black", "drop", "refuse"]
 ALPHA_CHOICES: tuple[Alpha, ...] = ("white", "black", "drop", "refuse")
@@ -67,6 +68,38 @@ def read_image(
     return tensor_from_samples(decode_file(path, max_pixels=max_pixels), alpha=alpha, name=str(path))
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How a file becomes the tensor that a metric takes; called with a path.
+
+    Attributes:
+        alpha: what transparent parts are shown against; see :func:`read_image`.
+        max_pixels: larger pictures are refused; None lifts the limit.
+        resize: (width, height) every picture is brought to, see :func:`resize_image`; None leaves them as they are.
+
+    Shape:
+        path of a file -> (1, 3, H, W) float32 in [-1, 1], on the CPU.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, PermissionError, ValueError: as :func:`read_image`.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_image(torch.zeros(1, 3, 8, 4), Path(folder) / "grey.png")
+        ...     Reading(resize=(16, 32))(Path(folder) / "grey.png").shape
+        torch.Size([1, 3, 32, 16])
+    """
+
+    alpha: Alpha = "white"
+    max_pixels: int | None = DEFAULT_MAX_PIXELS
+    resize: tuple[int, int] | None = None
+
+    def __call__(self, path: Path) -> Tensor:
+        image = read_image(path, alpha=self.alpha, max_pixels=self.max_pixels)
+        return image if self.resize is None else resize_image(image, self.resize)
+
+
 def tensor_from_samples(decoded: Decoded, *, alpha: Alpha, name: str) -> Tensor:
     """Samples as a file holds them, or a region of them, to what :func:`read_image` returns.
 
@@ -78,8 +111,6 @@ def tensor_from_samples(decoded: Decoded, *, alpha: Alpha, name: str) -> Tensor:
     Raises:
         ValueError: unknown `alpha`, or transparent parts where it is "refuse".
     """
-    import numpy as np
-
     if alpha not in ALPHA_CHOICES:
         raise ValueError(f"Argument `alpha` must be one of {', '.join(ALPHA_CHOICES)}, but got {alpha!r}.")
     colour = _to_signed_unit(decoded.samples[..., :3], decoded.full_scale)
@@ -96,8 +127,6 @@ def tensor_from_samples(decoded: Decoded, *, alpha: Alpha, name: str) -> Tensor:
 
 def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
     """(1, 3, H, W) in [-1, 1] to `size` = (width, height): bicubic, antialiased, clamped to [-1, 1]."""
-    from torch.nn.functional import interpolate
-
     width, height = size
     if image.shape[-2:] == (height, width):
         return image
@@ -110,8 +139,6 @@ def write_image(image: Tensor, path: str | os.PathLike[str]) -> None:
     Values are rounded to the nearest of 256 levels and clamped (lpips' `tensor2im` truncates and wraps). The
     file appears complete or not at all. Raises ValueError for another shape or an unknown suffix.
     """
-    from PIL import Image
-
     path = Path(path)
     if image.ndim == 4 and image.shape[0] == 1:
         image = image[0]
@@ -122,15 +149,24 @@ def write_image(image: Tensor, path: str | os.PathLike[str]) -> None:
     file_format = _WRITABLE.get(path.suffix.lower())
     if file_format is None:
         raise ValueError(f"Argument `path` must end in one of {', '.join(_WRITABLE)}, but got {str(path)!r}.")
-    levels = ((image.detach().double().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     with replacing(path) as temporary:
-        Image.fromarray(levels.permute(1, 2, 0).cpu().numpy()).save(temporary, format=file_format)
+        Image.fromarray(eight_bits(image)).save(temporary, format=file_format)
+
+
+def eight_bits(image: Tensor) -> NDArray[np.uint8]:
+    """(3, H, W) in [-1, 1] to (H, W, 3) uint8: clamped, and rounded to the nearest of 256 levels.
+
+    Example:
+        >>> eight_bits(torch.tensor([-1.0, 0.003, 1.5]).view(3, 1, 1)).tolist()
+        [[[0, 128, 255]]]
+    """
+    levels = ((image.detach().double().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    array: NDArray[np.uint8] = levels.permute(1, 2, 0).cpu().numpy()
+    return array
 
 
 def _to_signed_unit(samples: NDArray[Any], full_scale: int) -> NDArray[Any]:
     """[0, full_scale] to [-1, 1] in float32; integers by a table, so they are rounded once, from float64."""
-    import numpy as np
-
     if samples.dtype.kind == "f":
         return (2 * samples - 1).astype(np.float32)
     table = (np.arange(full_scale + 1, dtype=np.float64) / (full_scale / 2) - 1).astype(np.float32)

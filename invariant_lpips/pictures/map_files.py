@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.pictures.decoding import SUFFIXES
 from invariant_lpips.pictures.heat_maps import strip
+from invariant_lpips.pictures.images import eight_bits
 from invariant_lpips.pictures.pairing import Pair
 
 
@@ -34,8 +37,6 @@ class MapFiles:
     def __call__(
         self, pair: Pair, reference: Tensor, distorted: Tensor, distance: float, heat: Tensor
     ) -> None:
-        import numpy as np
-
         name = self._unused_name(pair.label)
         scale = self.full_colour_at if self.full_colour_at is not None else float(heat.abs().amax())
         caption = f"distance {distance:.4g}    map {float(heat.amin()):.3g} to {float(heat.amax()):.3g}"
@@ -60,18 +61,14 @@ class MapFiles:
 
 
 def _write_with_caption(picture: Tensor, caption: str, path: Path) -> None:
-    import torch
-    from PIL import Image, ImageDraw, ImageFont
-
-    levels = ((picture[0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    height, width = levels.shape[-2:]
+    height, width = picture.shape[-2:]
     size = max(11, min(28, width // 45))
     try:
         font = ImageFont.load_default(size)
     except (TypeError, ImportError, OSError):  # Pillow before 10.1, or built without FreeType
         font = ImageFont.load_default()
     sheet = Image.new("RGB", (width, height + 2 * size), "white")
-    sheet.paste(Image.fromarray(levels.permute(1, 2, 0).numpy()))
+    sheet.paste(Image.fromarray(eight_bits(picture[0])))
     ImageDraw.Draw(sheet).text((size // 2, height + size // 3), caption, fill="black", font=font)
     with replacing(path) as temporary:
         sheet.save(temporary)

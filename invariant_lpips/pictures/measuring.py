@@ -3,55 +3,125 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from invariant_lpips.pictures.pairing import Pair
+from invariant_lpips.files.writing import one_line
+from invariant_lpips.pictures.images import Reading
+from invariant_lpips.pictures.pairing import Pair, Pairing
+
+
+class Metric(Protocol):
+    """What is asked of a metric; `InvariantLPIPS` and `LPIPS` have it.
+
+    One with a method `reference`, which reads one side once, is given references where that saves work.
+    """
+
+    def __call__(self, in0: Any, in1: Any) -> Any:
+        """(N, 3, H, W) twice, in [-1, 1], to N distances; one of the two may hold a single image."""
+
+    def maps(self, in0: Tensor, in1: Tensor) -> Tensor:
+        """(N, 3, H, W) twice to (N, 1, H, W): what each place adds to the distance."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Tensors on the device and in the dtype that images are brought to."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A pair with its distance, or with the sentence that says why it has none."""
+    """A pair with its distance, or with the sentence that says why it has none.
+
+    A pair may have both: it was measured, but its map could not be written.
+    """
 
     pair: Pair
     distance: float | None
     problem: str | None = None
 
 
-# Called with the pair, its two pictures (1, 3, H, W), its distance and its map (1, 1, H, W).
+#: Called with the pair, its two pictures (1, 3, H, W), its distance and its map (1, 1, H, W), on the CPU.
 MapSink = Callable[[Pair, Tensor, Tensor, float, Tensor], None]
 
 
-class Measuring:
-    """Measures pairs in order, `batch_size` pairs of one size at a time.
+def compare(
+    metric: Metric,
+    pairing: Pairing,
+    *,
+    reading: Callable[[Path], Tensor] | None = None,
+    batch_size: int = 1,
+    unequal_sizes: bool = False,
+    maps: MapSink | None = None,
+    engine: Engine | None = None,
+) -> Iterator[Outcome]:
+    """The distances of pairs of picture files, one after another, in the order of the pairs.
+
+    A picture that can't be read or measured is the problem of its own pair: the others go on. Nothing is measured
+    before it is asked for, so what was taken from the iterator is there also after an interruption.
 
     Args:
         metric: `InvariantLPIPS` or `LPIPS`, on its device and in its dtype.
-        read: a file to (1, 3, H, W) in [-1, 1], on the CPU.
-        batch_size: pairs measured at once.
-        unequal_sizes: compare pictures of different sizes through their embeddings.
-        map_sink: gets the map of every pair, when wanted.
+        pairing: from `two_files`, `two_folders`, `one_against_many`, `within_folder` or `from_csv`.
+        reading: a file to (1, 3, H, W) in [-1, 1], on the CPU; by default `Reading()`.
+        batch_size: pairs of one size measured at once. On a CPU 1 is as fast as any.
+        unequal_sizes: compare pictures of different sizes by their embeddings; needs head `gap`.
+        maps: gets the map of every pair, such as :class:`invariant_lpips.pictures.map_files.MapFiles`.
+        engine: what measures, if not this process: see :func:`invariant_lpips.integrations.ray.pair_engine`.
+
+    Returns:
+        One :class:`Outcome` for each pair.
+
+    Raises:
+        ValueError: arguments that don't go together; of pictures none is raised.
+
+    Example:
+        >>> import tempfile
+        >>> from invariant_lpips import InvariantLPIPS, write_image
+        >>> from invariant_lpips.pictures import compare, two_files
+        >>> metric = InvariantLPIPS("alex", head="gap", weights="unit")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     grey = Path(folder) / "grey.png"
+        ...     write_image(torch.zeros(1, 3, 64, 64), grey)
+        ...     [outcome.distance for outcome in compare(metric, two_files(grey, grey))]
+        [0.0]
     """
+    if batch_size < 1:
+        raise ValueError(f"Argument `batch_size` must be at least 1, but got {batch_size}.")
+    if unequal_sizes and not getattr(getattr(metric, "head", None), "sizeless", False):
+        raise ValueError(
+            "Pictures of unequal sizes are compared by embeddings that have no size, which this metric's have; use "
+            "head='gap' (at the command line --head gap), or bring the pictures to one size."
+        )
+    if engine is not None and maps is not None:
+        raise ValueError("Maps are made in this process and don't go with an engine; leave out one of them.")
+    measuring = Measuring(
+        metric, reading or Reading(), batch_size=batch_size, unequal_sizes=unequal_sizes, maps=maps
+    )
+    return measuring(pairing.pairs) if engine is None else engine(measuring, pairing.pairs)
+
+
+class Measuring:
+    """Measures pairs in order, `batch_size` pairs of one size at a time; the arguments are those of :func:`compare`."""
 
     def __init__(
         self,
-        metric: Any,
-        read: Callable[[Path], Tensor],
+        metric: Metric,
+        reading: Callable[[Path], Tensor],
         *,
         batch_size: int = 1,
         unequal_sizes: bool = False,
-        map_sink: MapSink | None = None,
+        maps: MapSink | None = None,
     ) -> None:
         self.metric = metric
-        self.read = read
+        self.reading = reading
         self.batch_size = batch_size
         self.unequal_sizes = unequal_sizes
-        self.map_sink = map_sink
+        self.maps = maps
         self._like = next(metric.parameters())
         self._last_read: tuple[Path, Tensor] | None = None
         self._last_reference: tuple[Tensor, object] | None = None
@@ -80,7 +150,7 @@ class Measuring:
         if pair.problem is not None:
             raise ValueError(pair.problem)
         x = self._read_reference(pair.reference)
-        y = self.read(pair.distorted)
+        y = self.reading(pair.distorted)
         if x.shape != y.shape and not self.unequal_sizes:
             raise ValueError(
                 f"{pair.reference} and {pair.distorted} differ in size ({_size(x)} and {_size(y)}); "
@@ -91,7 +161,7 @@ class Measuring:
     def _read_reference(self, path: Path) -> Tensor:
         # One reference is often compared with many pictures in a row.
         if self._last_read is None or self._last_read[0] != path:
-            self._last_read = path, self.read(path)
+            self._last_read = path, self.reading(path)
         return self._last_read[1]
 
     def _measure(self, batch: Sequence[tuple[Pair, Tensor, Tensor]]) -> Iterator[Outcome]:
@@ -104,23 +174,23 @@ class Measuring:
                 for item in batch:
                     yield from self._measure([item])
             else:
-                yield Outcome(batch[0][0], None, f"{batch[0][0].distorted}: {_one_line(error)}")
+                yield Outcome(batch[0][0], None, f"{batch[0][0].distorted}: {one_line(error)}")
             return
         for (pair, x, y), distance in zip(batch, distances, strict=True):
-            if not math.isfinite(distance):
-                yield Outcome(
-                    pair, None, f"{pair.distorted}: the distance is {distance}; try --dtype float32"
-                )
-                continue
-            problem = self._draw(pair, x, y, distance)
-            yield Outcome(pair, distance, problem)
+            if math.isfinite(distance):
+                yield Outcome(pair, distance, self._map(pair, x, y, distance))
+            else:
+                problem = f"{pair.distorted}: the distance is {distance}; try --dtype float32"
+                yield Outcome(pair, None, problem)
 
     def _distances(self, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> list[float]:
-        with torch.inference_mode():
+        with torch.inference_mode(), warnings.catch_warnings():
+            # Files are read in [-1, 1] by construction: a bright picture is no mistake.
+            warnings.filterwarnings("ignore", message=".*none below 0")
             y = self._on_device(ys)
             same_size = xs[0].shape == ys[0].shape
             if (len(xs) == 1 and hasattr(self.metric, "reference")) or not same_size:
-                distances = self.metric(self._reference(xs), self.metric.reference(y))
+                distances = self.metric(self._reference(xs), self._read_once(y))
             else:
                 x = self._on_device(xs[:1] if all(x is xs[0] for x in xs) else xs)
                 distances = self.metric(x, y)
@@ -130,34 +200,36 @@ class Measuring:
     def _reference(self, xs: Sequence[Tensor]) -> object:
         """Summaries of the references; those of a single one are kept for the pairs that follow."""
         if len(xs) > 1:
-            return self.metric.reference(self._on_device(xs))
+            return self._read_once(self._on_device(xs))
         if self._last_reference is None or self._last_reference[0] is not xs[0]:
-            self._last_reference = xs[0], self.metric.reference(self._on_device(xs))
+            self._last_reference = xs[0], self._read_once(self._on_device(xs))
         return self._last_reference[1]
 
-    def _draw(self, pair: Pair, x: Tensor, y: Tensor, distance: float) -> str | None:
-        if self.map_sink is None:
+    def _read_once(self, images: Tensor) -> object:
+        reference: object = self.metric.reference(images)  # type: ignore[attr-defined]
+        return reference
+
+    def _map(self, pair: Pair, x: Tensor, y: Tensor, distance: float) -> str | None:
+        """Hand the pair's map to `maps`; the problem, if there is one."""
+        if self.maps is None:
             return None
         if x.shape != y.shape:
             return "no heat map is drawn of pictures that differ in size"
         try:
-            self.metric.spatial = True
             with torch.inference_mode():
-                heat = self.metric(self._on_device([x]), self._on_device([y]))
-            self.map_sink(pair, x, y, distance, heat.float().cpu())
+                heat = self.metric.maps(self._on_device([x]), self._on_device([y]))
+            self.maps(pair, x, y, distance, heat.float().cpu())
         except (OSError, ValueError, RuntimeError, MemoryError) as error:
-            return f"the heat map of {pair.label} could not be made: {_one_line(error)}"
-        finally:
-            self.metric.spatial = False
+            return f"the heat map of {pair.label} could not be made: {one_line(error)}"
         return None
 
     def _on_device(self, images: Sequence[Tensor]) -> Tensor:
         return torch.cat(list(images)).to(self._like.device, self._like.dtype)
 
 
+#: Measures pairs somewhere as a `Measuring` says and gives their outcomes in order.
+Engine = Callable[[Measuring, Sequence[Pair]], Iterator[Outcome]]
+
+
 def _size(image: Tensor) -> str:
     return f"{image.shape[-1]} x {image.shape[-2]}"
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

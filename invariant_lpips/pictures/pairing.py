@@ -32,6 +32,25 @@ class Pairing:
     unmatched: tuple[Path, ...] = field(default=())
 
 
+def pair_paths(paths: Sequence[Path], *, recursive: bool = False) -> Pairing:
+    """Two files, two folders, or one file against many, as the paths themselves say.
+
+    Raises:
+        ValueError: one path alone, a folder with a file, or anything that the three functions below refuse.
+        FileNotFoundError: a file isn't there.
+    """
+    if len(paths) < 2:
+        raise ValueError(f"two pictures or folders are needed, but got only {', '.join(map(str, paths))}")
+    first, second = paths[:2]
+    if len(paths) > 2 or (second.is_dir() and not first.is_dir()):
+        return one_against_many(first, paths[1:], recursive=recursive)
+    if not first.is_dir():
+        return two_files(first, second)
+    if not second.is_dir():
+        raise ValueError(f"{first} is a folder and {second} is not; name the single reference first")
+    return two_folders(first, second, recursive=recursive)
+
+
 def two_files(reference: Path, distorted: Path) -> Pairing:
     """One pair; both files must exist, since with a single pair there is nothing else to report."""
     for path in (reference, distorted):

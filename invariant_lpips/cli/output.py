@@ -1,0 +1,61 @@
+"""What every command says, and how it ends: results on stdout, sentences on stderr, one exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from enum import IntEnum
+from pathlib import Path
+
+from invariant_lpips.files.tables import csv_text
+from invariant_lpips.files.writing import REMEDIES, one_line, said, write_text
+
+
+class Exit(IntEnum):
+    """How a command ends."""
+
+    DONE = 0
+    INCOMPLETE = 1
+    REFUSED = 2
+    INTERRUPTED = 130  # as a shell says of a program that SIGINT ended: 128 + 2
+
+
+#: The same, for the foot of every command's help.
+EXIT_STATUS = """\
+exit status: 0 done; 1 some pictures or files failed or had no partner, the rest is done; 2 wrong usage, or
+nothing could be done; 130 interrupted. Complaints are on stderr, as `invariant-lpips COMMAND: sentence`.
+"""
+
+#: Errors that mean "this can't be done as asked", in a sentence that a traceback would only bury.
+ERRORS = (OSError, ValueError, TypeError, ImportError, RuntimeError)
+
+
+def complaint(error: Exception) -> str:
+    """The sentence in which an error is said."""
+    if isinstance(error, OSError) and error.filename and error.errno in REMEDIES:
+        return f"{error.filename}: {said(error)}"  # the system's own names the file, and not what to do
+    # Torch's go over many lines; ours are a sentence, or a list meant to be read as one.
+    return one_line(error) if isinstance(error, RuntimeError) else str(error)
+
+
+def say(command: str, sentence: str) -> None:
+    """Say something about the work, on stderr."""
+    print(f"invariant-lpips {command}: {sentence}", file=sys.stderr)
+
+
+def print_text(text: str) -> None:
+    """A result, on stdout; a name of a file that is not UTF-8 must not stop the rest."""
+    with contextlib.suppress(AttributeError):
+        sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def give_table(header: Sequence[str], rows: Sequence[Sequence[str]], out: Path | None) -> None:
+    """A table as csv, to a file that appears whole, or on stdout where `out` is None."""
+    text = csv_text(header, rows)
+    if out is None:
+        print_text(text)
+    else:
+        write_text(out, text)

@@ -1,0 +1,74 @@
+"""The options that say how picture files are read, how many at once, and on which machines."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from invariant_lpips.cli.sizes import width_and_height
+from invariant_lpips.pictures import Reading
+from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS
+from invariant_lpips.pictures.images import ALPHA_CHOICES
+
+
+def add_reading_options(parser: argparse.ArgumentParser, *, batch: str) -> None:
+    """Add `--batch-size` (`batch` is its help) and all of a `Reading`."""
+    how = parser.add_argument_group("how pictures are read")
+    how.add_argument("--batch-size", type=int, default=1, metavar="N", help=batch)
+    how.add_argument(
+        "--resize",
+        type=width_and_height,
+        metavar="N|WxH",
+        help="first bring every picture to N x N or W x H pixels (antialiased bicubic, whatever the aspect); "
+        "by default pictures are compared as they are. Distances depend on the size",
+    )
+    how.add_argument(
+        "--alpha",
+        choices=ALPHA_CHOICES,
+        default="white",
+        help="what transparent pictures are shown against (white)",
+    )
+    how.add_argument(
+        "--max-pixels",
+        type=int,
+        default=DEFAULT_MAX_PIXELS,
+        metavar="N",
+        help=f"refuse larger pictures, a guard against decompression bombs ({DEFAULT_MAX_PIXELS})",
+    )
+
+
+def reading_of(args: argparse.Namespace) -> Reading:
+    """How files become tensors, as parsed."""
+    return Reading(args.alpha, args.max_pixels, args.resize)
+
+
+@dataclass(frozen=True)
+class RayWorkers:
+    """What the engines of :mod:`invariant_lpips.integrations.ray` take; each worker has a whole GPU, or none."""
+
+    workers: int
+    num_cpus: float
+    num_gpus: float
+    quiet: bool
+
+
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--engine` and what it takes, to the parser of a command that Ray can run."""
+    engine = parser.add_argument_group("on several machines")
+    engine.add_argument("--engine", choices=("local", "ray"), default="local", help="what runs it (local)")
+    engine.add_argument(
+        "--ray-workers",
+        type=int,
+        default=2,
+        metavar="N",
+        help="of --engine ray, each with a metric of its own (2)",
+    )
+
+
+def ray_workers(args: argparse.Namespace) -> RayWorkers | None:
+    """The workers asked for; None where this process does the work."""
+    if args.engine == "local":
+        return None
+    if args.ray_workers < 1:
+        raise ValueError(f"--ray-workers must be at least 1, but got {args.ray_workers}")
+    return RayWorkers(args.ray_workers, 1, float(args.device.startswith("cuda")), args.quiet)

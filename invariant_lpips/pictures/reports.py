@@ -1,0 +1,95 @@
+"""Outcomes as text: numbers, csv, json, or the lines that lpips' own scripts print.
+
+Distances have seven significant digits, all that float32 holds.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from invariant_lpips.files.tables import csv_text
+from invariant_lpips.pictures.measuring import Outcome
+
+#: What a report's file may end in.
+SUFFIXES = (".csv", ".json", ".txt")
+
+
+def as_text(
+    suffix: str, outcomes: Sequence[Outcome], unmatched: Sequence[Path], settings: Mapping[str, Any]
+) -> str:
+    """The whole report in the form that a file of this suffix holds."""
+    if suffix == ".json":
+        return as_json(outcomes, unmatched, settings)
+    return as_csv(outcomes) if suffix == ".csv" else as_lpips_lines(outcomes)
+
+
+def as_csv(outcomes: Sequence[Outcome]) -> str:
+    """A row for every pair, broken ones too, with columns reference, distorted, distance, error."""
+    return csv_text(
+        ["reference", "distorted", "distance", "error"],
+        [
+            [outcome.pair.reference, outcome.pair.distorted, number(outcome.distance), outcome.problem or ""]
+            for outcome in outcomes
+        ],
+    )
+
+
+def as_json(outcomes: Sequence[Outcome], unmatched: Sequence[Path], settings: Mapping[str, Any]) -> str:
+    """What was measured and with what: settings, pairs in order, and pictures that had no partner."""
+    pairs = [
+        {
+            "reference": str(outcome.pair.reference),
+            "distorted": str(outcome.pair.distorted),
+            "distance": None if outcome.distance is None else float(number(outcome.distance)),
+            "error": outcome.problem,
+        }
+        for outcome in outcomes
+    ]
+    report = {**settings, "pairs": pairs, "unmatched": [str(path) for path in unmatched]}
+    return json.dumps(report, indent=2) + "\n"
+
+
+def as_numbers(outcomes: Sequence[Outcome]) -> str:
+    """A line with the distance of every pair measured, and nothing else."""
+    return "".join(f"{number(distance)}\n" for distance in _measured(outcomes))
+
+
+def as_lpips_distance(outcomes: Sequence[Outcome]) -> str:
+    """`Distance: 0.123456`, as lpips_2imgs.py writes it."""
+    return "".join(f"Distance: {distance:.6f}\n" for distance in _measured(outcomes))
+
+
+def as_lpips_lines(outcomes: Sequence[Outcome]) -> str:
+    """`name: 0.123456` for every pair measured, as lpips_2dirs.py writes it."""
+    return "".join(
+        f"{outcome.pair.label}: {outcome.distance:.6f}\n"
+        for outcome in outcomes
+        if outcome.distance is not None
+    )
+
+
+def as_lpips_lines_and_mean(outcomes: Sequence[Outcome]) -> str:
+    """The same lines and `Avg: mean +/- standard error`, as lpips_1dir_allpairs.py writes it."""
+    distances = _measured(outcomes)
+    if not distances:
+        return ""
+    error = statistics.pstdev(distances) / len(distances) ** 0.5
+    return as_lpips_lines(outcomes) + f"Avg: {statistics.fmean(distances):.6f} +/- {error:.6f}\n"
+
+
+def number(distance: float | None) -> str:
+    """Seven significant digits, or nothing.
+
+    Example:
+        >>> number(0.12345678), number(None)
+        ('0.1234568', '')
+    """
+    return "" if distance is None else f"{distance:.7g}"
+
+
+def _measured(outcomes: Sequence[Outcome]) -> list[float]:
+    return [outcome.distance for outcome in outcomes if outcome.distance is not None]

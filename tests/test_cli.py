@@ -1,0 +1,82 @@
+"""What all commands share: how an error is said, what the exit status means, what help costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+from invariant_lpips import cli
+from invariant_lpips.cli import main
+
+#: A command for each way in which a file that isn't there is met.
+MISSING = (
+    ["compare", "nowhere.png", "nowhere.png"],
+    ["embed", "nowhere", "--out", "x.npz"],
+    ["matrix", "nowhere.npz"],
+    ["search", "nowhere.png", "--index", "nowhere.npz"],
+    ["duplicates", "nowhere.npz", "--below", "1"],
+    ["weights", "path", "nowhere"],
+    ["export", "pt2", "-o", "x.pt2", "--weights", "nowhere.safetensors"],
+)
+
+
+@pytest.mark.parametrize("command", MISSING, ids=lambda command: command[0])
+def test_an_error_is_one_sentence_and_status_2(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"invariant-lpips {command[0]}: ")
+    assert not err.startswith(f"invariant-lpips {command[0]}: error")
+    assert "nowhere" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (RuntimeError("CUDA error\nCompile with TORCH_USE_CUDA_DSA"), 2, "CUDA error Compile with"),
+        (OSError(28, "No space left on device", "x.csv"), 2, "x.csv: No space left on device; make room"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_command_raises(error, status, said, monkeypatch, capsys):
+    def run(args):
+        raise error
+
+    command = ModuleType("command")
+    command.configure, command.run = lambda parser: None, run
+    monkeypatch.setitem(sys.modules, "command", command)
+    monkeypatch.setitem(cli.COMMANDS, "compare", ("command", "distance between pictures"))
+    assert main(["compare"]) == status
+    err = capsys.readouterr().err
+    assert err.startswith(f"invariant-lpips compare: {said}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"], ["weights", "--help"]])
+def test_help_says_what_the_exit_status_means(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "0 done; 1 some pictures" in out
+    assert "130 interrupted" in out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["export", "--help"], ["bench", "--help"]])
+def test_help_does_not_wait_for_torch(arguments):
+    program = (
+        "import sys\n"
+        "from invariant_lpips.cli import main\n"
+        "try:\n"
+        f"    main({arguments})\n"
+        "except SystemExit:\n"
+        "    print(sorted({'torch', 'numpy', 'PIL'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("[]\n")
