@@ -85,7 +85,7 @@ class WeightFiles(Target):
 
     def read(self, name: str, data: bytes) -> int:
         from invariant_lpips.registry import load_metadata, load_weights
-        from invariant_lpips.registry.calibration import read_calibration, read_pooling
+        from invariant_lpips.registry.linear import read_calibration, read_pooling
         from invariant_lpips.registry.saved_classifier import is_classifier
 
         path = self.folder / "mine.safetensors"

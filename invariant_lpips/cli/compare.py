@@ -181,7 +181,7 @@ def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     asked = Comparison.of(args)
     engine = None if asked.workers is None else ray.pair_engine(**asdict(asked.workers))
-    metric: Any = asked.metric.build()
+    metric = asked.metric.build()
     if asked.verbose:
         place = f"on {asked.metric.device} in {asked.metric.dtype}"
         say("compare", f"{metric.describe()} {place}, {len(asked.pairing.pairs)} pairs")

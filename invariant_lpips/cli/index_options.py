@@ -20,9 +20,10 @@ from invariant_lpips.indexing import Index, Reading, embed_folder, open_index
 from invariant_lpips.indexing.embedding import Engine
 from invariant_lpips.indexing.files import WRITERS
 from invariant_lpips.metric import InvariantLPIPS
+from invariant_lpips.registry.identity import OWN
 from invariant_lpips.trunks import ALIASES, ARCHITECTURES
 
-#: What names a metric at the command line, and in `Settings.arguments`.
+#: What names a metric at the command line, and in its identity.
 METRIC_OPTIONS = ("net", "head", "weights", "pooling")
 
 
@@ -122,7 +123,14 @@ def metric_of(index: Index, choice: MetricChoice) -> InvariantLPIPS:
     """The metric an index was made with, on the chosen device; ValueError where another was chosen."""
     _require_options(index, choice)
     settings = index.settings
-    made_of = {name: settings.arguments[name] for name in METRIC_OPTIONS if getattr(choice, name) is None}
+    if choice.weights is None and settings.metric.weights == OWN:
+        raise ValueError(
+            f"{index.origin} was made with linear weights that no file held [{settings.metric.weights_hash}]: save "
+            "them and name the file with --weights, or embed the pictures again"
+        )
+    made_of = {
+        name: getattr(settings.metric, name) for name in METRIC_OPTIONS if getattr(choice, name) is None
+    }
     metric = replace(choice, **made_of, dtype=settings.dtype).build_invariant()
     settings.require_metric(metric, index.origin)
     return metric
@@ -130,15 +138,16 @@ def metric_of(index: Index, choice: MetricChoice) -> InvariantLPIPS:
 
 def _require_options(index: Index, choice: MetricChoice) -> None:
     """Refuse options that name another metric than the index's, before weights are looked for that fit them."""
-    made_of = index.settings.arguments
+    made_of = index.settings.metric
     net = ALIASES.get(choice.net or "", choice.net)
-    head = DEFAULT_HEAD[made_of["net"]] if choice.head == "default" else choice.head
+    head = DEFAULT_HEAD[made_of.net] if choice.head == "default" else choice.head
     # Any other net is a folder, whose parameters are compared once they are read.
     asked = {"net": net if net in ARCHITECTURES else None, "head": head, "pooling": choice.pooling}
     for name, value in asked.items():
-        if value is not None and value != made_of[name]:
+        made = getattr(made_of, name)
+        if value is not None and value != made:
             raise ValueError(
-                f"{index.origin} was made with --{name} {made_of[name]}, not with --{name} {value}: leave the option "
+                f"{index.origin} was made with --{name} {made}, not with --{name} {value}: leave the option "
                 "out, or embed the pictures again with it"
             )
 

@@ -62,7 +62,7 @@ class MetricChoice:
         metric = InvariantLPIPS(
             net=self.net or "vgg",
             head=self.head or "default",
-            pooling=self.pooling or "max",
+            pooling=self.pooling,
             weights=self.weights,
         )
         return metric.to(*place)

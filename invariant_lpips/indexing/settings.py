@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from invariant_lpips.inputs import DTYPES
+from invariant_lpips.metric import InvariantLPIPS
 from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS
 from invariant_lpips.pictures.images import ALPHA_CHOICES, Reading
+from invariant_lpips.registry.identity import Identity
 
-if TYPE_CHECKING:
-    from invariant_lpips.metric import InvariantLPIPS
-
-
-#: The keys of :attr:`Settings.arguments`.
-ARGUMENTS = {"net", "head", "pooling", "padding", "weights"}
+_SENTENCE = re.compile(
+    r"InvariantLPIPS\(net=(?P<trunk>.+?) \[(?P<trunk_hash>[0-9a-f]{12})\], .*"
+    r"weights=(?P<weights>.+?)(?: \[(?P<weights_hash>[0-9a-f]{12})\])?, invariant-lpips (?P<version>[^, ]+)\)"
+)
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,7 @@ class Settings:
     """How the rows of an index were made.
 
     Attributes:
-        metric: `describe()` of the metric: network, head, pooling, weights with their hashes, version.
-        arguments: of InvariantLPIPS, with which the bundled metrics can be made again.
+        metric: who embedded the pictures.
         dtype: of the network.
         alpha, max_pixels, resize: see :class:`invariant_lpips.pictures.images.Reading`.
         batch_size: pictures of one size embedded at once.
@@ -32,8 +32,7 @@ class Settings:
         pictures: fingerprint of the pictures.
     """
 
-    metric: str
-    arguments: dict[str, str]
+    metric: Identity
     dtype: str
     alpha: str
     max_pixels: int | None
@@ -51,6 +50,9 @@ class Settings:
         try:
             values: dict[str, Any] = json.loads(text)
             values["resize"] = values["resize"] and tuple(values["resize"])
+            if "arguments" in values:
+                values["metric"] = _identity_of_version_0_1(values["metric"], values.pop("arguments"))
+            values["metric"] = Identity.from_dict(values["metric"], origin)
             settings = cls(**values)
         except (ValueError, TypeError, KeyError, RecursionError):
             settings = None
@@ -62,7 +64,7 @@ class Settings:
         """Whether every value is one that a run may have had: a file may say anything."""
         resize = (1, 1) if self.resize is None else self.resize
         numbers = (self.batch_size, self.tile or 1, self.max_pixels or 1, *resize)
-        words = (self.metric, self.dtype, self.alpha, self.pictures)
+        words = (self.dtype, self.alpha, self.pictures)
         return (
             all(type(word) is str for word in words)
             and all(type(number) is int and number > 0 for number in numbers)
@@ -70,9 +72,6 @@ class Settings:
             and resize[0] * resize[1] <= DEFAULT_MAX_PIXELS
             and self.dtype in [str(dtype).removeprefix("torch.") for dtype in DTYPES]
             and self.alpha in ALPHA_CHOICES
-            and type(self.arguments) is dict
-            and self.arguments.keys() == ARGUMENTS
-            and all(type(word) is str for word in self.arguments.values())
         )
 
     def difference(self, other: Settings) -> str:
@@ -86,9 +85,9 @@ class Settings:
 
     def unlike_rows(self, other: Settings) -> str:
         """The first setting that makes rows of two indexes incomparable; "" where there is none."""
-        shared = {"metric": "", "pictures": "", "batch_size": 1, "tile": None, "max_pixels": None}
-        if _without_version(self.metric) != _without_version(other.metric):
+        if not self.metric.measures_like(other.metric):
             return f"metric: {self.metric} / {other.metric}"
+        shared = {"metric": self.metric, "pictures": "", "batch_size": 1, "tile": None, "max_pixels": None}
         return replace(self, **shared).difference(replace(other, **shared))  # type: ignore[arg-type]
 
     @property
@@ -97,11 +96,10 @@ class Settings:
 
     def require_metric(self, metric: InvariantLPIPS, origin: str) -> None:
         """Raise ValueError unless the rows were made by this metric in this precision (the version may differ)."""
-        mine = _without_version(metric.describe()), dtype_name(metric)
-        theirs = _without_version(self.metric), self.dtype
-        if mine != theirs:
+        who, dtype = metric.identity, dtype_name(metric)
+        if not who.measures_like(self.metric) or dtype != self.dtype:
             raise ValueError(
-                f"{origin} was made by {theirs[0]} in {theirs[1]}, but this metric is {mine[0]} in {mine[1]}: "
+                f"{origin} was made by {self.metric} in {self.dtype}, but this metric is {who} in {dtype}: "
                 "distances between their embeddings mean nothing. Use the metric of the index, "
                 "or embed the pictures again."
             )
@@ -112,14 +110,7 @@ def settings_for(
 ) -> Settings:
     """The settings of a run that is about to begin."""
     return Settings(
-        metric=metric.describe(),
-        arguments={
-            "net": metric.net_name,
-            "head": metric.head.name,
-            "pooling": metric.net.pooling,
-            "padding": metric.net.padding,
-            "weights": metric.weights,
-        },
+        metric=metric.identity,
         dtype=dtype_name(metric),
         alpha=reading.alpha,
         max_pixels=reading.max_pixels,
@@ -135,5 +126,13 @@ def dtype_name(metric: InvariantLPIPS) -> str:
     return str(metric.scaling_layer.shift.dtype).removeprefix("torch.")
 
 
-def _without_version(description: str) -> str:
-    return description.rpartition(", invariant-lpips ")[0] + ")"
+def _identity_of_version_0_1(sentence: object, arguments: object) -> object:
+    """The fields of the identity that an index of version 0.1.0 has as a sentence and a few arguments."""
+    match = _SENTENCE.fullmatch(str(sentence)[:1000])
+    if match is None or type(arguments) is not dict:
+        raise ValueError("no sentence of that version")
+    return {
+        **{name: arguments.get(name) for name in ("net", "head", "pooling", "padding")},
+        **match.groupdict(default=""),
+        "fitted_pooling": "max",
+    }
