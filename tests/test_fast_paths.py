@@ -68,7 +68,7 @@ class Apart(torch.nn.Module):
         metric = self.metric
         if isinstance(metric, LPIPS):
             return torch.stack(
-                [metric._layer(k, a, b, (1, 1)) for k, (a, b) in enumerate(zip(fx, fy, strict=True))]
+                [metric._layer(k, a, b, None) for k, (a, b) in enumerate(zip(fx, fy, strict=True))]
             ).sum(0)
         size = (x.shape[-2], x.shape[-1])
         head = metric.head

@@ -22,11 +22,10 @@ import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from torch import Tensor
 
-from invariant_lpips.indexing.parquet import pyarrow_parquet
 from invariant_lpips.indexing.settings import Settings
 
 #: An index is read in blocks of at most so many bytes, and so many rows: distances between the rows of two blocks then
@@ -162,3 +161,12 @@ def check_suffix(path: Path) -> None:
         raise ValueError(f"an index must end in one of {', '.join(WRITERS)}, but got {path}")
     if path.suffix.lower() == ".parquet":
         pyarrow_parquet()
+
+
+def pyarrow_parquet() -> Any:
+    """The module `pyarrow.parquet`, which is an extra; ImportError names the command that installs it."""
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise ImportError("Parquet files need pyarrow: pip install 'invariant-lpips[parquet]'") from None
+    return pyarrow.parquet

@@ -14,8 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from invariant_lpips.indexing.files import WRITERS, rows_in_a_block
-from invariant_lpips.indexing.parquet import pyarrow_parquet
+from invariant_lpips.indexing.files import WRITERS, pyarrow_parquet, rows_in_a_block
 from invariant_lpips.indexing.settings import Settings
 
 #: rows(start, stop) -> (stop - start, D) float32.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from invariant_lpips.indexing.parquet import pyarrow_parquet
+from invariant_lpips.indexing.files import pyarrow_parquet
 from invariant_lpips.pictures.folders import pictures_in
 
 

@@ -75,15 +75,24 @@ def reduce_pair(
         One contrast for each tap.
     """
     keep = _outside_autocast(summary, x.device.type)
-    grad = torch.is_grad_enabled()
-    one_sided = grad and x.requires_grad != y.requires_grad and not trunk.tuned
-    x_frozen = y.requires_grad and not x.requires_grad
-    whole = apart or captured()
-    at_once = 0 if whole else trunk.images_at_once(x)
+    graph = torch.is_grad_enabled()
+    # Where one side alone needs a gradient, the other is read first, without a graph, and held.
+    held_first = "x" if y.requires_grad and not x.requires_grad else "y"
+    one_sided = graph and x.requires_grad != y.requires_grad and not trunk.tuned
+    whole = apart or captured()  # a captured graph has no parts, and may leave the batch's size open
+    at_once = 1 if whole else trunk.images_at_once(x)
+    # CPU kernels for float64 round by where a picture lies in memory, so that two equal pictures in one
+    # batch may differ in the last bit; in two batches they lie alike.
+    exact = x.device.type == "cpu" and x.dtype == torch.float64
+    one_pass = not (apart or one_sided or exact) and (whole or at_once > 1)
+    step = max(1, at_once // 2) if one_pass else at_once
 
-    def compare(tap: str, sx: Summary, sy: Summary, equal: Tensor) -> Tensor:
-        # The image that is held may need a gradient where the batch it meets runs without. Graphs have no parts.
-        with without_autocast(x.device.type), nullcontext() if whole else torch.set_grad_enabled(grad):
+    def parts(batch: Tensor) -> Sequence[Tensor]:
+        return [batch] if whole else torch.split(batch, step)
+
+    def contrasted(tap: str, sx: Summary, sy: Summary, equal: Tensor) -> Tensor:
+        # The image that is held may need a gradient where the batch it meets runs without.
+        with without_autocast(x.device.type), nullcontext() if whole else torch.set_grad_enabled(graph):
             result = contrast(tap, sx, sy)
             remainder = result.detach().masked_fill(~equal.view(-1, *[1] * (result.dim() - 1)), 0)
             return result - remainder
@@ -91,51 +100,39 @@ def reduce_pair(
     def together(x: Tensor, y: Tensor, equal: Tensor) -> list[Tensor]:
         n = x.shape[0]
 
-        def split(tap: str, features: Tensor) -> Tensor:
+        def halves(tap: str, features: Tensor) -> Tensor:
             kept = keep(tap, features)
-            return compare(tap, tuple(part[:n] for part in kept), tuple(part[n:] for part in kept), equal)
+            return contrasted(tap, tuple(part[:n] for part in kept), tuple(part[n:] for part in kept), equal)
 
-        return trunk.reduce(torch.cat([x, y]), taps, split, checkpointing=checkpointing)
+        return trunk.reduce(torch.cat([x, y]), taps, halves, checkpointing=checkpointing)
 
-    def run(side: Tensor, reducer: Callable[[str, Tensor], T]) -> list[T]:
-        with torch.set_grad_enabled(grad and (side.requires_grad or not one_sided)):
+    def alone(side: Tensor, reducer: Callable[[str, Tensor], T]) -> list[T]:
+        with torch.set_grad_enabled(graph and (side.requires_grad or not one_sided)):
             return trunk.reduce(
                 side, taps, reducer, keep_order=apart, checkpointing=checkpointing and one_sided
             )
 
-    def in_turn(x: Tensor, y: Tensor, equal: Tensor, x_held: bool = x_frozen) -> list[Tensor]:
-        first, second = (x, y) if x_held else (y, x)
-        held = dict(zip(taps, run(first, keep), strict=True))
-        parts = []
-        for part, same in (
-            [(second, equal)]
-            if whole
-            else zip(torch.split(second, step), torch.split(equal, step), strict=True)
-        ):
+    def in_turn(x: Tensor, y: Tensor, equal: Tensor, first: str = held_first) -> list[Tensor]:
+        held = dict(zip(taps, alone(x if first == "x" else y, keep), strict=True))
+        found = []
+        for part, same in zip(parts(y if first == "x" else x), parts(equal), strict=True):
 
             def against_held(tap: str, features: Tensor, same: Tensor = same) -> Tensor:
                 kept = keep(tap, features)
-                return compare(tap, held[tap], kept, same) if x_held else compare(tap, kept, held[tap], same)
+                sx, sy = (held[tap], kept) if first == "x" else (kept, held[tap])
+                return contrasted(tap, sx, sy, same)
 
-            parts.append(run(part, against_held))
-        return _joined(parts)
+            found.append(alone(part, against_held))
+        return _joined(found)
 
     # The cheapest of many ways to ask: comparing first and counting after takes four times as long.
     equal = (x.detach() - y.detach()).abs().flatten(1).amax(1) == 0
-    # CPU kernels for float64 round by where a picture lies in memory, so that two equal pictures in one
-    # batch may differ in the last bit; in two batches they lie alike.
-    if apart or one_sided or at_once == 1 or (x.device.type == "cpu" and x.dtype == torch.float64):
-        step, one_pass = at_once, False
-    else:
-        step, one_pass = max(1, at_once // 2), True
-    pair: Callable[[Tensor, Tensor, Tensor], list[Tensor]] = together if one_pass else in_turn
+    pair = together if one_pass else in_turn
     if whole or max(x.shape[0], y.shape[0]) <= step:
         return pair(x, y, equal)
     if x.shape[0] != y.shape[0]:  # one image meets a batch: it is held
-        return in_turn(x, y, equal, x_held=x.shape[0] == 1)
-    return _joined(
-        [pair(*part) for part in zip(*(torch.split(side, step) for side in (x, y, equal)), strict=True)]
-    )
+        return in_turn(x, y, equal, first="x" if x.shape[0] == 1 else "y")
+    return _joined([pair(*part) for part in zip(parts(x), parts(y), parts(equal), strict=True)])
 
 
 def _outside_autocast(summary: Summarise, device: str) -> Summarise:
