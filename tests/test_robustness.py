@@ -17,7 +17,6 @@ from invariant_lpips.evaluation.translation import robustness
 from invariant_lpips.evaluation.translation.classifiers import configurations, judge, load_classifiers
 from invariant_lpips.evaluation.translation.residuals import (
     comb_spectrum,
-    moved_window,
     shift_shares,
     with_noise,
 )

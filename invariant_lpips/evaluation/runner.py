@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
 from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.evaluation.score_cache import ScoreCache, pair_key
 from invariant_lpips.evaluation.scorers import EmbeddingScorer, Scorer
+from invariant_lpips.pictures.images import read_image
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +52,10 @@ class Scores:
     values: NDArray[np.float64]
     computed: int
     seconds: float
+
+    def oriented(self, higher_is_better: bool) -> NDArray[np.float64]:
+        """The values, turned so that they rise with scores of that direction if the metric is any good."""
+        return self.values if self.higher_is_better == higher_is_better else -self.values
 
 
 Task = tuple[list[int], list[RatedPair]]
@@ -141,8 +147,6 @@ def run_tasks(
     progress: bool,
 ) -> Iterator[Result]:
     """The results of all tasks as they are done, in this process or in several."""
-    from tqdm import tqdm
-
     with tqdm(total=count, desc=scorer.name, unit="pair", disable=not progress or not count) as bar:
         if workers == 1 or len(tasks) < 2:
             memory = ReferenceMemory(scorer, device)
@@ -226,8 +230,6 @@ def score_task(task: Task, scorer: Scorer, device: str, batch_size: int, memory:
 
 def read_unit(path: Path) -> Tensor:
     """A picture as (1, 3, H, W) float32 in [0, 1]."""
-    from invariant_lpips.pictures.images import read_image
-
     return (read_image(path) + 1) / 2
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from invariant_lpips.evaluation.figures import new_figure, save
+from invariant_lpips.evaluation.figures import COLOURS, legend_beside, new_figure, save
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,20 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["draw_bars", "draw_comb", "draw_curves", "draw_heat_maps"]
 
 Curves = Mapping[str, tuple[Sequence[float], Sequence[float]]]
-
-#: One colour per thing compared, told apart by colour-blind readers too (Okabe and Ito 2008; the last two Tol's).
-COLOURS = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#D55E00",
-    "#56B4E9",
-    "#000000",
-    "#999999",
-    "#882255",
-    "#332288",
-)
 
 
 def draw_heat_maps(
@@ -138,7 +124,7 @@ def draw_curves(
     axes[0].set_ylabel(y_label)
     figure.suptitle(title)
     if shared:
-        _legend_beside(figure, drawn, order, names_are)
+        legend_beside(figure, drawn, order, names_are)
     return save(figure, path)
 
 
@@ -260,19 +246,8 @@ def draw_bars(
     axis.set_axisbelow(True)
     handles = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
     order = [*names, *(label for label in handles if label not in names)]
-    _legend_beside(figure, handles, order, names_are)
+    legend_beside(figure, handles, order, names_are)
     return save(figure, path)
-
-
-def _legend_beside(figure: Any, handles: Mapping[str, Any], order: Sequence[str], title: str | None) -> None:
-    figure.legend(
-        [handles[name] for name in order],
-        order,
-        loc="outside right center",
-        frameon=False,
-        fontsize=9,
-        title=title,
-    )
 
 
 def grid_of(rows: Sequence[Mapping[str, Any]], reach: Sequence[int]) -> NDArray[np.float64]:
