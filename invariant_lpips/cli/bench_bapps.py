@@ -12,7 +12,7 @@ from invariant_lpips.evaluation import bapps
 
 def configure(parser: argparse.ArgumentParser, name: str) -> None:
     """The options of BAPPS."""
-    parser.description = __doc__
+    parser.description = bapps.__doc__
     parser.add_argument("--root", type=Path, required=True, help=f"where the data lie. {OBTAIN}")
     parser.add_argument("--metrics", default=",".join(bapps.DEFAULT_METRICS), metavar="A,B,...")
     parser.add_argument(

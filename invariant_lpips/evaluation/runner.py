@@ -12,9 +12,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
@@ -23,10 +25,6 @@ from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.evaluation.score_cache import ScoreCache, pair_key
 from invariant_lpips.evaluation.scorers import EmbeddingScorer, Scorer
 from invariant_lpips.pictures.images import read_image
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = ["Scores", "score_pairs"]
 
@@ -92,8 +90,6 @@ def score_pairs(
         ValueError: a picture's size differs from its reference's, or a score is not finite; the pair is
             named.
     """
-    import numpy as np
-
     if batch_size is None:
         batch_size = 1 if torch.device(device).type == "cpu" else 16
     if workers < 1 or batch_size < 1:

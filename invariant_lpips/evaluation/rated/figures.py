@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from invariant_lpips.datasets.pairs import RatedPairs
 from invariant_lpips.evaluation.figures import new_figure, save
 from invariant_lpips.statistics.correlations import LogisticFit
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from invariant_lpips.statistics.psychophysics import Curve
+from invariant_lpips.statistics.psychophysics import Curve
 
 __all__ = ["draw_bars", "draw_curves", "draw_scatter"]
 
@@ -31,8 +29,6 @@ def draw_scatter(
         entry: the metric's entry in the report, which holds its fit and correlations.
         metric: name of the metric.
     """
-    import numpy as np
-
     figure = new_figure(6, 4.5)
     axes = figure.subplots()
     codes = {code: number for number, code in enumerate(pairs.distortions)}

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
 from invariant_lpips.evaluation.rated.raid import raid_text
@@ -19,11 +22,7 @@ from invariant_lpips.files.writing import replacing
 from invariant_lpips.statistics.correlations import fit_logistic, krcc, pearson, srcc
 from invariant_lpips.statistics.resampling import bootstrap_values, interval_of, paired_test_of
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 __all__ = ["build_report", "csv_tables", "full_text", "text_table", "write_report"]
 

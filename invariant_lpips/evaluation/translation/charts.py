@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from invariant_lpips.evaluation.figures import COLOURS, legend_beside, new_figure, save
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = ["draw_bars", "draw_comb", "draw_curves", "draw_heat_maps"]
 
@@ -31,8 +30,6 @@ def draw_heat_maps(
         maps: head -> (len(reach), len(reach)) accuracies, rows dy, columns dx; NaN where none was taken.
         reach: the shifts in pixels, ascending.
     """
-    import numpy as np
-
     figure = new_figure(max(3.1 * len(maps) + 0.8, 9.5), 4.5)
     axes = figure.subplots(1, len(maps), sharey=True, squeeze=False)[0]
     low = min(float(np.nanmin(grid)) for grid in maps.values())
@@ -252,7 +249,5 @@ def draw_bars(
 
 def grid_of(rows: Sequence[Mapping[str, Any]], reach: Sequence[int]) -> NDArray[np.float64]:
     """Accuracies over (dy, dx) from the `by_move` rows that `robustness.summary` gives."""
-    import numpy as np
-
     found = {(row["dx"], row["dy"]): row["accuracy"] for row in rows if row["kind"] == "shift"}
     return np.array([[found.get((dx, dy), np.nan) for dx in reach] for dy in reach])
