@@ -3,7 +3,7 @@
 Every candidate head is a set of blocks (tap, compression, window, statistic) with one non-negative weight a
 channel, fitted to TID2013 (resynthesised) as `invariant-lpips train linear` fits, five folds by reference.
 Beside the rank correlation with people it reports the ladder of detection thresholds
-(`invariant_lpips/evaluation/ladder/stimuli.py`). No response of RAID is used.
+(`invariant_lpips/evaluation/ladder.py`). No response of RAID is used.
 
     python benchmarks/ablation.py --tree DIR --cache DIR --out benchmarks/results/ablation.json
 
@@ -13,7 +13,6 @@ DIR is the tree that `invariant-lpips resynthesise` writes. Features take about 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -28,8 +27,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from invariant_lpips.datasets import tid2013
-from invariant_lpips.evaluation.ladder.stimuli import inner, ladder, summary
-from invariant_lpips.files.provenance import provenance
+from invariant_lpips.evaluation.ladder import inner, ladder, summary
+from invariant_lpips.files.provenance import write_result
 from invariant_lpips.heads.windows import window_count, window_matrix
 from invariant_lpips.inputs import ScalingLayer
 from invariant_lpips.pictures.images import read_image
@@ -282,14 +281,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         numbers = " ".join(f"{key} {value:.3f}" for key, value in rows[name].items() if key != "weights")
         print(f"{name}: {numbers}", file=sys.stderr)
     result = {
-        **provenance(),
         "pairs": len(material.quality),
         "references": len(material.ladders),
         "folds": arguments.folds,
         "seed": arguments.seed,
         "rows": rows,
     }
-    arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(arguments.out, result)
     return 0
 
 

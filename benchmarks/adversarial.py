@@ -34,7 +34,8 @@ from torch import Tensor
 
 from invariant_lpips import InvariantLPIPS
 from invariant_lpips.evaluation.metrics import resolve_metric
-from invariant_lpips.files.provenance import provenance
+from invariant_lpips.evaluation.tables import markdown
+from invariant_lpips.files.provenance import write_result
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.heads import HEADS
 
@@ -240,10 +241,7 @@ def summary(x: Tensor, names: list[str], pictures: dict[str, Tensor], metrics: l
 
 
 def table(result: dict[str, Any]) -> str:
-    lines = [
-        "| metric | noise 16/255 | hidden, same RMS | random +-2/255 | raised, within 2/255 |",
-        "|---|---|---|---|---|",
-    ]
+    rows = []
     for name, row in result["metrics"].items():
         cells = [
             f"{value['median']:.2f} ({value['min']:.2f} to {value['max']:.2f})"
@@ -252,8 +250,9 @@ def table(result: dict[str, Any]) -> str:
                 for key in ("noise 16/255", f"{name} hide", "random +-2/255", f"{name} raise")
             )
         ]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([name, *cells])
+    head = ["metric", "noise 16/255", "hidden, same RMS", "random +-2/255", "raised, within 2/255"]
+    return markdown(head, rows)
 
 
 def main() -> None:
@@ -273,12 +272,10 @@ def main() -> None:
             pictures[f"{name} {attack}"] = attacked(name, attack, x, args.keep)
     if args.out:
         result = {
-            "provenance": provenance(),
             "steps": STEPS,
             **summary(x, names, pictures, metrics, args.keep),
         }
-        with replacing(args.out) as temporary:
-            temporary.write_text(json.dumps(result, indent=1) + "\n")
+        write_result(args.out, result)
         print(table(result))
 
 

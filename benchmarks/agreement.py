@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from invariant_lpips.files.writing import replacing
+from invariant_lpips.evaluation.figures import new_figure, save
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -32,13 +32,9 @@ ROWS = {
 
 def main() -> None:
     """Draw the figure."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     report = json.loads((RESULTS / "tid2013.json").read_text(encoding="utf-8"))["metrics"]
     ladder = json.loads((RESULTS / "ladder.json").read_text(encoding="utf-8"))["metrics"]
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(9, 3.4)
     left, right = figure.subplots(1, 2, sharey=True)
     for row, (of_tid, of_ladder) in enumerate(ROWS.values()):
         ours = f"{of_tid}, types left out" in report
@@ -73,8 +69,7 @@ def main() -> None:
     for axis in (left, right):
         axis.set_xlabel("Spearman correlation")
         axis.spines[["top", "right"]].set_visible(False)
-    with replacing(ROOT / "docs" / "figures" / "agreement.png") as temporary:
-        figure.savefig(temporary, dpi=95, facecolor="white", format="png")
+    save(figure, ROOT / "docs" / "figures" / "agreement.png", dpi=95, facecolor="white")
 
 
 if __name__ == "__main__":

@@ -6,18 +6,9 @@
 The same as `invariant-lpips bench bapps`; `--help` lists everything.
 """
 
-from __future__ import annotations
-
 import sys
-from collections.abc import Sequence
 
-from invariant_lpips.evaluation import bapps as bapps_bench
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the benchmark; `argv` None takes the command line."""
-    return bapps_bench.main(argv)
-
+from invariant_lpips.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["bench", "bapps", *sys.argv[1:]]))

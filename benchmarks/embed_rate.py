@@ -10,7 +10,6 @@ seconds of this process and of its decoders; the ways take turns.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 import time
@@ -22,8 +21,7 @@ import numpy as np
 import torch
 
 from invariant_lpips import InvariantLPIPS, embed_folder
-from invariant_lpips.files.provenance import provenance
-from invariant_lpips.files.writing import replacing
+from invariant_lpips.files.provenance import write_result
 
 WAYS = ((0, 1), (1, 1), (2, 1), (1, 8))
 
@@ -81,8 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(name, ", ".join(f"{clock} {1000 * value:.0f} ms a picture" for clock, value in best.items()))
     if options.out:
         arguments = {name: getattr(options, name) for name in ("count", "side", "rounds", "dtype", "device")}
-        with replacing(options.out) as temporary:
-            temporary.write_text(json.dumps({**provenance(), **arguments, "ways": rows}, indent=1) + "\n")
+        write_result(options.out, {**arguments, "ways": rows})
     return 0
 
 

@@ -185,8 +185,7 @@ def main() -> None:
 
 def record(path: Path, runs: list[dict[str, Any]]) -> None:
     """Add runs to a result file; a run of the same seed and range replaces the one before."""
-    from invariant_lpips.files.provenance import provenance
-    from invariant_lpips.files.writing import replacing
+    from invariant_lpips.files.provenance import write_result
 
     def key(each: dict[str, Any]) -> tuple[Any, ...]:
         return each["target"], each["seed"], each["first"], each["inputs"]
@@ -198,7 +197,6 @@ def record(path: Path, runs: list[dict[str, Any]]) -> None:
     for each in ordered:
         totals[each["target"]].update({name: each[name] for name in ("inputs", "read", "refused", "FAILED")})
     result = {
-        "provenance": provenance(),
         "limits": {
             "seconds": LIMIT_SECONDS,
             "memory": f"{OVERHEAD >> 20} MiB + {BYTES_PER_FILE_BYTE} B per byte of the file "
@@ -207,8 +205,7 @@ def record(path: Path, runs: list[dict[str, Any]]) -> None:
         "totals": {kind: dict(counts) for kind, counts in totals.items()},
         "runs": ordered,
     }
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(path, result)
 
 
 if __name__ == "__main__":

@@ -22,9 +22,12 @@ from torch import Tensor
 from invariant_lpips import LPIPS, InvariantLPIPS
 from invariant_lpips.demo.copies import PHOTOGRAPHS, altered, photograph, reference
 from invariant_lpips.demo.measurements import as_tensor
-from invariant_lpips.files.provenance import provenance
+from invariant_lpips.evaluation.figures import new_figure, save
+from invariant_lpips.evaluation.tables import markdown
+from invariant_lpips.files.provenance import write_result
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.pictures.heat_maps import overlay
+from invariant_lpips.pictures.moves import circular_shift
 
 Pixels = NDArray[np.uint8]
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -87,7 +90,7 @@ def heat(metric: Any, x: Tensor, y: Tensor) -> Tensor:
 def curves(x: Tensor) -> dict[str, list[float]]:
     """Distance to the picture moved in a circle, as a share of the distance to noise of sigma 8/255."""
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)) * 8 / 127.5
-    moved = torch.cat([x.roll(shift, -1) for shift in SHIFTS])
+    moved = torch.cat([circular_shift(x, shift, 0) for shift in SHIFTS])
     found = {}
     for name, make in CURVES.items():
         metric = make()
@@ -103,12 +106,8 @@ def to_pixels(picture: Tensor) -> Pixels:
 def draw_strip(
     path: Path, original: Pixels, altered: dict[str, Pixels], maps: dict[str, list[Pixels]]
 ) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = 1 + len(maps)
-    figure = Figure(figsize=(1.35 * (1 + len(altered)), 1.45 * rows + 0.35), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(1.35 * (1 + len(altered)), 1.45 * rows + 0.35)
     axes: Any = figure.subplots(rows, 1 + len(altered))
     for axis in axes.flat:
         axis.set_axis_off()
@@ -121,16 +120,11 @@ def draw_strip(
         axes[row, 0].text(0.5, 0.5, f"{metric}:\nwhere it\ndiffers", ha="center", va="center", fontsize=9)
         for column, picture in enumerate(pictures, start=1):
             axes[row, column].imshow(picture)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=95, facecolor="white", pil_kwargs={"quality": 82})
+    save(figure, path, dpi=95, facecolor="white", pil_kwargs={"quality": 82})
 
 
 def draw_curves(path: Path, found: dict[str, list[float]]) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.5, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(7.5, 3.6)
     axis: Any = figure.subplots()
     for (name, values), style in zip(found.items(), ("-", "-", "-", "--", ":"), strict=True):
         axis.plot(SHIFTS, values, style, marker="o", markersize=3, label=name)
@@ -138,8 +132,7 @@ def draw_curves(path: Path, found: dict[str, list[float]]) -> None:
     axis.set_ylabel("distance, in units of noise\nof sigma 8/255")
     axis.set_ylim(bottom=-0.05)
     axis.legend(frameon=False, fontsize=8)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=95, facecolor="white")
+    save(figure, path, dpi=95, facecolor="white")
 
 
 def measure(figures: Path) -> dict[str, Any]:
@@ -166,7 +159,6 @@ def measure(figures: Path) -> dict[str, Any]:
     draw_curves(figures / "gallery-shifts.png", found)
     described = {name: metric.describe() for name, metric in metrics.items()}
     return {
-        **provenance(),
         "metrics": described,
         "distances": tables,
         "circular shifts": list(SHIFTS),
@@ -198,13 +190,15 @@ def page(result: dict[str, Any]) -> str:
             "",
             f"![{name}, nine altered copies and heat maps](figures/gallery-{name}.jpg)",
             "",
-            "| | " + " | ".join(titles) + " |",
-            "|---|" + "---|" * len(titles),
+            markdown(
+                ["", *titles],
+                [
+                    [metric, *(f"{value / values[titles[0]]:.2f}" for value in values.values())]
+                    for metric, values in table.items()
+                ],
+            ),
+            "",
         ]
-        for metric, values in table.items():
-            shares = [value / values[titles[0]] for value in values.values()]
-            lines.append(f"| {metric} | " + " | ".join(f"{share:.2f}" for share in shares) + " |")
-        lines.append("")
     shifts = result["circular shifts"]
     lines += [
         "## A picture that moves",
@@ -214,11 +208,14 @@ def page(result: dict[str, Any]) -> str:
         "",
         "![Distance over circular shifts for five metrics](figures/gallery-shifts.png)",
         "",
-        "| | " + " | ".join(f"{shift} px" for shift in shifts) + " |",
-        "|---|" + "---|" * len(shifts),
+        markdown(
+            ["", *(f"{shift} px" for shift in shifts)],
+            [
+                [metric, *(f"{share:.2f}" for share in shares)]
+                for metric, shares in result["shift, share of noise of sigma 8/255"].items()
+            ],
+        ),
     ]
-    for metric, shares in result["shift, share of noise of sigma 8/255"].items():
-        lines.append(f"| {metric} | " + " | ".join(f"{share:.2f}" for share in shares) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -235,9 +232,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.page_only:
         result = json.loads(RESULTS.read_text(encoding="utf-8"))
     else:
-        result = measure(DOCS / "figures")
-        with replacing(RESULTS) as temporary:
-            temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        result = write_result(RESULTS, measure(DOCS / "figures"))
     with replacing(DOCS / "gallery.md") as temporary:
         temporary.write_text(page(result), encoding="utf-8")
     return 0

@@ -26,8 +26,7 @@ import torch
 from invariant_lpips import InvariantLPIPS, distance_matrix, near_duplicates, nearest
 from invariant_lpips.evaluation.figures import new_figure, save
 from invariant_lpips.evaluation.speed import clocks
-from invariant_lpips.files.provenance import provenance
-from invariant_lpips.files.writing import replacing
+from invariant_lpips.files.provenance import write_result
 from invariant_lpips.indexing import Index
 
 Call = Callable[[], Any]
@@ -107,8 +106,7 @@ def measured(call: Call) -> dict[str, float]:
         if status != 0:
             raise SystemExit(f"the measured process ended with status {status}")
         found = json.loads(Path(file.name).read_text())
-    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {"seconds": found["seconds"], "bytes": max(0, peak - found["held"])}
+    return {"seconds": found["seconds"], "bytes": max(0, clocks.peak_bytes(usage) - found["held"])}
 
 
 def run(out: Path, seconds: float, again: str | None) -> dict[str, Any]:
@@ -131,9 +129,7 @@ def run(out: Path, seconds: float, again: str | None) -> dict[str, Any]:
                 return report
             found[str(size)] = measured(call_for(name, size, metrics))
             print(f"{name}, {size}: {found[str(size)]}", file=sys.stderr)
-            report = {**provenance(), "series": series}
-            with replacing(out) as temporary:
-                temporary.write_text(json.dumps(report, indent=1) + "\n")
+            report = write_result(out, {"series": series})
     return report
 
 

@@ -16,7 +16,6 @@ the products added up in float32. It is imitated here by rounding the factors, w
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,8 +27,7 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from invariant_lpips import InvariantLPIPS
-from invariant_lpips.files.provenance import provenance
-from invariant_lpips.files.writing import replacing
+from invariant_lpips.files.provenance import write_result
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from weights_precision import pairs
@@ -139,8 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _write(out: Path | None, report: dict[str, Any]) -> None:
     if out is not None:
-        with replacing(out) as temporary:
-            temporary.write_text(json.dumps({**provenance(), **report}, indent=1) + "\n")
+        write_result(out, report)
 
 
 if __name__ == "__main__":

@@ -48,9 +48,8 @@ import torch
 from invariant_lpips import InvariantLPIPS, registry, write_image
 from invariant_lpips.cli import COMMANDS
 from invariant_lpips.cli import main as command
-from invariant_lpips.files.provenance import provenance
+from invariant_lpips.files.provenance import write_result
 from invariant_lpips.files.safetensors import safetensors_bytes
-from invariant_lpips.files.writing import replacing
 from invariant_lpips.registry import download as hub
 from invariant_lpips.training.backbone import train
 from invariant_lpips.training.backbone_config import BackboneConfig
@@ -443,9 +442,7 @@ def main() -> None:
             print(f"{name}: {json.dumps(result[name])}", flush=True)
     if args.out:
         known = json.loads(args.out.read_text())["jobs"] if args.out.is_file() else {}
-        with replacing(args.out) as temporary:
-            jobs = {"provenance": provenance(), "jobs": {**known, **result}}
-            temporary.write_text(json.dumps(jobs, indent=1) + "\n")
+        write_result(args.out, {"jobs": {**known, **result}})
     raise SystemExit(lost)
 
 

@@ -25,8 +25,8 @@ import numpy as np
 import torch
 
 from invariant_lpips import InvariantLPIPS, read_image
-from invariant_lpips.files.provenance import provenance
-from invariant_lpips.files.writing import replacing
+from invariant_lpips.evaluation.speed import clocks
+from invariant_lpips.files.provenance import provenance, write_result
 from invariant_lpips.tiling import embed_file
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "retina", "immunohistochemistry")
@@ -137,8 +137,7 @@ def watch(options: argparse.Namespace, picture: Path, figures: Path) -> dict[str
     vector = measured.pop("vector")
     if options.side <= WHOLE_UP_TO:
         measured["relative_difference"] = difference_from_whole(options, picture, vector)
-    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {**measured, "peak_rss_gib": peak / 2**30}
+    return {**measured, "peak_rss_gib": clocks.peak_bytes(usage) / 2**30}
 
 
 def main() -> None:
@@ -168,8 +167,7 @@ def main() -> None:
     if options.out is not None:
         rows = json.loads(options.out.read_text())["runs"] if options.out.exists() else []
         rows = [old for old in rows if any(old[name] != value for name, value in chosen.items())]
-        with replacing(options.out) as temporary:
-            temporary.write_text(json.dumps({"runs": [*rows, report]}, indent=2) + "\n")
+        write_result(options.out, {"runs": [*rows, report]})
 
 
 if __name__ == "__main__":

@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from invariant_lpips.datasets import load_dataset
 from invariant_lpips.datasets.pairs import RatedPairs
+from invariant_lpips.datasets.selection import select_pairs
 from invariant_lpips.datasets.tid import DISTORTIONS
-from invariant_lpips.evaluation.rated.bench import select_pairs
 from invariant_lpips.evaluation.rated.report import build_report, text_table
 from invariant_lpips.evaluation.runner import Scores, score_pairs
-from invariant_lpips.files.provenance import provenance
-from invariant_lpips.files.writing import replacing
+from invariant_lpips.files.provenance import write_result
 from invariant_lpips.heads import make_head
 from invariant_lpips.training.components import collect_components
 from invariant_lpips.training.linear import cross_validate
@@ -65,8 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     results = [scores for pooling in HEADS for scores in left_out(pairs, pooling, args.cache)]
     results += [score_pairs(pairs, name, cache=args.scores) for name in args.peers.split(",")]
     report = build_report(dataclasses.replace(pairs, name=args.label), results, names=DISTORTIONS)
-    with replacing(args.out) as temporary:
-        temporary.write_text(json.dumps({**provenance(), **report}, indent=1) + "\n")
+    write_result(args.out, report)
     print(text_table(report), end="")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import torch
 
 from invariant_lpips import InvariantLPIPS
-from invariant_lpips.files.provenance import provenance
+from invariant_lpips.files.provenance import write_result
 
 SIZES = {(64, 64): 5, (75, 61): 5, (256, 256): 5, (255, 255): 3}  # (height, width) -> repeats
 OUT = Path(__file__).parent / "results" / "odd_sizes.json"
@@ -41,11 +40,10 @@ def main() -> None:
             "factor": medians["polyphase"] / medians["max"],
         }
     record = {
-        **provenance("python benchmarks/odd_sizes.py"),
         "what": "process time of one distance of a pair, head gap, one thread, one CPU",
         "sizes": sizes,
     }
-    OUT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write_result(OUT, record, command="python benchmarks/odd_sizes.py")
 
 
 if __name__ == "__main__":

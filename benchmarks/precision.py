@@ -29,8 +29,8 @@ import torch
 from torch import Tensor
 
 from invariant_lpips import LPIPS, InvariantLPIPS
-from invariant_lpips.files.provenance import provenance
-from invariant_lpips.files.writing import replacing
+from invariant_lpips.evaluation.tables import markdown
+from invariant_lpips.files.provenance import write_result
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import reference_float64 as reference
@@ -200,30 +200,32 @@ def main() -> None:
     all_pairs = pairs()
     result: dict[str, Any] = {"errors": {}, "ways": {}}
     if args.out and args.out.is_file():
-        result.update(json.loads(args.out.read_text()), provenance=None)
+        known = json.loads(args.out.read_text())
+        result = {name: known[name] for name in result}
     for name in args.metrics.split(","):
-        known = []
+        exact = []
         for kind, x, y in all_pairs:
             fx, fy = (reference.taps_of(plain(side), name) for side in (x, y))
-            known.append((kind, x, y, fx, fy, reference.layers(fx, fy, tuple(x.shape[-2:]), name)))
+            exact.append((kind, x, y, fx, fy, reference.layers(fx, fy, tuple(x.shape[-2:]), name)))
         result["ways"][name] = ways(build(name), name, all_pairs)
         for device in devices:
             for precision in PRECISIONS:
-                found = errors(build(name), name, known, device, precision)
+                found = errors(build(name), name, exact, device, precision)
                 result["errors"].setdefault(device, {}).setdefault(precision, {})[name] = found
         print(f"{name}: measured", file=sys.stderr)
     for device, precisions in result["errors"].items():
-        print(f"\n| {device} | " + " | ".join(precisions) + " |\n|---|" + "---|" * len(precisions))
-        for name in result["ways"]:
-            cells = [f"{each[name]['distance, far']:.1e}" for each in precisions.values()]
-            print(f"| {name} | {' | '.join(cells)} |")
-    print("\n| way | " + " | ".join(result["ways"]) + " |\n|---|" + "---|" * len(result["ways"]))
-    for way in dict.fromkeys(way for each in result["ways"].values() for way in each):
-        cells = [str(each.get(way, "")) for each in result["ways"].values()]
-        print(f"| {way} | {' | '.join(cells)} |")
+        rows = [
+            [name, *(f"{each[name]['distance, far']:.1e}" for each in precisions.values())]
+            for name in result["ways"]
+        ]
+        print("\n" + markdown([device, *precisions], rows))
+    rows = [
+        [way, *(str(each.get(way, "")) for each in result["ways"].values())]
+        for way in dict.fromkeys(way for each in result["ways"].values() for way in each)
+    ]
+    print("\n" + markdown(["way", *result["ways"]], rows))
     if args.out:
-        with replacing(args.out) as temporary:
-            temporary.write_text(json.dumps({**result, "provenance": provenance()}, indent=1) + "\n")
+        write_result(args.out, result)
 
 
 if __name__ == "__main__":

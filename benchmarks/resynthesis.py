@@ -17,10 +17,7 @@ The digest names the frozen set: the SHA-256 of all images' names and pixels, in
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
-import io
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +31,9 @@ from tqdm import tqdm
 from invariant_lpips.distortions import TID2013, luma_psnr, rgb_psnr
 from invariant_lpips.distortions.resynthesis import PROTOCOL_TYPES, Made, read_manifest
 from invariant_lpips.distortions.tid_targets import SATURATION
-from invariant_lpips.files.provenance import provenance
+from invariant_lpips.evaluation.tables import csv_text
+from invariant_lpips.evaluation.tables import markdown as markdown_table
+from invariant_lpips.files.provenance import write_result
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.statistics.correlations import srcc
 
@@ -67,9 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     report = measure(args.tree, manifest)
     print(markdown(report))
     if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(args.out.with_suffix(".json")) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
+        write_result(args.out.with_suffix(".json"), report)
         with replacing(args.out.with_suffix(".csv")) as temporary:
             temporary.write_text(table(report))
     return 0
@@ -108,7 +105,6 @@ def measure(tree: Path, manifest: Sequence[Made]) -> dict[str, Any]:
         "all types": summary(rows),
         "protocol types": {"types": list(PROTOCOL_TYPES), **summary(pooled)},
         "types": [of_type(number, rows) for number in sorted({row["type"] for row in rows})],
-        **provenance("python benchmarks/resynthesis.py --tree TREE --out OUT"),
     }
 
 
@@ -177,35 +173,27 @@ def halved(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def table(report: dict[str, Any]) -> str:
     """The types as csv."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*COLUMNS, "approximation"], extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(report["types"])
-    return text.getvalue()
+    columns = [*COLUMNS, "approximation"]
+    return csv_text([columns, *([row[column] for column in columns] for row in report["types"])])
 
 
 def markdown(report: dict[str, Any]) -> str:
     """The types as a table to read."""
-    lines = [
-        "| type | | strength | PSNR missed, median (dB) | largest | beyond 0.1 dB | RGB PSNR by level (dB) "
-        "| SRCC PSNR | SRCC SSIM |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    head = ["type", "", "strength", "PSNR missed, median (dB)", "largest", "beyond 0.1 dB"]
+    head += ["RGB PSNR by level (dB)", "SRCC PSNR", "SRCC SSIM"]
+    rows = []
     for row in report["types"]:
-        psnr = "–" if row["psnr_srcc"] is None else f"{row['psnr_srcc']:.3f}"
+        misses = [f"{row['median_db']:.3f}", f"{row['max_db']:.2f}", f"{100 * row['far']:.0f} %"]
         rgb = " ".join(f"{value:.1f}" for value in row["rgb_db"])
-        lines.append(
-            f"| {row['type']} | {row['name']} | {row['strengths']} "
-            f"| {row['median_db']:.3f} | {row['max_db']:.2f} "
-            f"| {100 * row['far']:.0f} % | {rgb} | {psnr} | {row['ssim_srcc']:.3f} |"
+        psnr = "–" if row["psnr_srcc"] is None else f"{row['psnr_srcc']:.3f}"
+        rows.append(
+            [str(row["type"]), row["name"], row["strengths"], *misses, rgb, psnr, f"{row['ssim_srcc']:.3f}"]
         )
     for key in ("protocol types", "all types"):
         row = report[key]
-        lines.append(
-            f"| | **{key}** | | {row['median_db']:.3f} | {row['max_db']:.2f} | {100 * row['far']:.1f} % | "
-            f"| {row['psnr_srcc']:.3f} | {row['ssim_srcc']:.3f} |"
-        )
-    return "\n".join(lines)
+        misses = [f"{row['median_db']:.3f}", f"{row['max_db']:.2f}", f"{100 * row['far']:.1f} %"]
+        rows.append(["", f"**{key}**", "", *misses, "", f"{row['psnr_srcc']:.3f}", f"{row['ssim_srcc']:.3f}"])
+    return markdown_table(head, rows)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
-import platform
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +29,8 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from invariant_lpips import LPIPS, InvariantLPIPS
-from invariant_lpips.files.writing import replacing
+from invariant_lpips.evaluation.tables import markdown as markdown_table
+from invariant_lpips.files.provenance import write_result
 from invariant_lpips.registry import load_weights, weights_hash
 
 LIMIT = 1e-3  # float16 is used where it changes distances by less than this
@@ -176,29 +175,11 @@ def summary(rows: list[dict[str, object]]) -> dict[str, dict[str, dict[str, floa
 
 def markdown(table: dict[str, dict[str, dict[str, float]]]) -> str:
     """Kinds down, metrics across, "median / maximum" in each cell."""
-    lines = ["| kind of pair | pairs | " + " | ".join(table) + " |", "|---|---|" + "---|" * len(table)]
-    for kind in next(iter(table.values())):
+    rows = []
+    for kind, first in next(iter(table.values())).items():
         cells = [f"{table[m][kind]['median']:.1e} / {table[m][kind]['max']:.1e}" for m in table]
-        lines.append(
-            f"| {kind} | {next(iter(table.values()))[kind]['pairs']:.0f} | " + " | ".join(cells) + " |"
-        )
-    return "\n".join(lines)
-
-
-def machine() -> dict[str, object]:
-    """CPU model, threads and versions: what the numbers depend on."""
-    models = [
-        line.split(":", 1)[1].strip()
-        for line in (Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else [])
-        if line.startswith("model name")
-    ]
-    return {
-        "cpu": models[0] if models else platform.processor(),
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
+        rows.append([kind, f"{first['pairs']:.0f}", *cells])
+    return markdown_table(["kind of pair", "pairs", *table], rows)
 
 
 def main() -> None:
@@ -221,16 +202,12 @@ def main() -> None:
         trunks = sorted({trunk for trunk, _ in METRICS.values()})
         weights = {name: weights_hash(name) for trunk in trunks for name in (trunk, f"{trunk}-float32")}
         record = {
-            "command": command,
-            **machine(),
             "weights": weights,
             "limit": LIMIT,
             "summary": table,
             "rows": rows,
         }
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(args.output) as temporary:
-            temporary.write_text(json.dumps(record, indent=1) + "\n")
+        write_result(args.output, record, command=command)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from invariant_lpips.cli import bench
+from invariant_lpips.cli import bench, main
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
-from invariant_lpips.evaluation.rated.bench import main, select_pairs
+from invariant_lpips.datasets.selection import select_pairs
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -110,6 +110,19 @@ def test_raid_has_curves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert sizes[1:] == pytest.approx([4, 8, 12], rel=0.1)  # measured on the pictures
     assert report["human"]["size_of_1_jod"]["rot"] == pytest.approx(2 * 0.6745 / 0.6, rel=1e-3)
     assert (out / "curves.png").is_file()
+    head = "gender,age_group,transformation,image_id_01,distortion_level_11,distortion_level_12,"
+    lines = [head + "distortion_level_21,distortion_level_22,reaction_time_ms,answer"]
+    for _ in range(60):
+        a, b, c, d = random.permutation(10)[:4] + 1
+        lines.append(f"man,41-50,rotation,1,{a},{b},{c},{d},3335,{1 if abs(a - b) > abs(c - d) else 2}")
+    (tmp_path / "answers.csv").write_text("\n".join(lines))
+    assert (
+        bench.run(arguments("raid", *options, "--scales", "monotone", "--json", str(out / "one.json"))) == 0
+    )
+    assert "scales from raw trials" in capsys.readouterr().out
+    scales = json.loads((out / "one.json").read_text())["raid"]["scales"]
+    assert (scales["rot"]["series"], scales["rot"]["trials"]) == (1, 60)
+    assert scales["rot"]["srcc"] == pytest.approx(1)
 
 
 def test_bapps_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,16 +147,16 @@ def test_bapps_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_errors_are_one_message_and_status_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main("kadid10k", ["--root", str(tmp_path), "--metrics", "psnr"]) == 2
+    assert main(["bench", "kadid10k", "--root", str(tmp_path), "--metrics", "psnr"]) == 2
     assert "kadid10k.zip" in capsys.readouterr().err
     tid_tree(tmp_path)
     common = ["--root", str(tmp_path), "--allow-missing", "--quiet", "--no-cache"]
-    assert main("tid2013", [*common, "--metrics", "nothing"]) == 2
+    assert main(["bench", "tid2013", *common, "--metrics", "nothing"]) == 2
     assert "but got 'nothing'" in capsys.readouterr().err
-    assert main("tid2013", [*common, "--metrics", "psnr", "--types", "17"]) == 2
+    assert main(["bench", "tid2013", *common, "--metrics", "psnr", "--types", "17"]) == 2
     assert "'17' is not in the database, which has 01, 16" in capsys.readouterr().err
-    assert main("tid2013", [*common, "--metrics", ""]) == 2
-    assert main("tid2013", [*common, "--types", "2-9"]) == 2
+    assert main(["bench", "tid2013", *common, "--metrics", ""]) == 2
+    assert main(["bench", "tid2013", *common, "--types", "2-9"]) == 2
     assert "No pair is left" in capsys.readouterr().err
 
 
@@ -162,14 +175,25 @@ def test_selection_of_names_and_ranges() -> None:
     assert len(select_pairs(pairs, levels="2", references="i01")) == 4
 
 
-def test_every_bench_has_its_script_and_scripts_run_alone() -> None:
-    for name, (script, first, line) in bench.BENCHES.items():
-        module = bench.load_script(script)
-        assert callable(module.main), name
-        assert line
-        assert all(isinstance(argument, str) for argument in first)
-    for script in ("kadid10k", "raid", "bapps", "tid", "pairs"):
-        with pytest.raises(SystemExit):
-            runpy.run_path(str(REPOSITORY / "benchmarks" / f"{script}.py"), run_name="__main__")
-    with pytest.raises(FileNotFoundError, match=r"nothing\.py"):
-        bench.load_script("nothing")
+@pytest.mark.parametrize("name", [*bench.BENCHES, *bench.EXPERIMENTS])
+def test_every_bench_says_what_it_takes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["bench", name, "--help"])
+    assert caught.value.code == 0
+    assert f"bench {name}" in capsys.readouterr().out or name in bench.EXPERIMENTS
+
+
+@pytest.mark.parametrize("script", ["kadid10k", "raid", "tid", "bapps", "ladder", "translation", "speed"])
+def test_scripts_run_alone(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", [f"{script}.py"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(REPOSITORY / "benchmarks" / f"{script}.py"), run_name="__main__")
+    assert caught.value.code == 2
+
+
+def test_an_installed_package_says_where_experiments_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "__file__", str(tmp_path / "site" / "invariant_lpips" / "cli" / "bench.py"))
+    assert main(["bench", "ablation", "--help"]) == 2
+    assert "run benchmarks/ablation.py in a clone of the repository" in capsys.readouterr().err

@@ -16,7 +16,13 @@ from invariant_lpips.statistics.correlations import (
     srcc,
     two_afc_score,
 )
-from invariant_lpips.statistics.resampling import bootstrap_interval, bootstrap_values, paired_bootstrap
+from invariant_lpips.statistics.resampling import (
+    Interval,
+    PairedTest,
+    bootstrap_values,
+    interval_of,
+    paired_test_of,
+)
 
 
 def sample(seed: int = 0, count: int = 300) -> tuple[np.ndarray, np.ndarray]:
@@ -107,6 +113,20 @@ def clustered(seed: int = 0) -> tuple[np.ndarray, np.ndarray, list[str]]:
     bias = np.repeat(random.normal(0, 1.0, 20), 30)
     truth = random.normal(size=600)
     return truth + bias, truth, ids
+
+
+def bootstrap_interval(
+    predictions: np.ndarray, truth: np.ndarray, ids: list[str], resamples: int
+) -> Interval:
+    drawn = bootstrap_values(predictions, truth, ids, resamples=resamples)
+    return interval_of(srcc(predictions, truth), drawn)
+
+
+def paired_bootstrap(
+    first: np.ndarray, second: np.ndarray, truth: np.ndarray, ids: list[str], resamples: int
+) -> PairedTest:
+    drawn = [bootstrap_values(values, truth, ids, resamples=resamples) for values in (first, second)]
+    return paired_test_of(srcc(first, truth) - srcc(second, truth), *drawn)
 
 
 def test_bootstrap_resamples_references_not_pairs() -> None:

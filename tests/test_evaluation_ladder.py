@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from invariant_lpips.cli import main
-from invariant_lpips.evaluation.ladder.stimuli import LADDER, inner, ladder, summary, visibility
+from invariant_lpips.evaluation.ladder import LADDER, inner, ladder, summary, visibility
 from invariant_lpips.pictures.images import read_image
 
 

@@ -34,6 +34,7 @@ def pictures(side: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 PACKAGES = {"dists": "DISTS_pytorch", "st-lpips": "stlpips_pytorch", "lpips:": "lpips", "ssim": "skimage"}
+PACKAGES |= {"torchmetrics:": "torchmetrics", "piq:": "piq"}
 
 
 @pytest.mark.parametrize("name", [*METRICS, "gap+unit", "gap+unit+polyphase"])
@@ -79,7 +80,7 @@ def test_dists_equals_its_own_forward() -> None:
     pytest.importorskip("DISTS_pytorch", reason="DISTS_pytorch is not installed")
     from DISTS_pytorch import DISTS
 
-    from invariant_lpips.evaluation.peer_scorers import fill_trunk, untrained_torchvision
+    from invariant_lpips.evaluation.peers import fill_trunk, untrained_torchvision
 
     with untrained_torchvision():
         model = DISTS()
@@ -93,7 +94,7 @@ def test_dists_equals_its_own_forward() -> None:
 def test_torchvision_is_put_back() -> None:
     from torchvision import models
 
-    from invariant_lpips.evaluation.peer_scorers import untrained_torchvision
+    from invariant_lpips.evaluation.peers import untrained_torchvision
 
     before = models.vgg16
     with untrained_torchvision():

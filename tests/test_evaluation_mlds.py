@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
 from invariant_lpips.datasets.raid import Trial
-from invariant_lpips.statistics.mlds import JOD, fit_difference_scale, fit_trials, simulate_observer
+from invariant_lpips.evaluation.rated.raid import fit_trials, scales_report
+from invariant_lpips.statistics.mlds import JOD, fit_difference_scale
 
 SCALES = {
     "linear": np.linspace(0, 1, 10),
     "compressive": np.linspace(0, 1, 10) ** 0.5,
     "expansive": np.linspace(0, 1, 10) ** 2,
 }
+
+
+def simulate_observer(
+    psi: np.ndarray, sigma: float, *, trials: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Trials of two pairs of levels, and the answers of an observer with scale `psi` and noise `sigma`."""
+    random = np.random.default_rng(seed)
+    quadruplets = np.array([random.permutation(len(psi))[:4] for _ in range(trials)], dtype=np.int64)
+    a, b, c, d = quadruplets.T
+    evidence = np.abs(psi[a] - psi[b]) - np.abs(psi[c] - psi[d])
+    return quadruplets, evidence + sigma * random.standard_normal(trials) > 0
 
 
 @pytest.mark.parametrize("shape", SCALES)
@@ -74,6 +89,19 @@ def test_raid_trials_are_grouped_by_transform_and_picture() -> None:
     assert list(scales) == [("gn", "img_01"), ("rot", "img_01")]
     assert scales["rot", "img_01"].jod[-1] == pytest.approx(10 / JOD, rel=0.2)
     assert scales["gn", "img_01"].jod[-1] == pytest.approx(2.5 / JOD, rel=0.2)
+    name = Path("rot_img_01_level_02.png")
+    pairs = RatedPairs(
+        "raid",
+        tuple(RatedPair(name, name, 10 * step / 9, "img_01", "rot", float(step)) for step in range(1, 10)),
+        higher_is_better=False,
+    )
+    report = scales_report(pairs, scales)
+    assert report["rot"]["srcc"] == pytest.approx(1)
+    assert report["rot"]["median_ratio"] == pytest.approx(1, rel=0.2)
+    assert (report["gn"]["series"], report["gn"]["trials"], report["gn"]["srcc"]) == (1, 800, None)
+    assert fit_trials(trials[:9]) == {}  # too few for ten levels
+    monotone = fit_trials(trials, monotone=True)["gn", "img_01"]
+    assert np.diff(monotone.psi).min() > -1e-8
 
 
 def test_wrong_trials_are_refused() -> None:

@@ -175,10 +175,13 @@ def test_wheel_contents(built):
         metadata = archive.read(f"{info}/METADATA").decode()
         scripts = configparser.ConfigParser()
         scripts.read_string(archive.read(f"{info}/entry_points.txt").decode())
-    moved = {"weights/": "invariant_lpips/_data/weights/", "benchmarks/": "invariant_lpips/_benchmarks/"}
+    moved = tracked("weights") | {f"benchmarks/results/tid2013{part}.json" for part in ("", "_all_types")}
     expected = {name for name in tracked("invariant_lpips") if (ROOT / name).exists()}
-    for folder, place in moved.items():
-        expected |= {place + name.removeprefix(folder) for name in tracked(folder) if (ROOT / name).exists()}
+    expected |= {
+        f"invariant_lpips/_data/{name.removeprefix('benchmarks/')}"
+        for name in moved
+        if (ROOT / name).exists()
+    }
     assert {name for name in names if not name.startswith(info)} == expected
     assert "invariant_lpips/py.typed" in names
     assert "invariant_lpips/_data/weights/vgg16.safetensors" in names
@@ -250,6 +253,11 @@ def test_install_works_from_any_folder(installed, tmp_path):
         > 0.01
     )
     run(command, "bench", "--help", cwd=tmp_path)
+    for bench in ("kadid10k", "raid", "tid2013", "bapps", "csv", "ladder", "translation", "speed"):
+        run(command, "bench", bench, "--help", cwd=tmp_path)
+    (tmp_path / "pairs.csv").write_text("reference,distorted,score\na.png,a.png,5\na.png,b.png,1\n")
+    options = ["--metrics", "psnr", "--no-cache", "--resamples", "0", "--quiet"]
+    assert "SRCC" in run(command, "bench", "csv", "--root", "pairs.csv", *options, cwd=tmp_path)
 
 
 @asked

@@ -10,6 +10,7 @@ import torch
 from torchvision.transforms.functional import to_pil_image
 
 from invariant_lpips.classifier import HEADS, GAPClassifier
+from invariant_lpips.cli import main
 from invariant_lpips.datasets import digits, folders
 from invariant_lpips.evaluation.translation import classifiers as classifier_bench
 from invariant_lpips.evaluation.translation import embeddings as invariance_bench
@@ -17,7 +18,6 @@ from invariant_lpips.evaluation.translation import robustness
 from invariant_lpips.evaluation.translation.classifiers import configurations, judge, load_classifiers
 from invariant_lpips.evaluation.translation.residuals import (
     comb_spectrum,
-    moved_window,
     shift_shares,
     with_noise,
 )
@@ -28,6 +28,7 @@ from invariant_lpips.pictures.moves import (
     mirror_rotate,
     mirror_shift,
     mirror_zoom,
+    window,
 )
 from invariant_lpips.trunks.pooling import PolyphasePool2d, dense_max, dense_phases
 
@@ -267,11 +268,11 @@ def test_comb_stands_at_the_strides():
     assert spectrum[32.0] > 1e-3
 
 
-def test_moved_window_and_its_limits():
+def test_window_and_its_limits():
     photo = torch.arange(100.0).view(1, 1, 10, 10)
-    assert moved_window(photo, (2, 2), 1, -1)[0, 0].tolist() == [[35.0, 36.0], [45.0, 46.0]]
-    with pytest.raises(ValueError, match="must lie inside the photograph"):
-        moved_window(photo, (8, 8), 2, 0)
+    assert window(photo, (2, 2), 1, -1)[0, 0].tolist() == [[35.0, 36.0], [45.0, 46.0]]
+    with pytest.raises(ValueError, match="must lie inside the picture"):
+        window(photo, (8, 8), 2, 0)
 
 
 def test_noise_is_the_stated_one_and_repeats():
@@ -283,9 +284,10 @@ def test_noise_is_the_stated_one_and_repeats():
 
 def test_benchmark_writes_results_and_figures(tmp_path, capsys):
     pytest.importorskip("matplotlib")
-    from invariant_lpips.cli.bench import load_script
 
-    script = load_script("translation")
+    def bench(*words: str) -> int:
+        return main(["bench", "translation", *words])
+
     tree = digits.write_tree(tmp_path / "tree", 56, per_class=(1, 1, 1))
     torch.manual_seed(0)
     for head in ("flatten", "multi-gap"):
@@ -300,14 +302,14 @@ def test_benchmark_writes_results_and_figures(tmp_path, capsys):
         "--quiet",
         "--cross",
     ]
-    assert script.main([*arguments, "--shifts-only", "--comb-pictures", "1", "--shifts", "8"]) == 0
+    assert bench(*arguments, "--shifts-only", "--comb-pictures", "1", "--shifts", "8") == 0
     result = json.loads((tmp_path / "out" / "translation-classifiers.json").read_text())
     assert result["heads"]["flatten"]["trainable_parameters"] == 10 * 512 + 10
     assert result["combs"]["multi-gap"]["drift"][0] == 0
     assert max(result["combs"]["flatten"]["drift"]) > 0
     assert {"command", "versions", "machine"} <= set(result)
     (tmp_path / "out" / "translation-accuracy-map.png").unlink()
-    assert script.main(["figures", "--out", str(tmp_path / "out")]) == 0  # from the result alone
+    assert bench("figures", "--out", str(tmp_path / "out")) == 0  # from the result alone
     for figure in (
         "translation-accuracy-map.png",
         "translation-accuracy-moves.png",
@@ -315,6 +317,6 @@ def test_benchmark_writes_results_and_figures(tmp_path, capsys):
     ):
         assert (tmp_path / "out" / figure).stat().st_size > 5000
     with pytest.raises(SystemExit):  # an option of another part
-        script.main(["digits", "--comb-pictures", "1"])
-    assert script.main(["classifiers", "--data", "nowhere", "--classifier", "nothing"]) == 1
+        bench("digits", "--comb-pictures", "1")
+    assert bench("classifiers", "--data", "nowhere", "--classifier", "nothing") == 2
     assert "nothing" in capsys.readouterr().err

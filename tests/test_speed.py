@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import runpy
 from pathlib import Path
@@ -12,23 +11,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from invariant_lpips.evaluation.speed import clocks, contenders
+from invariant_lpips.cli import main
+from invariant_lpips.evaluation.speed import cases, clocks, contenders
 from invariant_lpips.evaluation.speed import report as speed_report
 from invariant_lpips.evaluation.speed.aims import AIMS, aims_table
+from invariant_lpips.evaluation.speed.bench import run
+from invariant_lpips.evaluation.speed.cases import SpeedBench
 
 pytest.importorskip("lpips", reason="lpips is not installed: pip install 'invariant-lpips[bench]'")
 
-SPEED = Path(__file__).parent.parent / "benchmarks" / "speed.py"
-OPTIONS = argparse.Namespace(metrics="gap", rate=1e12, round_seconds=1e9, budget=0.0)
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+BENCH = SpeedBench(Path("nowhere.json"), metrics="gap", round_seconds=1e9, budget=0.0)
 
 
 @pytest.fixture
-def speed() -> dict[str, Any]:
-    return runpy.run_path(str(SPEED))
-
-
-@pytest.fixture
-def gpu(speed: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def gpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is asked of CUDA, by code that computes on the CPU all the same."""
     asked: list[str] = []
 
@@ -43,36 +40,35 @@ def gpu(speed: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", counted("reset"))
     monkeypatch.setattr(torch.cuda, "memory_allocated", counted("held", 10))
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", counted("peak", 30))
-    functions = speed["run_case"].__globals__
-    monkeypatch.setitem(functions, "contender", lambda name, device="cpu": contenders.contender(name))
-    pictures = functions["pictures"]
-    monkeypatch.setitem(functions, "pictures", lambda side, batch, _: pictures(side, batch, "cpu"))
+    monkeypatch.setattr(cases, "contender", lambda name, device="cpu": contenders.contender(name))
+    pictures = cases.pictures
+    monkeypatch.setattr(cases, "pictures", lambda side, batch, _: pictures(side, batch, "cpu"))
     return asked
 
 
-def test_cases_for_a_gpu_run(speed: dict[str, Any], gpu: list[str]) -> None:
-    case = speed["run_case"]("cuda memory loss 32 2 gap+reference", OPTIONS)
+def test_cases_for_a_gpu_run(gpu: list[str]) -> None:
+    case = cases.run_case("cuda memory loss 32 2 gap+reference", BENCH, 1e12)
     assert case == {"held": 10, "peak": 30}
     assert gpu == ["reset", "held", "peak"]
     gpu.clear()
-    times = speed["run_case"]("cuda forward 32 1", OPTIONS)["times"]
+    times = cases.run_case("cuda forward 32 1", BENCH, 1e12)["times"]
     assert list(times) == ["lpips-vgg", "gap"]
     rounds = len(times["gap"]["wall"])
     assert rounds >= 2
     assert gpu == ["synchronize"] * 2 * 2 * (rounds + 1)  # around each call; the first round doesn't count
 
 
-def test_every_aim_is_a_case_and_a_contestant_of_the_benchmark(speed: dict[str, Any]) -> None:
+def test_every_aim_is_a_case_and_a_contestant_of_the_benchmark() -> None:
     for aim in AIMS:
         device, *rest = aim.case.split()
         kind, side, batch = rest[-3], int(rest[-2]), int(rest[-1])
         for head in ("regional", "gap"):
             for option in aim.options:
                 if "memory" in rest:
-                    assert f"{aim.case} {head}{option}" in speed["case_names"](device)
+                    assert f"{aim.case} {head}{option}" in cases.case_names(device)
                 else:
-                    assert aim.case in speed["case_names"](device)
-                    assert f"{head}{option}" in speed["contestants"](device, kind, side, batch)
+                    assert aim.case in cases.case_names(device)
+                    assert f"{head}{option}" in cases.contestants(device, kind, side, batch)
 
 
 def test_the_page_says_which_aims_are_met(tmp_path: Path) -> None:
@@ -80,7 +76,7 @@ def test_the_page_says_which_aims_are_met(tmp_path: Path) -> None:
         all_of = {"lpips-vgg": 1.0, **shares}
         return {"times": {name: {"cpu": [share] * 3, "wall": [share] * 3} for name, share in all_of.items()}}
 
-    cases = {
+    measured = {
         "cpu forward 256 8": times(regional=0.5, gap=0.7),
         "cuda forward 512 16": times(
             **{
@@ -95,14 +91,14 @@ def test_the_page_says_which_aims_are_met(tmp_path: Path) -> None:
             for name, peak in (("lpips-vgg", 1100), ("regional", 200), ("gap", 400))
         },
     }
-    table = aims_table(cases)
+    table = aims_table(measured)
     assert "| forward, 256 px, batch 8 | 0.60 | 0.50 | 0.70 | missed |" in table
     assert "| forward, 1024 px | 0.60 |  |  | not measured |" in table
     assert "| CUDA: forward, 512 px, batch 16 | 0.70 | 0.60 | 0.50 | met |" in table
     assert "| CUDA: memory of a forward pass, 512 px, batch 16 | 0.35 | 0.10 | 0.30 | met |" in table
     assert "| CUDA: forward in half precision, 512 px, batch 16 | 0.25 | 0.20 | 0.30 | missed |" in table
     report = {
-        "cases": cases,
+        "cases": measured,
         "machine": {"processor": "P", "threads": 1, "gpu": "G"},
         "versions": {"torch": "2"},
         "date": "today",
@@ -118,12 +114,27 @@ def test_the_page_says_which_aims_are_met(tmp_path: Path) -> None:
     assert (tmp_path / "figures" / "speed.png").is_file()
 
 
-def test_a_run_goes_on_where_it_was(speed: dict[str, Any], tmp_path: Path) -> None:
+def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
     out = tmp_path / "speed.json"
-    cases = {name: {"left_out": "it is a test"} for name in speed["case_names"]("cpu")}
-    out.write_text(json.dumps({"cases": cases, "old": True}))
-    assert speed["main"](["-o", str(out), "--only", "^cpu"]) == 0
+    known = {name: {"left_out": "it is a test"} for name in cases.case_names("cpu")}
+    out.write_text(json.dumps({"cases": known, "old": True}))
+    assert main(["bench", "speed", "-o", str(out), "--only", "^cpu"]) == 0
     assert json.loads(out.read_text())["old"]
+
+
+def test_a_case_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
+    name = "cpu memory forward 512 1 gap"
+    bench = SpeedBench(tmp_path / "speed.json", only=f"^{name}$")
+    cases_of = {"cpu": [name]}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("invariant_lpips.evaluation.speed.bench.case_names", lambda device: cases_of[device])
+        patch.setattr("invariant_lpips.evaluation.speed.bench.devices", lambda: ["cpu"])
+        case = run(bench)["cases"][name]
+    assert case["peak"] > case["held"] > 0
+    assert case["process_cpu_seconds"] > 0
+    report = json.loads(bench.out.read_text())
+    assert report["cases"] == {name: case}
+    assert report["machine"]["threads"] == 1
 
 
 def test_rates_and_work_are_counted() -> None:
@@ -136,7 +147,7 @@ def test_rates_and_work_are_counted() -> None:
 
 
 def test_growth_is_fitted_and_drawn(tmp_path: Path) -> None:
-    growth = runpy.run_path(str(SPEED.with_name("growth.py")))
+    growth = runpy.run_path(str(BENCHMARKS / "growth.py"))
     report = {
         "series": {
             name: {str(size): {"seconds": size / 1e3, "bytes": size**2} for size in sizes}

@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     """Collect the components once, cross-validate, fit on everything and write weights and card."""
     from invariant_lpips.datasets import load_dataset
     from invariant_lpips.datasets.bapps import load_2afc
-    from invariant_lpips.evaluation.rated.bench import select_pairs
+    from invariant_lpips.datasets.selection import select_pairs
     from invariant_lpips.metric import InvariantLPIPS
     from invariant_lpips.training.components import collect_components
     from invariant_lpips.training.two_afc import as_pairs

@@ -1,100 +1,114 @@
-"""BAPPS as a command: 2AFC agreement and JND average precision of metrics, by subset."""
+"""BAPPS, the benchmark of the LPIPS paper: 2AFC agreement and JND average precision of metrics, by subset."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from invariant_lpips.datasets import bapps
 from invariant_lpips.evaluation.metrics import resolve_metric
-from invariant_lpips.evaluation.rated.report import aligned
 from invariant_lpips.evaluation.runner import read_unit
 from invariant_lpips.evaluation.scorers import Scorer
-from invariant_lpips.files.provenance import provenance
-from invariant_lpips.files.writing import replacing
+from invariant_lpips.evaluation.tables import aligned
+from invariant_lpips.files.provenance import provenance, write_result
 from invariant_lpips.statistics.correlations import jnd_map, two_afc_score
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+__all__ = ["DEFAULT_METRICS", "PARTS", "BappsBench", "run", "score_2afc", "score_jnd", "text"]
 
-    Array = NDArray[np.float64]
-
-__all__ = ["main", "score_2afc", "score_jnd"]
+DEFAULT_METRICS = ("default", "gap", "lpips-vgg", "lpips-alex", "psnr")
+PARTS = ("2afc", "jnd")
 
 T = TypeVar("T")
+Array = NDArray[np.float64]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the benchmark and return the exit status; the table goes to stdout, progress to stderr."""
-    parser = argparse.ArgumentParser(prog="invariant-lpips bench bapps", description=__doc__)
-    parser.add_argument("--root", type=Path, required=True, help=f"where the data lie. {bapps.OBTAIN}")
-    parser.add_argument("--metrics", default="default,gap,lpips-vgg,lpips-alex,psnr", metavar="A,B,...")
-    parser.add_argument("--parts", default="2afc,jnd", help="2afc, jnd or both (default: %(default)s)")
-    parser.add_argument("--split", default="val", choices=["val", "train"], help="of 2AFC")
-    parser.add_argument("--subsets", metavar="cnn,deblur", help="only these subsets")
-    parser.add_argument(
-        "--size", type=int, default=64, help="side that patches are resized to, as lpips does"
-    )
-    parser.add_argument("--batch-size", type=int, default=50)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write everything as JSON")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    arguments = parser.parse_args(argv)
-    try:
-        report = run(arguments)
-    except (ValueError, ImportError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    for part, title in (("2afc", "2AFC agreement"), ("jnd", "JND mAP")):
-        tables = {name: entry[part] for name, entry in report["metrics"].items() if part in entry}
-        if tables:
-            columns = list(next(iter(tables.values())))
-            rows = [[title, *columns]]
-            rows += [
-                [name, *(f"{table[column]:.4f}" for column in columns)] for name, table in tables.items()
-            ]
-            print("\n".join(aligned(rows)) + "\n")
-    return 0
+@dataclass(frozen=True)
+class BappsBench:
+    """What to score, with what, and where the results go.
+
+    Attributes:
+        root: where the data lie.
+        metrics: names, as :func:`invariant_lpips.evaluation.metrics.resolve_metric` takes them.
+        parts: "2afc", "jnd" or both.
+        split: of 2AFC, "val" or "train".
+        subsets: only these; None for all.
+        size: side that patches are resized to, as lpips does.
+        batch_size: patches at once.
+        device: where deep metrics run.
+        out: file for everything, as JSON; None writes none.
+        progress: progress bars on stderr.
+    """
+
+    root: Path
+    metrics: Sequence[str] = DEFAULT_METRICS
+    parts: Sequence[str] = PARTS
+    split: str = "val"
+    subsets: Sequence[str] | None = None
+    size: int = 64
+    batch_size: int = 50
+    device: str = "cpu"
+    out: Path | None = None
+    progress: bool = False
 
 
-def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Score every metric on the parts asked for and write the JSON file."""
-    parts = [part.strip() for part in arguments.parts.split(",")]
-    if set(parts) - {"2afc", "jnd"}:
-        raise ValueError(f"Option --parts must be 2afc, jnd or 2afc,jnd, but got {arguments.parts!r}.")
-    subsets = arguments.subsets.split(",") if arguments.subsets else None
-    choices = (
-        bapps.load_2afc(arguments.root, split=arguments.split, subsets=subsets) if "2afc" in parts else ()
-    )
-    pairs = bapps.load_jnd(arguments.root, subsets=subsets) if "jnd" in parts else ()
-    report: dict[str, Any] = {**provenance(), "dataset": "bapps", "size": arguments.size, "metrics": {}}
-    options = {
-        "size": arguments.size,
-        "batch_size": arguments.batch_size,
-        "device": arguments.device,
-        "progress": not arguments.quiet,
+def run(bench: BappsBench) -> dict[str, Any]:
+    """Score every metric on the parts asked for; the file is written where the settings say.
+
+    Returns:
+        Where it comes from, "size" and "metrics": name -> description, and for each part agreement by subset.
+
+    Raises:
+        ValueError: a name is unknown, or the data are not as published.
+        ImportError: a metric's package is not installed.
+        OSError: a file cannot be read or written.
+    """
+    if not bench.parts or set(bench.parts) - set(PARTS):
+        raise ValueError(
+            f"Parts of BAPPS must be among {', '.join(PARTS)}, but got {','.join(bench.parts)!r}."
+        )
+    choices: Sequence[bapps.TwoAFC] = ()
+    pairs: Sequence[bapps.SamePair] = ()
+    if "2afc" in bench.parts:
+        choices = bapps.load_2afc(bench.root, split=bench.split, subsets=bench.subsets)
+    if "jnd" in bench.parts:
+        pairs = bapps.load_jnd(bench.root, subsets=bench.subsets)
+    options: dict[str, Any] = {
+        "size": bench.size,
+        "batch_size": bench.batch_size,
+        "device": bench.device,
+        "progress": bench.progress,
     }
-    for name in arguments.metrics.split(","):
-        scorer = resolve_metric(name.strip(), arguments.device)
+    metrics: dict[str, Any] = {}
+    for name in bench.metrics:
+        scorer = resolve_metric(name, bench.device)
         entry: dict[str, Any] = {"description": scorer.describe()}
         if choices:
             entry["2afc"] = score_2afc(scorer, choices, **options)
         if pairs:
             entry["jnd"] = score_jnd(scorer, pairs, **options)
-        report["metrics"][scorer.name] = entry
-    if arguments.out:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(arguments.out) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
-    return report
+        metrics[scorer.name] = entry
+    report = {**provenance(), "dataset": "bapps", "size": bench.size, "metrics": metrics}
+    return report if bench.out is None else write_result(bench.out, report)
+
+
+def text(report: dict[str, Any]) -> str:
+    """The report for a terminal: a table for each part, a column for each subset."""
+    parts = []
+    for part, title in (("2afc", "2AFC agreement"), ("jnd", "JND mAP")):
+        tables = {name: entry[part] for name, entry in report["metrics"].items() if part in entry}
+        if tables:
+            columns = list(next(iter(tables.values())))
+            rows = [[name, *(f"{table[column]:.4f}" for column in columns)] for name, table in tables.items()]
+            parts.append(aligned([[title, *columns], *rows]) + "\n")
+    return "\n".join(parts)
 
 
 def score_2afc(
@@ -157,8 +171,6 @@ def batched(
     items: Sequence[T], function: Callable[[Sequence[T]], Tensor], batch_size: int, title: str, progress: bool
 ) -> Array:
     """`function` of all items, a batch at a time, as one array."""
-    from tqdm import tqdm
-
     parts = []
     with tqdm(total=len(items), desc=title, disable=not progress) as bar:
         for first in range(0, len(items), batch_size):

@@ -7,6 +7,7 @@ psnr                       peak signal-to-noise ratio over RGB
 ssim, ssim-rgb, ms-ssim    SSIM of luma at full resolution; over RGB, downsampled; multi-scale over RGB
 lpips-vgg, -alex, -squeeze stock LPIPS 0.1 (:class:`invariant_lpips.LPIPS`)
 lpips:vgg, lpips:alex      the same from the lpips package itself
+torchmetrics:vgg, piq:vgg  the same from torchmetrics and piq
 dists, dists-full          DISTS with the shorter side resized to 256 as in its paper; at full resolution
 st-lpips-alex, -vgg        shift-tolerant LPIPS (``st-lpips`` is -alex)
 default, gap, spatial ...  :class:`invariant_lpips.InvariantLPIPS` with that head; ``gap+polyphase``,
@@ -15,7 +16,7 @@ module:function            any callable of two (N, 3, H, W) tensors in [0, 1]; a
                            ends in ``:higher``
 =========================  ==============================================================================
 
-To add a metric, add a line to :data:`METRICS`.
+To add a metric of another package, add a line to :data:`invariant_lpips.evaluation.peers.PEERS`.
 """
 
 from __future__ import annotations
@@ -23,43 +24,20 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from invariant_lpips.evaluation import own_scorers, peer_scorers
+from invariant_lpips.evaluation.own_scorers import STOCK, invariant_scorer, stock_scorer
+from invariant_lpips.evaluation.peers import PEERS, peer
 from invariant_lpips.evaluation.scorers import FunctionScorer, Scorer
+from invariant_lpips.heads import HEADS
 
 __all__ = ["METRICS", "resolve_metric"]
 
-Factory = Callable[[str, str], Scorer]
-
-
-def with_net(factory: Callable[[str, str, str], Scorer], net: str) -> Factory:
-    """A factory of (name, device) from one of (name, net, device)."""
-    return lambda name, device: factory(name, net, device)
-
-
-METRICS: dict[str, Factory] = {
-    "psnr": peer_scorers.psnr,
-    "ssim": peer_scorers.ssim,
-    "ssim-rgb": peer_scorers.ssim_rgb,
-    "ms-ssim": peer_scorers.ms_ssim,
-    "dists": peer_scorers.dists,
-    "dists-full": peer_scorers.dists,
-    "st-lpips": with_net(peer_scorers.st_lpips, "alex"),
-    "st-lpips-alex": with_net(peer_scorers.st_lpips, "alex"),
-    "st-lpips-vgg": with_net(peer_scorers.st_lpips, "vgg"),
-    "lpips-vgg": with_net(own_scorers.stock_scorer, "vgg"),
-    "lpips-alex": with_net(own_scorers.stock_scorer, "alex"),
-    "lpips-squeeze": with_net(own_scorers.stock_scorer, "squeeze"),
-    "lpips:vgg": with_net(peer_scorers.lpips_original, "vgg"),
-    "lpips:alex": with_net(peer_scorers.lpips_original, "alex"),
-    "lpips:squeeze": with_net(peer_scorers.lpips_original, "squeeze"),
-}
-"""Name -> a function of (name, device) that makes its scorer. Heads of InvariantLPIPS need no line here."""
+METRICS: tuple[str, ...] = (*PEERS, *STOCK)
+"""Names of single metrics. Heads of InvariantLPIPS need no line here or anywhere."""
 
 
 def resolve_metric(name: str, device: str = "cpu") -> Scorer:
@@ -80,15 +58,15 @@ def resolve_metric(name: str, device: str = "cpu") -> Scorer:
         >>> [round(value, 4) for value in metric(black, grey).tolist()], metric.higher_is_better
         ([6.0206, 6.0206], True)
     """
-    if name in METRICS:
-        return METRICS[name](name, device)
+    if name in PEERS:
+        return peer(name, device)
+    if name in STOCK:
+        return stock_scorer(name, STOCK[name], device)
     head = name.partition("=")[0].split("+")[0]
     if ":" in name and "=" not in name.partition(":")[0]:
         return callable_scorer(name)
-    from invariant_lpips.heads import HEADS
-
     if head == "default" or head in HEADS:
-        return own_scorers.invariant_scorer(name, device)
+        return invariant_scorer(name, device)
     known = [*METRICS, "default", *HEADS]
     raise ValueError(f"Metric must be one of {', '.join(known)} or module:function, but got {name!r}.")
 

@@ -8,18 +8,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from invariant_lpips import functional as ILF
 from invariant_lpips.evaluation.scorers import EmbeddingScorer, Scorer
+from invariant_lpips.metric import InvariantLPIPS
+from invariant_lpips.stock import LPIPS
 
-__all__ = ["invariant_scorer", "stock_scorer"]
+__all__ = ["STOCK", "invariant_scorer", "scorer_of", "stock_scorer"]
+
+STOCK = {"lpips-vgg": "vgg", "lpips-alex": "alex", "lpips-squeeze": "squeeze"}
+"""Name of a stock LPIPS of ours -> its trunk."""
 
 POOLINGS = ("max", "blur", "polyphase")
 
 
 def stock_scorer(name: str, net: str, device: str) -> Scorer:
     """Stock LPIPS 0.1 on one trunk; a reference's activations serve all its distorted pictures."""
-    from invariant_lpips import functional as ILF
-    from invariant_lpips.stock import LPIPS
-
     metric = LPIPS(net=net, verbose=False).to(device)
     taps = metric.net.architecture.lpips_taps
 
@@ -45,8 +48,6 @@ def invariant_scorer(name: str, device: str) -> Scorer:
     Raises:
         ValueError: a part of the name is unknown, or there are no weights for the combination.
     """
-    from invariant_lpips.metric import InvariantLPIPS
-
     specification, _, path = name.partition("=")
     head, *options = specification.split("+")
     pooling, weights = "max", path or None
@@ -62,14 +63,18 @@ def invariant_scorer(name: str, device: str) -> Scorer:
             )
     if path and not Path(path).is_file():
         raise ValueError(f"Metric {name!r} names weights that are not there: {path}.")
-    metric = InvariantLPIPS(head=head, pooling=pooling, weights=weights, normalize=True).to(device)
+    return scorer_of(
+        InvariantLPIPS(head=head, pooling=pooling, weights=weights, normalize=True), name, device
+    )
 
-    def embed(pictures: Tensor) -> Any:
-        return metric.reference(pictures)
+
+def scorer_of(metric: InvariantLPIPS, name: str, device: str) -> EmbeddingScorer:
+    """A metric of ours that takes [0, 1], as a scorer that reads each picture once."""
+    metric.to(device)
 
     def distance(reference: Any, distorted: Any) -> Tensor:
         result = metric(reference, distorted)
         assert isinstance(result, Tensor)
         return result
 
-    return EmbeddingScorer(name, metric.describe(), embed, distance)
+    return EmbeddingScorer(name, metric.describe(), metric.reference, distance)

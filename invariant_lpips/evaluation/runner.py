@@ -12,19 +12,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
 from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.evaluation.score_cache import ScoreCache, pair_key
 from invariant_lpips.evaluation.scorers import EmbeddingScorer, Scorer
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from invariant_lpips.pictures.images import read_image
 
 __all__ = ["Scores", "score_pairs"]
 
@@ -50,6 +50,10 @@ class Scores:
     values: NDArray[np.float64]
     computed: int
     seconds: float
+
+    def oriented(self, higher_is_better: bool) -> NDArray[np.float64]:
+        """The values, turned so that they rise with scores of that direction if the metric is any good."""
+        return self.values if self.higher_is_better == higher_is_better else -self.values
 
 
 Task = tuple[list[int], list[RatedPair]]
@@ -86,8 +90,6 @@ def score_pairs(
         ValueError: a picture's size differs from its reference's, or a score is not finite; the pair is
             named.
     """
-    import numpy as np
-
     if batch_size is None:
         batch_size = 1 if torch.device(device).type == "cpu" else 16
     if workers < 1 or batch_size < 1:
@@ -141,8 +143,6 @@ def run_tasks(
     progress: bool,
 ) -> Iterator[Result]:
     """The results of all tasks as they are done, in this process or in several."""
-    from tqdm import tqdm
-
     with tqdm(total=count, desc=scorer.name, unit="pair", disable=not progress or not count) as bar:
         if workers == 1 or len(tasks) < 2:
             memory = ReferenceMemory(scorer, device)
@@ -226,8 +226,6 @@ def score_task(task: Task, scorer: Scorer, device: str, batch_size: int, memory:
 
 def read_unit(path: Path) -> Tensor:
     """A picture as (1, 3, H, W) float32 in [0, 1]."""
-    from invariant_lpips.pictures.images import read_image
-
     return (read_image(path) + 1) / 2
 
 

@@ -19,15 +19,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from invariant_lpips.datasets.pairs import RatedPair
+from invariant_lpips.registry.download import cache_folder
 
 __all__ = ["ScoreCache", "default_cache_folder", "pair_key"]
 
 
 def default_cache_folder() -> Path:
-    """``scores`` in the cache: INVARIANT_LPIPS_CACHE, or ``invariant-lpips`` in the user's cache folder."""
-    named = os.environ.get("INVARIANT_LPIPS_CACHE")
-    user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return (Path(named) if named else Path(user) / "invariant-lpips") / "scores"
+    """``scores`` in the folder of :func:`invariant_lpips.registry.download.cache_folder`."""
+    return cache_folder() / "scores"
 
 
 @functools.lru_cache(maxsize=100_000)

@@ -1,8 +1,11 @@
-"""Moving a picture: shifts, rotations and zooms over a mirrored or a circular plane, as pure functions.
+"""Moving a picture: every shift, turn and zoom of this package, as pure functions.
 
-The paper's protocol (arXiv:2604.27870) tiles the picture with its mirror images, so that what enters at a
-border is a plausible continuation; here the tiles are never made, pixels are read where the mirror puts them.
-All functions take (N, C, H, W) float tensors of any range and return the same shape and dtype.
+What enters at a border is one of three things. Inside a larger picture it is the scene itself: :func:`window` cuts
+out what :func:`turn` and :func:`zoom` moved. The paper's protocol (arXiv:2604.27870) tiles the picture with its
+mirror images, so that what enters is a plausible continuation (`mirror_...`; the tiles are never made, pixels are
+read where the mirror puts them). Circular shifts let what leaves come back on the other side.
+All functions take (N, C, H, W) float tensors of any range and, but for :func:`window`, return the same shape and
+dtype.
 """
 
 from __future__ import annotations
@@ -12,8 +15,64 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2.functional import rotate
 
-__all__ = ["circular_shift", "fourier_shift", "mirror_rotate", "mirror_shift", "mirror_zoom"]
+__all__ = [
+    "circular_shift",
+    "fourier_shift",
+    "mirror_rotate",
+    "mirror_shift",
+    "mirror_zoom",
+    "turn",
+    "window",
+    "zoom",
+]
+
+
+def window(x: Tensor, size: tuple[int, int], dx: int = 0, dy: int = 0) -> Tensor:
+    """The window of `size` (height, width) in the middle of a larger picture, moved right by dx and down by dy.
+
+    Returns:
+        (N, C, *size), a view of x.
+
+    Raises:
+        ValueError: the window leaves the picture.
+
+    Example:
+        >>> window(torch.arange(5.0).view(1, 1, 1, 5), (1, 3), dx=1).flatten().tolist()
+        [2.0, 3.0, 4.0]
+    """
+    height, width = x.shape[-2:]
+    top, left = (height - size[0]) // 2 + dy, (width - size[1]) // 2 + dx
+    if not (0 <= top <= height - size[0] and 0 <= left <= width - size[1]):
+        raise ValueError(
+            f"A window of {size[0]}x{size[1]} moved by (dx, dy) = ({dx}, {dy}) must lie inside the "
+            f"picture, but that is {height}x{width}."
+        )
+    return x[..., top : top + size[0], left : left + size[1]]
+
+
+def turn(x: Tensor, degrees: float) -> Tensor:
+    """The content turned counter-clockwise about the centre; bilinear, 0 where nothing is known.
+
+    Only a :func:`window` whose corners stay inside the turned picture shows nothing made up.
+    """
+    turned: Tensor = rotate(x, degrees, InterpolationMode.BILINEAR)
+    return turned
+
+
+def zoom(x: Tensor, factor: float) -> Tensor:
+    """The content magnified `factor` times about the centre; bicubic, which may leave the range of x.
+
+    Raises:
+        ValueError: `factor` is not positive.
+    """
+    if not factor > 0:
+        raise ValueError(f"Argument `factor` must be above 0, but got {factor!r}.")
+    matrix = torch.tensor([[[1 / factor, 0.0, 0.0], [0.0, 1 / factor, 0.0]]], dtype=x.dtype, device=x.device)
+    grid = F.affine_grid(matrix.expand(x.shape[0], 2, 3), list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
 
 
 def mirror_indices(start: int, count: int, length: int, device: torch.device | None = None) -> Tensor:

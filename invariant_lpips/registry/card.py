@@ -154,7 +154,7 @@ def _others(scores: str) -> list[str]:
 
 def _result_folders() -> list[Path]:
     package = Path(__file__).resolve().parent.parent
-    folders = [package / "_benchmarks" / "results"]
+    folders = [package / "_data" / "results"]
     if (package.parent / "pyproject.toml").is_file():
         folders.append(package.parent / "benchmarks" / "results")
     return [folder for folder in folders if folder.is_dir()]

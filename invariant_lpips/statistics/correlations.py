@@ -119,9 +119,8 @@ def fit_logistic(predictions: ArrayLike, scores: ArrayLike) -> LogisticFit:
     """Least-squares fit of the monotone 4-parameter logistic of [1] from a metric to scores.
 
     The metric is standardised and the fit is started from several slopes, of which the best end counts. Rule
-    for
-    failure: with fewer than five pairs, with a constant metric, or where no start ends at a fit at least as
-    good as the straight line, the straight line is taken (`LogisticFit.linear` is then True), so PLCC falls
+    for failure: with fewer than five pairs, with a constant metric, or where no start ends at a fit at least
+    as good as the straight line, the straight line is taken (`LogisticFit.linear` is then True), so PLCC falls
     back to the plain Pearson correlation.
 
     Args:

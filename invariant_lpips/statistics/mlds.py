@@ -17,7 +17,6 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    from invariant_lpips.datasets.raid import Trial
-
-__all__ = ["JOD", "DifferenceScale", "fit_difference_scale", "fit_trials", "simulate_observer"]
+__all__ = ["JOD", "DifferenceScale", "fit_difference_scale"]
 
 JOD = 0.6744897501960817
 """Response that is told apart in 75 % of trials: the 0.75 quantile of the standard normal distribution."""
@@ -89,9 +86,12 @@ def fit_difference_scale(
 
     Example:
         >>> import numpy as np
-        >>> trials, answers = simulate_observer(np.linspace(0, 1, 6) ** 2, 0.2, trials=4000, seed=0)
+        >>> truth, random = np.linspace(0, 1, 6) ** 2, np.random.default_rng(0)  # an observer of noise 0.2
+        >>> trials = np.array([random.permutation(6)[:4] for _ in range(4000)])
+        >>> a, b, c, d = truth[trials].T
+        >>> answers = abs(a - b) - abs(c - d) + 0.2 * random.standard_normal(4000) > 0
         >>> scale = fit_difference_scale(trials, answers, 6)
-        >>> bool(np.abs(scale.psi - np.linspace(0, 1, 6) ** 2).max() < 0.05), round(scale.sigma, 1)
+        >>> bool(np.abs(scale.psi - truth).max() < 0.05), round(scale.sigma, 1)
         (True, 0.2)
     """
     import numpy as np
@@ -102,8 +102,7 @@ def fit_difference_scale(
     a, b, c, d = trials.T
 
     def unpack(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
-        psi = np.concatenate([[0.0], parameters[:-1], [1.0]])
-        return psi
+        return np.concatenate([[0.0], parameters[:-1], [1.0]])
 
     def cost(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         psi, sigma = unpack(parameters), float(np.exp(parameters[-1]))
@@ -155,45 +154,6 @@ def fit_monotone(cost: Any, start: NDArray[np.float64], low: float, levels: int)
         constraints=[constraint],
         options={"maxiter": 500},
     )
-
-
-def fit_trials(trials: Sequence[Trial], levels: int = 10) -> dict[tuple[str, str], DifferenceScale]:
-    """A scale for each (transform, picture) of RAID's raw trials, sorted by both."""
-    import numpy as np
-
-    series: dict[tuple[str, str], list[Trial]] = {}
-    for trial in trials:
-        series.setdefault((trial.distortion, trial.reference_id), []).append(trial)
-    scales = {}
-    for key in sorted(series):
-        quadruplets = np.array([(*trial.first, *trial.second) for trial in series[key]]) - 1
-        answers = np.array([trial.first_larger for trial in series[key]])
-        scales[key] = fit_difference_scale(quadruplets, answers, levels)
-    return scales
-
-
-def simulate_observer(
-    psi: ArrayLike, sigma: float, *, trials: int, seed: int = 0
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Trials of two pairs of levels, and the answers of an observer with scale `psi` and noise `sigma`.
-
-    Args:
-        psi: the observer's scale, shape (L,).
-        sigma: its decision noise, in units of psi.
-        trials: how many trials T.
-        seed: seed of trials and answers.
-
-    Returns:
-        Levels of each trial counted from 0, shape (T, 4), and whether the first pair was chosen, shape (T,).
-    """
-    import numpy as np
-
-    scale = np.asarray(psi, dtype=np.float64)
-    random = np.random.default_rng(seed)
-    quadruplets = np.array([random.permutation(len(scale))[:4] for _ in range(trials)], dtype=np.int64)
-    a, b, c, d = quadruplets.T
-    evidence = np.abs(scale[a] - scale[b]) - np.abs(scale[c] - scale[d])
-    return quadruplets, evidence + sigma * random.standard_normal(trials) > 0
 
 
 def checked_trials(

@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Interval",
     "PairedTest",
-    "bootstrap_interval",
     "bootstrap_values",
     "interval_of",
-    "paired_bootstrap",
     "paired_test_of",
 ]
 
@@ -61,84 +59,6 @@ class PairedTest:
     p_value: float
 
 
-def bootstrap_interval(
-    predictions: ArrayLike,
-    scores: ArrayLike,
-    references: Sequence[str],
-    *,
-    statistic: Statistic = srcc,
-    resamples: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Interval:
-    """A statistic of (predictions, scores) with its percentile interval over resampled references.
-
-    Args:
-        predictions: the metric's values, shape (N,).
-        scores: people's scores, shape (N,).
-        references: the reference of each pair, length N; whole references are drawn with replacement.
-        statistic: a function of two arrays (default SRCC).
-        resamples: how many times references are drawn.
-        level: what share of the resampled values the interval covers.
-        seed: seed of the draws; the same seed gives the same interval.
-
-    Raises:
-        ValueError: lengths differ, values are not finite, or there are fewer than two references.
-
-    Example:
-        >>> x = [1.0, 2.0, 3.0, 1.5, 2.5, 3.5, 1.2, 2.2, 3.2]
-        >>> y = [1.0, 2.0, 3.0, 1.0, 3.0, 2.0, 1.0, 2.0, 3.0]
-        >>> interval = bootstrap_interval(x, y, ["A"] * 3 + ["B"] * 3 + ["C"] * 3, resamples=200)
-        >>> interval.low <= interval.value <= interval.high <= 1
-        True
-    """
-    drawn = bootstrap_values(
-        predictions, scores, references, statistic=statistic, resamples=resamples, seed=seed
-    )
-    return interval_of(statistic(predictions, scores), drawn, level)
-
-
-def paired_bootstrap(
-    first: ArrayLike,
-    second: ArrayLike,
-    scores: ArrayLike,
-    references: Sequence[str],
-    *,
-    statistic: Statistic = srcc,
-    resamples: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> PairedTest:
-    """Whether two metrics differ on the same pairs: both are judged on the same resampled references.
-
-    Args:
-        first: values of the first metric, oriented so that a higher statistic is better, shape (N,).
-        second: values of the second metric, shape (N,).
-        scores: people's scores, shape (N,).
-        references: the reference of each pair, length N.
-        statistic: a function of two arrays (default SRCC).
-        resamples: how many times references are drawn.
-        level: what share of the resampled differences the interval covers.
-        seed: seed of the draws.
-
-    Raises:
-        ValueError: as :func:`bootstrap_interval`.
-
-    Example:
-        >>> y = [float(i) for i in range(12)]
-        >>> noisy = [3.0, 0.0, 2.0, 1.0, 7.0, 4.0, 6.0, 5.0, 11.0, 8.0, 10.0, 9.0]
-        >>> test = paired_bootstrap(y, noisy, y, ["A"] * 4 + ["B"] * 4 + ["C"] * 4, resamples=200)
-        >>> test.difference > 0 and test.low > 0 and test.p_value < 0.05
-        True
-    """
-    drawn = [
-        bootstrap_values(values, scores, references, statistic=statistic, resamples=resamples, seed=seed)
-        for values in (first, second)
-    ]
-    difference = statistic(first, scores) - statistic(second, scores)
-    return paired_test_of(difference, drawn[0], drawn[1], level)
-
-
 def bootstrap_values(
     predictions: ArrayLike,
     scores: ArrayLike,
@@ -148,9 +68,33 @@ def bootstrap_values(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Array:
-    """The statistic on each set of resampled references, shape (resamples,); arguments as above.
+    """The statistic on each set of resampled references, shape (resamples,).
 
-    The same references and seed give the same draws, so the values of two metrics can be subtracted.
+    The same references and seed give the same draws, so the values of two metrics can be subtracted:
+    :func:`interval_of` makes an interval of the values, :func:`paired_test_of` a test of two metrics' values.
+
+    Args:
+        predictions: the metric's values, shape (N,).
+        scores: people's scores, shape (N,).
+        references: the reference of each pair, length N; whole references are drawn with replacement.
+        statistic: a function of two arrays (default SRCC).
+        resamples: how many times references are drawn.
+        seed: seed of the draws.
+
+    Raises:
+        ValueError: lengths differ, values are not finite, or there are fewer than two references.
+
+    Example:
+        >>> y = [float(i) for i in range(12)]
+        >>> noisy = [3.0, 0.0, 2.0, 1.0, 7.0, 4.0, 6.0, 5.0, 11.0, 8.0, 10.0, 9.0]
+        >>> scenes = ["A"] * 4 + ["B"] * 4 + ["C"] * 4
+        >>> exact, drawn = (bootstrap_values(x, y, scenes, resamples=200) for x in (y, noisy))
+        >>> interval = interval_of(srcc(noisy, y), drawn)
+        >>> interval.low <= interval.value <= interval.high <= 1
+        True
+        >>> test = paired_test_of(1 - srcc(noisy, y), exact, drawn)
+        >>> test.low > 0 and test.p_value < 0.05
+        True
     """
     import numpy as np
 
@@ -159,7 +103,7 @@ def bootstrap_values(
 
 
 def interval_of(value: float, drawn: Array, level: float = 0.95) -> Interval:
-    """The percentile interval of resampled values around `value`."""
+    """The percentile interval of resampled values around `value`, covering the share `level` of them."""
     import numpy as np
 
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])

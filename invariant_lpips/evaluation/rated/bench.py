@@ -1,156 +1,133 @@
-"""The benchmark of a rated database as a command: load, select, score, report.
-
-``invariant-lpips bench kadid10k|tid2013|tid2008|raid|csiq|live|pipal|csv`` and the scripts in ``benchmarks/``
-all call :func:`main`.
-"""
+"""The benchmark of a rated database: load, select, score, report."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import torch
+from typing import Any
 
 from invariant_lpips.datasets import dataset_module, load_dataset
 from invariant_lpips.datasets.pairs import RatedPairs
-from invariant_lpips.evaluation import figures
-from invariant_lpips.evaluation.metrics import resolve_metric
-from invariant_lpips.evaluation.rated.report import build_report, orient, text_table, write_report
+from invariant_lpips.datasets.selection import select_pairs
+from invariant_lpips.evaluation.rated import figures
+from invariant_lpips.evaluation.rated.raid import curves_of, raid_part
+from invariant_lpips.evaluation.rated.report import build_report, write_report
 from invariant_lpips.evaluation.runner import Scores, score_pairs
-from invariant_lpips.evaluation.score_cache import default_cache_folder
-from invariant_lpips.files.provenance import provenance
-from invariant_lpips.files.writing import replacing
-from invariant_lpips.statistics import psychophysics
+from invariant_lpips.files.provenance import provenance, write_result
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+__all__ = ["DEFAULT_METRICS", "RatedBench", "run"]
 
-__all__ = ["main", "select_pairs"]
-
-DEFAULT_METRICS = "default,gap,lpips-vgg,lpips-alex,ssim,psnr"
+DEFAULT_METRICS = ("default", "gap", "lpips-vgg", "lpips-alex", "ssim", "psnr")
 
 
-def configure(parser: argparse.ArgumentParser, dataset: str) -> None:
-    """The options of a rated benchmark."""
-    obtain = dataset_module(dataset).OBTAIN
-    parser.add_argument("--root", type=Path, required=True, help=f"where the database lies. {obtain}")
-    parser.add_argument(
-        "--metrics", default=DEFAULT_METRICS, metavar="A,B,...", help="metrics by name (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--types", metavar="1-11,14", help="kinds of distortion by code; numbers may be ranges"
-    )
-    parser.add_argument("--levels", metavar="1,3,5", help="levels by number; ranges too")
-    parser.add_argument("--references", metavar="I01,I02", help="references by name")
-    parser.add_argument(
-        "--allow-missing", action="store_true", help="score what is there of an incomplete copy"
-    )
-    parser.add_argument("--no-verify", action="store_true", help="do not look at every file first")
-    parser.add_argument(
-        "--label", help="what to call the database in the report, e.g. 'TID2013 (resynthesised)'"
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="write report.json, report.txt, csv, figures here"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as this one JSON file")
-    parser.add_argument("--no-figures", action="store_true", help="do not draw figures into --out")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="cached scores (default: the user's cache)")
-    parser.add_argument("--no-cache", action="store_true", help="neither read nor write cached scores")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
-    parser.add_argument("--threads", type=int, help="threads of torch, divided between the processes")
-    parser.add_argument("--batch-size", type=int, help="pictures at once (default: 1 on a CPU, 16 on a GPU)")
-    parser.add_argument("--device", default="cpu", help="where deep metrics run (default: %(default)s)")
-    parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    if hasattr(dataset_module(dataset), "download"):
-        parser.add_argument("--download", action="store_true", help="fetch the database into --root first")
+@dataclass(frozen=True)
+class RatedBench:
+    """What to score, with what, and where the results go.
 
-
-def main(dataset: str, argv: Sequence[str] | None = None) -> int:
-    """Run the benchmark of one database and return the exit status.
-
-    The report goes to stdout, progress to stderr. Exit status 2 means wrong usage or an incomplete database.
+    Attributes:
+        dataset: a key of :data:`invariant_lpips.datasets.DATASETS`.
+        root: where the database lies.
+        metrics: names, as :func:`invariant_lpips.evaluation.metrics.resolve_metric` takes them.
+        types, levels, references: which pairs, as :func:`~invariant_lpips.datasets.selection.select_pairs` takes
+            them; None for all.
+        allow_missing: score what is there of an incomplete copy.
+        verify: look at every file first.
+        download: fetch the database into `root` first, where its reader can.
+        label: what to call the database in the report; None for its own name.
+        out: folder for report.json, report.txt, csv tables and figures; None writes none.
+        json: file for the report alone; None writes none.
+        figures: draw figures into `out`.
+        cache: folder of cached scores; None neither reads nor writes any.
+        workers: processes.
+        batch_size: pictures at once; None for 1 on a CPU, 16 on a GPU.
+        device: where deep metrics run.
+        resamples: of the bootstrap.
+        scales: RAID only: also fit difference scales to the raw trials, "free" or "monotone"; None leaves them out.
+        progress: progress bars on stderr.
     """
-    summary = (dataset_module(dataset).__doc__ or dataset).strip().splitlines()[0]
-    parser = argparse.ArgumentParser(prog=f"invariant-lpips bench {dataset}", description=summary)
-    configure(parser, dataset)
-    arguments = parser.parse_args(argv)
-    try:
-        report = run(dataset, arguments)
-    except (ValueError, ImportError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(text_table(report), end="")
-    if "raid" in report:
-        print("\n" + psychophysics.raid_text(report["raid"]), end="")
-    return 0
+
+    dataset: str
+    root: Path
+    metrics: Sequence[str] = DEFAULT_METRICS
+    types: str | None = None
+    levels: str | None = None
+    references: str | None = None
+    allow_missing: bool = False
+    verify: bool = True
+    download: bool = False
+    label: str | None = None
+    out: Path | None = None
+    json: Path | None = None
+    figures: bool = True
+    cache: Path | None = None
+    workers: int = 1
+    batch_size: int | None = None
+    device: str = "cpu"
+    resamples: int = 1000
+    scales: str | None = None
+    progress: bool = False
 
 
-def run(dataset: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Load, score and report; files are written where the arguments say."""
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    names = [name.strip() for name in arguments.metrics.split(",") if name.strip()]
-    if not names:
-        raise ValueError("Option --metrics must name at least one metric.")
-    module = dataset_module(dataset)
-    if getattr(arguments, "download", False):
-        module.download(arguments.root)
-    pairs = load_dataset(
-        dataset, arguments.root, verify=not arguments.no_verify, allow_missing=arguments.allow_missing
-    )
-    pairs = select_pairs(
-        pairs, types=arguments.types, levels=arguments.levels, references=arguments.references
-    )
-    cache = None if arguments.no_cache else arguments.cache or default_cache_folder()
+def run(bench: RatedBench) -> dict[str, Any]:
+    """Load, score and report; files are written where the settings say.
+
+    Returns:
+        The report of :func:`~invariant_lpips.evaluation.rated.report.build_report` with where it comes from, and
+        "raid" with what :mod:`~invariant_lpips.evaluation.rated.raid` says of RAID.
+
+    Raises:
+        ValueError: a name or a selection is unknown, a picture's size or a score is wrong, or the database is not
+            as published (:class:`~invariant_lpips.datasets.DatasetError`, with a list of all that is wrong).
+        ImportError: a metric's package is not installed.
+        OSError: a file cannot be read or written.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     lines = ["reference,distorted,score"]
+        ...     for level in range(4):
+        ...         Image.new("RGB", (32, 32), (100 + 9 * level,) * 3).save(Path(folder) / f"{level}.png")
+        ...         lines.append(f"0.png,{level}.png,{9 - level}")
+        ...     _ = (Path(folder) / "pairs.csv").write_text("\\n".join(lines))
+        ...     report = run(RatedBench("csv", Path(folder) / "pairs.csv", metrics=["psnr"]))
+        >>> report["pairs"], round(report["metrics"]["psnr"]["srcc"], 6)
+        (4, 1.0)
+    """
+    if not bench.metrics:
+        raise ValueError("At least one metric must be named.")
+    module = dataset_module(bench.dataset)
+    if bench.download:
+        module.download(bench.root)
+    pairs = load_dataset(bench.dataset, bench.root, verify=bench.verify, allow_missing=bench.allow_missing)
+    pairs = select_pairs(pairs, types=bench.types, levels=bench.levels, references=bench.references)
     results = [
         score_pairs(
             pairs,
             name,
-            device=arguments.device,
-            cache=cache,
-            batch_size=arguments.batch_size,
-            workers=arguments.workers,
-            progress=not arguments.quiet,
+            device=bench.device,
+            cache=bench.cache,
+            batch_size=bench.batch_size,
+            workers=bench.workers,
+            progress=bench.progress,
         )
-        for name in names
+        for name in bench.metrics
     ]
-    if arguments.label:
-        pairs = dataclasses.replace(pairs, name=arguments.label)
-    report = build_report(
-        pairs, results, names=getattr(module, "DISTORTIONS", None), resamples=arguments.resamples
-    )
-    if dataset == "raid":
-        report["raid"] = raid_part(pairs, results, arguments.device)
-    report = {**provenance(), **report}
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(arguments.json) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
-    if arguments.out:
-        write_report(report, arguments.out)
-        if not arguments.no_figures:
-            draw(report, pairs, results, arguments.out)
+    if bench.label:
+        pairs = dataclasses.replace(pairs, name=bench.label)
+    names = getattr(module, "DISTORTIONS", None)
+    report = {**provenance(), **build_report(pairs, results, names=names, resamples=bench.resamples)}
+    if bench.dataset == "raid":
+        report["raid"] = raid_part(pairs, results, bench.device, root=bench.root, scales=bench.scales)
+    if bench.json:
+        write_result(bench.json, report)
+    if bench.out:
+        write_report(report, bench.out)
+        if bench.figures:
+            draw(report, pairs, results, bench.out)
     return report
-
-
-def raid_part(pairs: RatedPairs, results: Sequence[Scores], device: str) -> dict[str, Any]:
-    """Curves and JOD of RAID for each metric."""
-    picture = torch.linspace(0, 1, 3 * 192 * 192).view(1, 3, 192, 192).to(device)
-    distances: dict[str, NDArray[np.float64]] = {}
-    zeros: dict[str, float] = {}
-    for result in results:
-        distances[result.metric] = orient(result, higher_is_better=False)
-        equal = float(resolve_metric(result.metric, device)(picture, picture)[0])
-        zeros[result.metric] = -equal if result.higher_is_better else equal
-    noise = psychophysics.noise_sizes(pairs) if "gn" in pairs.distortions else None
-    return psychophysics.raid_report(pairs, distances, zeros=zeros, noise=noise)
 
 
 def draw(report: dict[str, Any], pairs: RatedPairs, results: Sequence[Scores], folder: Path) -> None:
@@ -162,53 +139,5 @@ def draw(report: dict[str, Any], pairs: RatedPairs, results: Sequence[Scores], f
     if len(report["distortions"]) > 1:
         figures.draw_bars(folder / "by_distortion.png", report)
     if "raid" in report:
-        metrics = {name: psychophysics.curves_of(entry) for name, entry in report["raid"]["metrics"].items()}
-        figures.draw_curves(folder / "curves.png", psychophysics.curves_of(report["raid"]["human"]), metrics)
-
-
-def select_pairs(
-    pairs: RatedPairs,
-    *,
-    types: str | None = None,
-    levels: str | None = None,
-    references: str | None = None,
-) -> RatedPairs:
-    """The pairs of some kinds of distortion, levels and references, as the options name them.
-
-    Args:
-        pairs: the pairs to choose from.
-        types: comma-separated codes ("rot,gn"); numbers may be ranges and need no leading zero ("1-11,14").
-        levels: comma-separated numbers or ranges.
-        references: comma-separated names, in any letter case.
-
-    Raises:
-        ValueError: a code, level or reference is not in the database, or nothing is left.
-    """
-    if types:
-        wanted = expand(types, pairs.distortions)
-        pairs = pairs.select(lambda pair: pair.distortion in wanted)
-    if levels:
-        steps = expand(levels, tuple(sorted({f"{pair.level:g}" for pair in pairs})))
-        pairs = pairs.select(lambda pair: f"{pair.level:g}" in steps)
-    if references:
-        chosen = expand(references, pairs.references)
-        pairs = pairs.select(lambda pair: pair.reference_id in chosen)
-    if not len(pairs):
-        raise ValueError("No pair is left: widen --types, --levels or --references.")
-    return pairs
-
-
-def expand(text: str, known: Sequence[str]) -> set[str]:
-    """The known names that a comma-separated list with ranges of numbers stands for."""
-    by_name = {name.lower(): name for name in known}
-    by_name.update({str(int(name)): name for name in known if name.isdigit()})
-    chosen = set()
-    for item in (part.strip().lower() for part in text.split(",")):
-        low, dash, high = item.partition("-")
-        if item in by_name:
-            chosen.add(by_name[item])
-        elif dash and low.isdigit() and high.isdigit() and int(low) <= int(high):
-            chosen |= {by_name[str(k)] for k in range(int(low), int(high) + 1) if str(k) in by_name}
-        else:
-            raise ValueError(f"{item!r} is not in the database, which has {', '.join(known)}.")
-    return chosen
+        metrics = {name: curves_of(entry) for name, entry in report["raid"]["metrics"].items()}
+        figures.draw_curves(folder / "curves.png", curves_of(report["raid"]["human"]), metrics)

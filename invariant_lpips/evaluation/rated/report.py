@@ -6,26 +6,25 @@ Correlations are signed so that 1 is perfect agreement whichever way the metric 
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
+from invariant_lpips.evaluation.rated.raid import raid_text
 from invariant_lpips.evaluation.runner import Scores
+from invariant_lpips.evaluation.tables import aligned, csv_text, interval_text
+from invariant_lpips.files.provenance import write_result
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.statistics.correlations import fit_logistic, krcc, pearson, srcc
 from invariant_lpips.statistics.resampling import bootstrap_values, interval_of, paired_test_of
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+Array = NDArray[np.float64]
 
-    Array = NDArray[np.float64]
-
-__all__ = ["build_report", "csv_tables", "text_table", "write_report"]
+__all__ = ["build_report", "csv_tables", "full_text", "text_table", "write_report"]
 
 MIN_GROUP = 5  # a correlation over fewer pairs says nothing
 
@@ -56,7 +55,7 @@ def build_report(
     drawn: dict[str, Array] = {}
     metrics: dict[str, Any] = {}
     for result in results:
-        oriented = orient(result, pairs.higher_is_better)
+        oriented = result.oriented(pairs.higher_is_better)
         fit = fit_logistic(result.values, truth)
         mapped = fit.predict(result.values)
         entry: dict[str, Any] = {
@@ -106,11 +105,6 @@ def build_report(
     }
 
 
-def orient(result: Scores, higher_is_better: bool) -> Array:
-    """The values of a metric, turned so that they rise with the scores if the metric is any good."""
-    return result.values if result.higher_is_better == higher_is_better else -result.values
-
-
 def plain_pearson(x: Any, y: Any) -> float:
     """Pearson's correlation, as a statistic for the bootstrap."""
     return pearson(x, y)
@@ -152,20 +146,20 @@ def text_table(report: dict[str, Any]) -> str:
                 f"{entry['rmse']:.4f}",
             ]
         )
-    lines += aligned(rows)
+    lines.append(aligned(rows))
     if any(entry["logistic_failed"] for entry in metrics.values()):
         lines.append("* the logistic could not be fitted; PLCC and RMSE are those of the straight line")
     for title, key in (("SRCC by distortion", "by_distortion"), ("SRCC by level", "by_level")):
         codes = list(next(iter(metrics.values()))[key]) if metrics else []
         if len(codes) > 1:
-            lines += ["", *aligned(group_rows(report, title, key, codes))]
+            lines += ["", aligned(group_rows(report, title, key, codes))]
     if report["paired"]:
         rows = [["paired test of SRCC", "difference", "interval", "p"]]
         for test in report["paired"]:
             interval = interval_text([test["low"], test["high"]])
             title = f"{test['first']} - {test['second']}"
             rows.append([title, f"{test['difference']:+.4f}", interval, f"{test['p_value']:.3f}"])
-        lines += ["", *aligned(rows)]
+        lines += ["", aligned(rows)]
     return "\n".join(lines) + "\n"
 
 
@@ -215,40 +209,14 @@ def csv_tables(report: dict[str, Any]) -> dict[str, str]:
     return {name: csv_text(rows) for name, rows in tables.items()}
 
 
-def write_report(report: dict[str, Any], folder: Path) -> list[Path]:
+def full_text(report: dict[str, Any]) -> str:
+    """All of a report for a terminal, RAID's own part included."""
+    return text_table(report) + ("\n" + raid_text(report["raid"]) if "raid" in report else "")
+
+
+def write_report(report: dict[str, Any], folder: Path) -> None:
     """Write ``report.json``, ``report.txt`` and the csv tables into `folder`, each complete or absent."""
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = {"report.json": json.dumps(report, indent=2) + "\n", "report.txt": text_table(report)}
-    written = []
-    for name, text in {**texts, **csv_tables(report)}.items():
+    write_result(folder / "report.json", report)
+    for name, text in {"report.txt": text_table(report), **csv_tables(report)}.items():
         with replacing(folder / name) as temporary:
-            temporary.write_text(text)
-        written.append(folder / name)
-    return written
-
-
-def csv_text(rows: list[list[Any]]) -> str:
-    """Rows as csv, empty cells for None."""
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(
-        ["" if cell is None else cell for cell in row] for row in rows
-    )
-    return stream.getvalue()
-
-
-def interval_text(interval: Sequence[float] | None) -> str:
-    """An interval as "low .. high", or nothing."""
-    return "" if interval is None else f"{interval[0]:.3f} .. {interval[1]:.3f}"
-
-
-def aligned(rows: list[list[str]]) -> list[str]:
-    """Rows of cells as lines of text: first column to the left, others right, a rule under the head."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            row[0].ljust(widths[0]),
-            *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)),
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return [lines[0], "-" * len(lines[0]), *lines[1:]]
+            temporary.write_text(text, encoding="utf-8")

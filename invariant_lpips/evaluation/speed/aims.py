@@ -1,4 +1,4 @@
-"""What the package's speed and memory were aimed at, beside what `benchmarks/speed.py` measured."""
+"""What the package's speed and memory were aimed at, beside what `bench speed` measured."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from invariant_lpips.evaluation.speed.clocks import median_ratio
+from invariant_lpips.evaluation.tables import markdown
 
 __all__ = ["AIMS", "Aim", "aims_table", "share_of_lpips"]
 
@@ -56,18 +57,18 @@ AIMS = (
 def aims_table(cases: Mapping[str, Any]) -> str:
     """One row for each aim; those on CUDA in one row where none was measured."""
     measured_on_cuda = any("times" in case for name, case in cases.items() if name.startswith("cuda "))
-    lines = ["| | at most | default head | `gap` | |", "|---|---|---|---|---|"]
+    rows = []
     for aim in AIMS:
         if aim.case.startswith("cuda ") and not measured_on_cuda:
             continue
-        found = {head: _best(cases, aim, head) for head in HEADS}
-        known = [share for share in found.values() if share is not None]
+        found = [_best(cases, aim, head) for head in HEADS]
+        known = [share for share in found if share is not None]
         verdict = "not measured" if len(known) < len(HEADS) else "met" if max(known) <= aim.most else "missed"
-        cells = ["" if share is None else f"{share:.2f}" for share in found.values()]
-        lines.append(f"| {aim.what} | {aim.most:.2f} | {' | '.join(cells)} | {verdict} |")
+        shares = ["" if share is None else f"{share:.2f}" for share in found]
+        rows.append([aim.what, f"{aim.most:.2f}", *shares, verdict])
     if not measured_on_cuda:
-        lines.append("| anything on CUDA | | | | not measured |")
-    return "\n".join(lines)
+        rows.append(["anything on CUDA", "", "", "", "not measured"])
+    return markdown(["", "at most", "default head", "`gap`", ""], rows)
 
 
 def _best(cases: Mapping[str, Any], aim: Aim, head: str) -> float | None:

@@ -11,12 +11,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
+
+if TYPE_CHECKING:
+    import resource  # Windows has none
 
 __all__ = [
     "alternate",
@@ -103,11 +106,12 @@ def resident_bytes() -> int:
     return int(table.read_text().split()[1]) * resource.getpagesize()
 
 
-def peak_bytes() -> int:
-    """The most this process ever had in memory (`ru_maxrss`)."""
+def peak_bytes(usage: resource.struct_rusage | None = None) -> int:
+    """The most a process ever had in memory (`ru_maxrss`): one that `os.wait4` told of, or this one."""
     import resource
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    found = resource.getrusage(resource.RUSAGE_SELF) if usage is None else usage
+    return found.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 class _Bytes(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Tables and a plot of what `benchmarks/speed.py` measured, written into a page of the documentation."""
+"""Tables and a plot of what `bench speed` measured, written into a page of the documentation."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from invariant_lpips.evaluation.figures import new_figure, save
 from invariant_lpips.evaluation.speed.aims import BASELINE, aims_table
 from invariant_lpips.evaluation.speed.clocks import median_ratio
+from invariant_lpips.evaluation.tables import markdown
 from invariant_lpips.files.writing import replacing
 
 __all__ = ["tables", "write_page"]
@@ -105,12 +106,11 @@ def _race_table(cases: Mapping[str, Any], device: str, kind: str) -> str:
         f"{min(case['times'][BASELINE][clock]):.3g} s, {len(case['times'][BASELINE][clock])} rounds"
         for _, _, _, case in ordered.values()
     ]
-    lines = ["| metric | " + " | ".join(ordered) + " |", "|---|" + "---|" * len(ordered)]
-    lines.append(f"| {BASELINE} | " + " | ".join(f"1 ({text})" for text in absolute) + " |")
+    rows = [[BASELINE, *(f"1 ({text})" for text in absolute)]]
     for name in _metrics(found for _, _, found, _ in ordered.values()):
         cells = [f"{found[name]:.2f}" if name in found else "" for _, _, found, _ in ordered.values()]
-        lines.append(f"| {_written(name)} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append([_written(name), *cells])
+    return markdown(["metric", *ordered], rows)
 
 
 def _memory_table(cases: Mapping[str, Any], device: str) -> str:
@@ -122,15 +122,13 @@ def _memory_table(cases: Mapping[str, Any], device: str) -> str:
     columns = {title: found for title, found in columns.items() if BASELINE in found}
     if not columns:
         return ""
-    lines = ["| metric | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
-    absolute = [f"1 ({found[BASELINE] / 2**20:.0f} MiB)" for found in columns.values()]
-    lines.append(f"| {BASELINE} | " + " | ".join(absolute) + " |")
+    rows = [[BASELINE, *(f"1 ({found[BASELINE] / 2**20:.0f} MiB)" for found in columns.values())]]
     for name in _metrics(columns.values()):
         cells = [
             f"{found[name] / found[BASELINE]:.2f}" if name in found else "" for found in columns.values()
         ]
-        lines.append(f"| {_written(name)} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append([_written(name), *cells])
+    return markdown(["metric", *columns], rows)
 
 
 def _metrics(found: Any) -> list[str]:
@@ -177,10 +175,7 @@ def _floors(cases: Mapping[str, Any], device: str) -> str:
     rates, work = cases[f"{device} floors"]["rates"], cases[f"{device} floors"]["work"]
     clock = "cpu" if device == "cpu" else "wall"
     operations, copying = rates["float32 operations/s"], rates["copy bytes/s"]
-    lines = [
-        "| case | metric | products alone | traffic alone | measured | measured / products |",
-        "|---|---|---|---|---|---|",
-    ]
+    rows = []
     for name, case in _of(cases, device):
         if not re.match(rf"{device} forward \d+ \d+$", name) or "times" not in case:
             continue
@@ -194,9 +189,9 @@ def _floors(cases: Mapping[str, Any], device: str) -> str:
                 pixels * each["bytes/pixel"] / copying,
             )
             cells = [f"{value:.3g} s" for value in (products, traffic, seconds)]
-            title = f"| {side} px, batch {batch} | {_written(metric)} | "
-            lines.append(f"{title}{' | '.join(cells)} | {seconds / products:.2f} |")
-    table = "\n".join(lines)
+            rows.append([f"{side} px, batch {batch}", _written(metric), *cells, f"{seconds / products:.2f}"])
+    head = ["case", "metric", "products alone", "traffic alone", "measured", "measured / products"]
+    table = markdown(head, rows)
     tf32 = " (TF32 in convolutions)" if cases[f"{device} floors"].get("tf32") else ""
     return (
         f"**{device.upper()}, the floors**: products (a large matrix product or 3x3 convolution, whichever is faster) "

@@ -7,31 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from invariant_lpips.evaluation.figures import new_figure, save
+import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from invariant_lpips.evaluation.figures import COLOURS, legend_beside, new_figure, save
 
 __all__ = ["draw_bars", "draw_comb", "draw_curves", "draw_heat_maps"]
 
 Curves = Mapping[str, tuple[Sequence[float], Sequence[float]]]
-
-#: One colour per thing compared, told apart by colour-blind readers too (Okabe and Ito 2008; the last two Tol's).
-COLOURS = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#D55E00",
-    "#56B4E9",
-    "#000000",
-    "#999999",
-    "#882255",
-    "#332288",
-)
 
 
 def draw_heat_maps(
@@ -45,8 +30,6 @@ def draw_heat_maps(
         maps: head -> (len(reach), len(reach)) accuracies, rows dy, columns dx; NaN where none was taken.
         reach: the shifts in pixels, ascending.
     """
-    import numpy as np
-
     figure = new_figure(max(3.1 * len(maps) + 0.8, 9.5), 4.5)
     axes = figure.subplots(1, len(maps), sharey=True, squeeze=False)[0]
     low = min(float(np.nanmin(grid)) for grid in maps.values())
@@ -138,7 +121,7 @@ def draw_curves(
     axes[0].set_ylabel(y_label)
     figure.suptitle(title)
     if shared:
-        _legend_beside(figure, drawn, order, names_are)
+        legend_beside(figure, drawn, order, names_are)
     return save(figure, path)
 
 
@@ -260,24 +243,11 @@ def draw_bars(
     axis.set_axisbelow(True)
     handles = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
     order = [*names, *(label for label in handles if label not in names)]
-    _legend_beside(figure, handles, order, names_are)
+    legend_beside(figure, handles, order, names_are)
     return save(figure, path)
-
-
-def _legend_beside(figure: Any, handles: Mapping[str, Any], order: Sequence[str], title: str | None) -> None:
-    figure.legend(
-        [handles[name] for name in order],
-        order,
-        loc="outside right center",
-        frameon=False,
-        fontsize=9,
-        title=title,
-    )
 
 
 def grid_of(rows: Sequence[Mapping[str, Any]], reach: Sequence[int]) -> NDArray[np.float64]:
     """Accuracies over (dy, dx) from the `by_move` rows that `robustness.summary` gives."""
-    import numpy as np
-
     found = {(row["dx"], row["dy"]): row["accuracy"] for row in rows if row["kind"] == "shift"}
     return np.array([[found.get((dx, dy), np.nan) for dx in reach] for dy in reach])

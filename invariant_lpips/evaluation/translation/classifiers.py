@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from invariant_lpips.classifier import HEADS, GAPClassifier, count_parameters
@@ -115,8 +116,6 @@ def judge(
         store: folder in which answers are kept.
         runs: name -> folder of the run that trained it; see :func:`configurations`.
     """
-    import numpy as np
-
     table = answers(models, images, moves, store, device=device, wrap=lambda steps: wrap(steps, "batches"))
     names = list(models)
     shifts = [i for i, move in enumerate(moves) if move.kind == "shift"]
@@ -198,8 +197,6 @@ def by_head(
     each: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]]
 ) -> dict[str, dict[str, Any]]:
     """Means over the classifiers of each group, with the standard deviation of the accuracy at rest."""
-    import numpy as np
-
     result: dict[str, dict[str, Any]] = {}
     for head, names in groups.items():
         rest = [each[name]["accuracy"] for name in names]

@@ -16,9 +16,14 @@ import torch
 from torch import Tensor
 
 from invariant_lpips.evaluation.metrics import resolve_metric
-from invariant_lpips.evaluation.scorers import EmbeddingScorer, Scorer
+from invariant_lpips.evaluation.own_scorers import scorer_of
+from invariant_lpips.evaluation.scorers import Scorer
 from invariant_lpips.evaluation.translation.residuals import comb_spectrum, real_shift_shares, shift_shares
+from invariant_lpips.heads import HEADS
+from invariant_lpips.metric import InvariantLPIPS
 from invariant_lpips.pictures.images import read_image
+from invariant_lpips.pictures.moves import window
+from invariant_lpips.registry import ENTRIES
 
 __all__ = ["CONFIGURATIONS", "combs", "exactness", "head_residuals", "overhead", "photographs", "real_shifts"]
 
@@ -59,37 +64,19 @@ def named(wrap: Wrap, what: str) -> Callable[[Iterable[Any]], Iterable[Any]]:
     return lambda steps: wrap(steps, what)
 
 
-def window(photo: Tensor, height: int, width: int) -> Tensor:
-    """The middle of a photograph."""
-    top, left = (photo.shape[-2] - height) // 2, (photo.shape[-1] - width) // 2
-    if top < 0 or left < 0:
-        raise ValueError(f"A photograph must be at least {height}x{width}, but is {tuple(photo.shape[-2:])}.")
-    return photo[..., top : top + height, left : left + width]
-
-
 def own(label: str, head: str = "gap", device: str = "cpu") -> Scorer:
     """A head of ours with a configuration of :data:`CONFIGURATIONS`; unit weights if none are learned."""
-    from invariant_lpips.metric import InvariantLPIPS
-    from invariant_lpips.registry import ENTRIES
-
     pooling, padding = CONFIGURATIONS[label]
     weights = None if f"vgg16-{head}" in ENTRIES else "unit"
     metric = InvariantLPIPS(head=head, pooling=pooling, padding=padding, weights=weights, normalize=True)
-    metric.to(device)
-
-    def distance(x: Any, y: Any) -> Tensor:
-        result = metric(x, y)
-        assert isinstance(result, Tensor)
-        return result
-
-    return EmbeddingScorer(f"{head} ({label})", metric.describe(), metric.reference, distance)
+    return scorer_of(metric, f"{head} ({label})", device)
 
 
 def combs(
     photos: Sequence[Tensor], size: int, shifts: int, labels: Sequence[str], device: str, wrap: Wrap
 ) -> dict[str, Any]:
     """Residual of circular shifts 0 .. shifts - 1 along dx for each configuration, and its spectrum."""
-    x = torch.cat([window(photo, size, size) for photo in photos]).to(device)
+    x = torch.cat([window(photo, (size, size)) for photo in photos]).to(device)
     result: dict[str, Any] = {}
     for label in labels:
         metric = own(label, device=device)
@@ -118,7 +105,7 @@ def exactness(
     pairs += [(float(d), float(d)) for d in range(1, shifts)]
     result: dict[str, Any] = {}
     for height, width in sizes:
-        x = torch.cat([window(photo, height, width) for photo in photos]).to(device)
+        x = torch.cat([window(photo, (height, width)) for photo in photos]).to(device)
         name = f"{height}x{width}"
         shares = shift_shares(metric, x, pairs, wrap=named(wrap, name))
         result[name] = {"max_residual": shares.max().item(), "shifts": len(pairs), "pictures": len(photos)}
@@ -127,9 +114,7 @@ def exactness(
 
 def head_residuals(photos: Sequence[Tensor], size: int, device: str, wrap: Wrap) -> dict[str, Any]:
     """Mean residual of a few circular shifts for every head, with max pooling and with polyphase."""
-    from invariant_lpips.heads import HEADS
-
-    x = torch.cat([window(photo, size, size) for photo in photos]).to(device)
+    x = torch.cat([window(photo, (size, size)) for photo in photos]).to(device)
     moves = [(1.0, 0.0), (5.0, 3.0), (16.0, 16.0), (32.0, 0.0)]
     result: dict[str, Any] = {}
     for head in HEADS:
@@ -147,7 +132,7 @@ def fractions(
     photos: Sequence[Tensor], size: int, labels: Sequence[str], device: str, wrap: Wrap
 ) -> dict[str, Any]:
     """Mean residual of band-limited circular shifts by quarters of a pixel along dx, by configuration."""
-    x = torch.cat([window(photo, size, size) for photo in photos]).to(device)
+    x = torch.cat([window(photo, (size, size)) for photo in photos]).to(device)
     moves = [(0.25, 0.0), (0.5, 0.0), (0.75, 0.0), (1.0, 0.0), (0.5, 0.5)]
     result: dict[str, Any] = {}
     for label in labels:
@@ -201,8 +186,6 @@ def overhead(
     On a CPU the process's own time is taken; the median over repeats and the smallest are reported, and the
     ratio to "max, zeros" as the median over turns.
     """
-    from invariant_lpips.metric import InvariantLPIPS
-
     models = {}
     for label in labels:
         pooling, padding = CONFIGURATIONS[label]
@@ -232,8 +215,6 @@ def overhead(
 
 def pool_shares(size: int, batch: int, label: str, device: str) -> Mapping[str, float]:
     """Seconds spent in the pools and in everything else of one forward: where the overhead goes."""
-    from invariant_lpips.metric import InvariantLPIPS
-
     pooling, padding = CONFIGURATIONS[label]
     metric = InvariantLPIPS(head="gap", pooling=pooling, padding=padding, weights="unit").to(device)
     spent = {"pools": 0.0}

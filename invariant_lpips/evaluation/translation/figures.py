@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from invariant_lpips.evaluation.translation import charts as figures
+from invariant_lpips.evaluation.figures import COLOURS
+from invariant_lpips.evaluation.translation import charts
 
 __all__ = ["DRAWERS"]
 
@@ -24,7 +25,7 @@ POOLING_COLOURS = dict(
             "blur, zeros",
             "polyphase, zeros",
         ),
-        figures.COLOURS,
+        COLOURS,
         strict=False,
     )
 )
@@ -51,11 +52,11 @@ def draw_classifiers(out: Path, result: Mapping[str, Any]) -> None:
     maps = {
         f"{titles[head]}: {100 * entry['accuracy']:.0f} % at rest,\n"
         f"moving loses {100 * entry['shift']['mean_relative_loss']:.1f} % of that": (
-            figures.grid_of(entry["by_move"], reach)
+            charts.grid_of(entry["by_move"], reach)
         )
         for head, entry in heads.items()
     }
-    figures.draw_heat_maps(
+    charts.draw_heat_maps(
         out / "translation-accuracy-map.png",
         "What share of pictures each classifier still names rightly when the window is moved over the mirrored "
         f"picture\n({shown}; dx = dy = 0: the picture as it is)",
@@ -67,7 +68,7 @@ def draw_classifiers(out: Path, result: Mapping[str, Any]) -> None:
         "rotation": ("degrees", "turns", "turned by [degrees]"),
         "zoom": ("factor", "grows", "magnified by [times]"),
     }
-    panels: dict[str, figures.Curves] = {}
+    panels: dict[str, charts.Curves] = {}
     verbs = []
     for kind, (field, verb, label) in axes.items():
         lines = {}
@@ -83,7 +84,7 @@ def draw_classifiers(out: Path, result: Mapping[str, Any]) -> None:
             panels[label] = lines
             verbs.append(verb)
     listed = " or ".join(filter(None, [", ".join(verbs[:-1]), verbs[-1]]))
-    figures.draw_curves(
+    charts.draw_curves(
         out / "translation-accuracy-moves.png",
         f"Accuracy when the picture {listed} ({shown})",
         panels,
@@ -95,7 +96,7 @@ def draw_classifiers(out: Path, result: Mapping[str, Any]) -> None:
     if "combs" in result:
         combs = result["combs"]
         count = next(iter(combs.values()))["pictures"]
-        figures.draw_comb(
+        charts.draw_comb(
             out / "translation-heads-comb.png",
             {head: entry["drift"] for head, entry in combs.items()},
             {head: entry["spectrum"] for head, entry in combs.items()},
@@ -108,7 +109,7 @@ def draw_classifiers(out: Path, result: Mapping[str, Any]) -> None:
 def draw_embeddings(out: Path, result: Mapping[str, Any]) -> None:
     """The comb of each pooling, real shifts by metric, fractions of a pixel: those that were measured."""
     if "comb" in result:
-        figures.draw_comb(
+        charts.draw_comb(
             out / "translation-comb.png",
             {label: entry["mean_residual"] for label, entry in result["comb"].items()},
             {label: entry["spectrum"] for label, entry in result["comb"].items()},
@@ -133,7 +134,7 @@ def draw_embeddings(out: Path, result: Mapping[str, Any]) -> None:
         }
         panels = {label: drawn for label, drawn in panels.items() if drawn}
         share_label = "distance as a share of noise of sigma 8/255\n(1: as far as that noise)"
-        figures.draw_curves(
+        charts.draw_curves(
             out / "translation-real-shifts.png",
             "A window moved inside a larger photograph, as each metric sees it "
             f"({result['settings']['photographs']} photographs)\n"
@@ -146,7 +147,7 @@ def draw_embeddings(out: Path, result: Mapping[str, Any]) -> None:
         )
     if "sub_pixel" in result:
         moves = next(iter(result["sub_pixel"].values()))
-        figures.draw_bars(
+        charts.draw_bars(
             out / "translation-sub-pixel.png",
             "Shifted by a fraction of a pixel (band-limited, circular): an invariant metric would say 0",
             {
@@ -186,7 +187,7 @@ def draw_digits(out: Path, result: Mapping[str, Any]) -> None:
                 name = f"{side} px canvas\n{kind} trunk"
                 groups[name] = {head: 100 * heads[head]["shift"]["mean_accuracy"] for head in heads}
                 centre[name] = {head: 100 * heads[head]["accuracy"] for head in heads}
-    figures.draw_bars(
+    charts.draw_bars(
         out / "translation-digits.png",
         "Digits learned in the middle of the canvas only, then moved",
         groups,

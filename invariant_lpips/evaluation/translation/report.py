@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from invariant_lpips.evaluation.tables import markdown
+
 __all__ = ["report"]
 
 
@@ -35,20 +37,6 @@ def report(folder: Path) -> str:
             f"{folder} must hold a translation-PART.json, but has none; run a part first."
         )
     return "\n\n".join(parts) + "\n"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table.
-
-    Example:
-        >>> print(table(["a", "b"], [["1", "2"]]))
-        | a | b |
-        |---|---|
-        | 1 | 2 |
-    """
-    lines = [head, ["---"] * len(head), *rows]
-    first, rule, *rest = ["| " + " | ".join(line) + " |" for line in lines]
-    return "\n".join([first, rule.replace(" ", ""), *rest])
 
 
 #: Periods of the comb: the strides of VGG's pools.
@@ -88,7 +76,7 @@ def classifiers(result: Mapping[str, Any]) -> str:
     head_row += ["consistency, shifts", "loss, rotations", "loss, scales"]
     text = (
         f"### Heads on photographs\n\n{result['pictures']} test pictures, {result['moves']} moves, mean over seeds "
-        f"± their standard deviation; intervals are over pictures.\n\n{table(head_row, rows)}"
+        f"± their standard deviation; intervals are over pictures.\n\n{markdown(head_row, rows)}"
     )
     if "combs" in result:
         rows = []
@@ -101,7 +89,7 @@ def classifiers(result: Mapping[str, Any]) -> str:
         text += (
             f"\n\nProbability that goes to other classes under circular shifts of 1 to {len(line)} px "
             f"({pictures} picture{'s' * (pictures > 1)}); the last columns are the amplitudes by period:\n\n"
-            + table(["head", "mean", "largest", *TEETH_NAMES], rows)
+            + markdown(["head", "mean", "largest", *TEETH_NAMES], rows)
         )
     return text
 
@@ -132,7 +120,9 @@ def digits(result: Mapping[str, Any]) -> str:
         "worst shift [%]",
         "loss",
     ]
-    return f"### Digits learned in the middle only\n\nDigits: {result['digits']}.\n\n{table(head_row, rows)}"
+    return (
+        f"### Digits learned in the middle only\n\nDigits: {result['digits']}.\n\n{markdown(head_row, rows)}"
+    )
 
 
 def embeddings(result: Mapping[str, Any]) -> str:
@@ -159,7 +149,7 @@ def embeddings(result: Mapping[str, Any]) -> str:
         parts += [
             f"Circular shifts of 1 to {settings['shifts'] - 1} px along one axis, GAP head, "
             f"{settings['comb_photographs']} photograph(s); the last columns are the comb's amplitudes by period:",
-            table(head_row, rows),
+            markdown(head_row, rows),
         ]
     if "exact" in result:
         rows = [
@@ -168,7 +158,7 @@ def embeddings(result: Mapping[str, Any]) -> str:
         ]
         parts += [
             "GAP head, polyphase, circular; circular shifts of both axes together:",
-            table(["size", "shifts", "photographs", "largest residual"], rows),
+            markdown(["size", "shifts", "photographs", "largest residual"], rows),
         ]
     if "heads" in result:
         moves = list(next(iter(next(iter(result["heads"].values())).values())))
@@ -177,13 +167,13 @@ def embeddings(result: Mapping[str, Any]) -> str:
             for head, labels in result["heads"].items()
             for label, e in labels.items()
         ]
-        parts += ["All heads, circular shifts (dx,dy):", table(["head", "pooling, padding", *moves], rows)]
+        parts += ["All heads, circular shifts (dx,dy):", markdown(["head", "pooling, padding", *moves], rows)]
     if "sub_pixel" in result:
         moves = list(next(iter(result["sub_pixel"].values())))
         rows = [[label, *(f"{e[move]:.3f}" for move in moves)] for label, e in result["sub_pixel"].items()]
         parts += [
             "Shifts by fractions of a pixel (dx,dy), GAP head:",
-            table(["pooling, padding", *moves], rows),
+            markdown(["pooling, padding", *moves], rows),
         ]
     if "real" in result:
         measured = {name: e for name, e in result["real"].items() if "share" in e}
@@ -191,7 +181,7 @@ def embeddings(result: Mapping[str, Any]) -> str:
         rows = [[name, *(f"{e['share'][step]:.2f}" for step in steps)] for name, e in measured.items()]
         parts += [
             f"A window moved inside a larger photograph ({settings['photographs']} photographs):",
-            table(["metric", *(f"{step} px" for step in steps)], rows),
+            markdown(["metric", *(f"{step} px" for step in steps)], rows),
         ]
     return "\n\n".join(parts)
 
@@ -211,5 +201,5 @@ def overhead(result: Mapping[str, Any]) -> str:
     head_row = ["pooling, padding", "s per batch", "over max, zeros", "of it pools", "everything else"]
     return (
         f"### Time\n\nBatch of {result['batch']} at {result['size']} px on {result['device']}.\n\n"
-        f"{table(head_row, rows)}"
+        f"{markdown(head_row, rows)}"
     )

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from invariant_lpips.evaluation.scorers import Scorer
-from invariant_lpips.pictures.moves import circular_shift, fourier_shift
+from invariant_lpips.pictures.moves import circular_shift, fourier_shift, window
 
-__all__ = ["comb_spectrum", "moved_window", "real_shift_shares", "shift_shares", "with_noise"]
+__all__ = ["comb_spectrum", "real_shift_shares", "shift_shares", "with_noise"]
 
 #: Standard deviation of the reference noise for images in [0, 1].
 NOISE_SIGMA = 8 / 255
@@ -81,22 +81,6 @@ def shift_shares(
     return torch.stack(rows)
 
 
-def moved_window(photo: Tensor, size: tuple[int, int], dx: int, dy: int) -> Tensor:
-    """A window of `size` of a larger photograph, moved by (dx, dy) from its centre.
-
-    Raises:
-        ValueError: the moved window leaves the photograph.
-    """
-    height, width = photo.shape[-2:]
-    top, left = (height - size[0]) // 2 + dy, (width - size[1]) // 2 + dx
-    if not (0 <= top <= height - size[0] and 0 <= left <= width - size[1]):
-        raise ValueError(
-            f"A window of {size[0]}x{size[1]} moved by (dx, dy) = ({dx}, {dy}) must lie inside the "
-            f"photograph, but that is {height}x{width}."
-        )
-    return photo[..., top : top + size[0], left : left + size[1]]
-
-
 def real_shift_shares(
     metric: Scorer,
     photos: Sequence[Tensor],
@@ -114,8 +98,8 @@ def real_shift_shares(
     """
     columns = []
     for photo in wrap(photos):
-        still = moved_window(photo, size, 0, 0)
-        moved = torch.cat([moved_window(photo, size, dx, dy) for dx, dy in shifts] + [with_noise(still)])
+        still = window(photo, size)
+        moved = torch.cat([window(photo, size, dx, dy) for dx, dy in shifts] + [with_noise(still)])
         distance = against(metric, still)
         distances = torch.cat([distance(each[None]) for each in moved])
         columns.append(distances[:-1] / distances[-1])

@@ -17,9 +17,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from invariant_lpips.classifier import GAPClassifier
@@ -27,11 +29,7 @@ from invariant_lpips.datasets.folders import LabelledImages, load_picture
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.pictures.moves import mirror_rotate, mirror_shift, mirror_zoom
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Answers = NDArray[np.int32]
+Answers = NDArray[np.int32]
 
 __all__ = ["Move", "answers", "by_trunk", "interval_of_loss", "protocol", "relative_loss", "summary"]
 
@@ -133,8 +131,6 @@ def answers(
     Returns:
         (pictures, moves, models) int32 class indices.
     """
-    import numpy as np
-
     columns: dict[str, Answers] = {}
     for key, part in by_trunk(models).items():
         table = _shared_answers(part, key, images, moves, Path(store), torch.device(device), batch_size, wrap)
@@ -157,8 +153,6 @@ def relative_loss(correct: NDArray[np.bool_ | np.float64], still: int = 0) -> ND
         (models,); the still picture, move number `still`, is not counted. 0 for a model that is never right
         about still pictures: it has nothing to lose.
     """
-    import numpy as np
-
     accuracy = correct.mean(0)
     others = np.delete(accuracy, still, axis=0)
     lost: NDArray[np.float64] = (accuracy[still] - others).mean(0)
@@ -171,8 +165,6 @@ def interval_of_loss(
     correct: NDArray[np.bool_], groups: Sequence[Sequence[int]], resamples: int = 2000, seed: int = 0
 ) -> list[tuple[float, float]]:
     """95 % bootstrap intervals over pictures of the relative loss, averaged over the models of each group."""
-    import numpy as np
-
     generator = np.random.default_rng(seed)
     count = correct.shape[0]
     # The loss is linear in the moves other than the still one: their mean over each picture says all.
@@ -190,8 +182,6 @@ def summary(
     Shifts of kind "line" are in the last only. Relative loss and consistency of rotations and zooms are taken
     against the still picture, move 0.
     """
-    import numpy as np
-
     correct = table == np.asarray(labels)[:, None, None]
     accuracy = correct.mean(0)
     same = (table == table[:, :1]).mean(0)
@@ -241,8 +231,6 @@ def _shared_answers(
     batch_size: int,
     wrap: Callable[[Iterable[Any]], Iterable[Any]],
 ) -> Answers:
-    import numpy as np
-
     heads = [
         (model.head_name, hashlib.sha256(model.linear.weight.detach().cpu().numpy().tobytes()).hexdigest())
         for model in models.values()

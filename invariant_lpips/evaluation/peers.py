@@ -1,32 +1,66 @@
-"""Other people's metrics behind the benchmarks' call, each from its own package, with nothing fetched.
+"""Other people's metrics, each built in one place, from its own package, with nothing fetched.
 
-Where a package asks torchvision for a pretrained trunk, its own construction runs with an untrained one and
-our bundled copy of torchvision's parameters is put in (stored in float16, see the model card of the trunk:
+All take two (N, 3, H, W) batches in [0, 1] and give N numbers; whatever range, size or luma a package wants is made
+in its builder. Where a package asks torchvision for a pretrained trunk, its own construction runs with an untrained
+one and our bundled copy of torchvision's parameters is put in (stored in float16, see the model card of the trunk:
 distances move by less than 0.1 %). The packages' formulas are theirs, called as their own examples call them.
+
+To add a peer, write its builder and add its line to :data:`PEERS`: `bench` then knows it by that name.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from invariant_lpips.evaluation.scorers import EmbeddingScorer, FunctionScorer, Scorer
+from invariant_lpips.registry import load_weights, weights_hash
 
-__all__ = ["dists", "lpips_original", "ms_ssim", "psnr", "ssim", "ssim_rgb", "st_lpips"]
+__all__ = ["PEERS", "Peer", "fill_trunk", "peer", "untrained_torchvision"]
 
 PSNR_CEILING_MSE = 1e-10  # equal pictures count 100 dB in place of infinity, which no correlation takes
 
 
-def missing(package: str, error: ImportError, metric: str) -> ImportError:
-    """The error for a metric whose package (or something it needs) is not installed."""
-    return ImportError(
-        f"Metric {metric} needs {package} ({error}): run `pip install 'invariant-lpips[bench]'`."
-    )
+class Peer(NamedTuple):
+    """How a metric comes to be.
+
+    Attributes:
+        build: from the name it was asked for by and a device to the metric.
+        needs: what must be installed, as the error about its absence says it.
+        extra: of this package, which installs it.
+    """
+
+    build: Callable[[str, str], Scorer]
+    needs: str
+    extra: str = "bench"
+
+
+def peer(name: str, device: str = "cpu") -> Scorer:
+    """The metric called `name` in :data:`PEERS`, on a device.
+
+    Its `score` may be differentiated where the package's own formula may; calling it takes no gradient.
+
+    Raises:
+        ImportError: its package is not installed; the message says what to run.
+        KeyError: there is no such peer.
+
+    Example:
+        >>> black, grey = torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.5)
+        >>> round(peer("psnr")(black, grey).item(), 4)
+        6.0206
+    """
+    found = PEERS[name]
+    try:
+        return found.build(name, device)
+    except ImportError as error:
+        raise ImportError(
+            f"Metric {name} needs {found.needs} ({error}): run `pip install 'invariant-lpips[{found.extra}]'`."
+        ) from error
 
 
 def version(package: str) -> str:
@@ -52,10 +86,7 @@ def luma(pictures: Tensor) -> Tensor:
 
 def ssim(name: str, device: str) -> Scorer:
     """SSIM of Wang et al. 2004 on luma at full resolution: 11x11 Gaussian of 1.5, population covariance."""
-    try:
-        from skimage.metrics import structural_similarity
-    except ImportError as error:
-        raise missing("scikit-image", error, name) from error
+    from skimage.metrics import structural_similarity
 
     def score(reference: Tensor, distorted: Tensor) -> Tensor:
         values = [
@@ -77,10 +108,7 @@ def ssim(name: str, device: str) -> Scorer:
 
 def ssim_rgb(name: str, device: str) -> Scorer:
     """SSIM averaged over R, G, B after downsampling to about 256 px (piq's default)."""
-    try:
-        import piq
-    except ImportError as error:
-        raise missing("piq", error, name) from error
+    import piq
 
     def score(reference: Tensor, distorted: Tensor) -> Any:
         return piq.ssim(distorted, reference, data_range=1.0, reduction="none", downsample=True)
@@ -91,10 +119,7 @@ def ssim_rgb(name: str, device: str) -> Scorer:
 
 def ms_ssim(name: str, device: str) -> Scorer:
     """Multi-scale SSIM over R, G, B; pictures of at least 161 px."""
-    try:
-        import piq
-    except ImportError as error:
-        raise missing("piq", error, name) from error
+    import piq
 
     def score(reference: Tensor, distorted: Tensor) -> Any:
         return piq.multi_scale_ssim(distorted, reference, data_range=1.0, reduction="none")
@@ -136,8 +161,6 @@ def fill_trunk(module: nn.Module, trunk: str, parts: str) -> None:
     Raises:
         RuntimeError: a parameter of the trunk has no counterpart of the same shape.
     """
-    from invariant_lpips.registry import load_weights
-
     state = load_weights(trunk)
     targets = {
         key.removeprefix(parts).partition(".")[2]: parameter
@@ -158,13 +181,10 @@ def fill_trunk(module: nn.Module, trunk: str, parts: str) -> None:
 
 def dists(name: str, device: str) -> Scorer:
     """DISTS of Ding et al. 2020; ``dists`` resizes to 256 px as its paper does, ``dists-full`` does not."""
-    try:
-        with untrained_torchvision():
-            from DISTS_pytorch import DISTS
+    from DISTS_pytorch import DISTS
 
-            model = DISTS()
-    except ImportError as error:
-        raise missing("DISTS_pytorch", error, name) from error
+    with untrained_torchvision():
+        model = DISTS()
     fill_trunk(model, "vgg16", "stage")
     model = model.to(device).eval()
     full = name == "dists-full"
@@ -181,8 +201,6 @@ def dists(name: str, device: str) -> Scorer:
         finally:
             del model.forward_once
         return result
-
-    from invariant_lpips.registry import weights_hash
 
     size = "full resolution" if full else "shorter side 256"
     description = f"DISTS, {size} ({version('DISTS_pytorch')}, trunk {weights_hash('vgg16')})"
@@ -201,37 +219,110 @@ def shorter_side_256(pictures: Tensor) -> Tensor:
     )
 
 
-def st_lpips(name: str, net: str, device: str) -> Scorer:
+def st_lpips(net: str) -> Callable[[str, str], Scorer]:
     """Shift-tolerant LPIPS of Ghildyal and Liu 2022 (stlpips_pytorch); its wheel holds all its parameters."""
-    try:
+
+    def build(name: str, device: str) -> Scorer:
         from stlpips_pytorch import stlpips
 
         with untrained_torchvision():
-            model = stlpips.LPIPS(net=net, variant="shift_tolerant", verbose=False).to(device).eval()
-    except ImportError as error:
-        raise missing("stlpips_pytorch, IPython and torchsummary", error, name) from error
+            model = stlpips.LPIPS(net=net, variant="shift_tolerant", verbose=False)
+        # As lpips' own parameters are; its trunk is left trainable.
+        model = model.to(device).eval().requires_grad_(False)
 
-    def score(reference: Tensor, distorted: Tensor) -> Any:
-        return model(reference, distorted, normalize=True)
+        def score(reference: Tensor, distorted: Tensor) -> Any:
+            return model(reference, distorted, normalize=True)
 
-    return FunctionScorer(name, f"ST-LPIPS {net} ({version('stlpips_pytorch')})", score)
+        return FunctionScorer(name, f"ST-LPIPS {net} ({version('stlpips_pytorch')})", score)
+
+    return build
 
 
-def lpips_original(name: str, net: str, device: str) -> Scorer:
+def lpips(net: str) -> Callable[[str, str], Scorer]:
     """LPIPS from the lpips package itself, its trunk filled from our registry."""
-    try:
-        import lpips
-    except ImportError as error:
-        raise missing("lpips", error, name) from error
-    from invariant_lpips.registry import weights_hash
+    trunk = {"vgg": "vgg16", "alex": "alexnet", "squeeze": "squeezenet1_1"}[net]
 
-    trunk = {"vgg": "vgg16", "alex": "alexnet", "squeeze": "squeezenet1_1"}.get(net)
-    if trunk is None:
-        raise ValueError(f"Metric {name!r} must end in vgg, alex or squeeze.")
-    model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False).to(device).eval()
-    fill_trunk(model, trunk, "net.slice")
+    def build(name: str, device: str) -> Scorer:
+        import lpips
+
+        model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False).to(device).eval()
+        fill_trunk(model, trunk, "net.slice")
+
+        def score(reference: Tensor, distorted: Tensor) -> Any:
+            return model(reference, distorted, normalize=True)
+
+        return FunctionScorer(name, f"LPIPS {net} ({version('lpips')}, trunk {weights_hash(trunk)})", score)
+
+    return build
+
+
+def torchmetrics_lpips(name: str, device: str) -> Scorer:
+    """LPIPS of torchmetrics: its network alone, as the Metric around it keeps sums and checks its input's range."""
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+    with untrained_torchvision():
+        model = LearnedPerceptualImagePatchSimilarity(net_type="vgg", normalize=True)
+    fill_trunk(model.net, "vgg16", "net.slice")
+    network = model.net.to(device).eval()
 
     def score(reference: Tensor, distorted: Tensor) -> Any:
-        return model(reference, distorted, normalize=True)
+        return network(reference, distorted, normalize=True)
 
-    return FunctionScorer(name, f"LPIPS {net} ({version('lpips')}, trunk {weights_hash(trunk)})", score)
+    description = f"LPIPS vgg ({version('torchmetrics')}, trunk {weights_hash('vgg16')})"
+    return FunctionScorer(name, description, score)
+
+
+def piq_lpips(name: str, device: str) -> Scorer:
+    """LPIPS of piq, which takes [0, 1] as it is; the linear weights that it would fetch are ours."""
+    import piq
+
+    with untrained_piq():
+        model = piq.LPIPS(reduction="none")
+    fill_trunk(nn.ModuleDict({"features0": model.model}), "vgg16", "features")
+    model = model.to(device).eval()
+
+    def score(reference: Tensor, distorted: Tensor) -> Any:
+        return model(reference, distorted)
+
+    description = f"LPIPS vgg ({version('piq')}, trunk {weights_hash('vgg16')})"
+    return FunctionScorer(name, description, score)
+
+
+@contextlib.contextmanager
+def untrained_piq() -> Iterator[None]:
+    """While this lasts, piq builds its network untrained, and takes the linear weights that we carry."""
+    import piq.perceptual
+
+    hub: Any = torch.hub
+    linear = load_weights("lpips-vgg-v0.1")
+    vgg16, download = piq.perceptual.vgg16, hub.load_state_dict_from_url
+    with untrained_torchvision():
+        from torchvision import models
+
+        piq.perceptual.vgg16 = models.vgg16
+        hub.load_state_dict_from_url = lambda *_, **__: [linear[f"lin{k}.weight"] for k in range(5)]
+        try:
+            yield
+        finally:
+            piq.perceptual.vgg16, hub.load_state_dict_from_url = vgg16, download
+
+
+_ST_LPIPS = "stlpips_pytorch, IPython and torchsummary"
+
+PEERS: dict[str, Peer] = {
+    "psnr": Peer(psnr, "nothing"),
+    "ssim": Peer(ssim, "scikit-image"),
+    "ssim-rgb": Peer(ssim_rgb, "piq"),
+    "ms-ssim": Peer(ms_ssim, "piq"),
+    "dists": Peer(dists, "DISTS_pytorch"),
+    "dists-full": Peer(dists, "DISTS_pytorch"),
+    "st-lpips": Peer(st_lpips("alex"), _ST_LPIPS),
+    "st-lpips-alex": Peer(st_lpips("alex"), _ST_LPIPS),
+    "st-lpips-vgg": Peer(st_lpips("vgg"), _ST_LPIPS),
+    "lpips:vgg": Peer(lpips("vgg"), "lpips"),
+    "lpips:alex": Peer(lpips("alex"), "lpips"),
+    "lpips:squeeze": Peer(lpips("squeeze"), "lpips"),
+    "torchmetrics:vgg": Peer(torchmetrics_lpips, "torchmetrics"),
+    "piq:vgg": Peer(piq_lpips, "piq"),
+}
+"""Name -> how the metric is made."""

@@ -1,0 +1,49 @@
+"""`invariant-lpips bench bapps`: 2AFC agreement and JND average precision of metrics, by subset."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from invariant_lpips.cli.bench import words
+from invariant_lpips.datasets.bapps import OBTAIN
+from invariant_lpips.evaluation import bapps
+
+
+def configure(parser: argparse.ArgumentParser, name: str) -> None:
+    """The options of BAPPS."""
+    parser.description = bapps.__doc__
+    parser.add_argument("--root", type=Path, required=True, help=f"where the data lie. {OBTAIN}")
+    parser.add_argument("--metrics", default=",".join(bapps.DEFAULT_METRICS), metavar="A,B,...")
+    parser.add_argument(
+        "--parts", default=",".join(bapps.PARTS), help="2afc, jnd or both (default: %(default)s)"
+    )
+    parser.add_argument("--split", default="val", choices=["val", "train"], help="of 2AFC")
+    parser.add_argument("--subsets", metavar="cnn,deblur", help="only these subsets")
+    parser.add_argument(
+        "--size", type=int, default=64, help="side that patches are resized to, as lpips does"
+    )
+    parser.add_argument("--batch-size", type=int, default=50)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write everything as JSON")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score, and print a table for each part."""
+    report = bapps.run(
+        bapps.BappsBench(
+            root=args.root,
+            metrics=words(args.metrics),
+            parts=words(args.parts),
+            split=args.split,
+            subsets=words(args.subsets) if args.subsets else None,
+            size=args.size,
+            batch_size=args.batch_size,
+            device=args.device,
+            out=args.out,
+            progress=not args.quiet,
+        )
+    )
+    print(bapps.text(report))
+    return 0

@@ -1,0 +1,32 @@
+"""`invariant-lpips bench ladder`: how metrics rank displacements against noise, on any photographs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from invariant_lpips.cli.bench import words
+from invariant_lpips.evaluation import ladder
+
+
+def configure(parser: argparse.ArgumentParser, name: str) -> None:
+    """The options of the ladder."""
+    parser.description = (
+        "How metrics rank displacements against noise: the ladder of detection thresholds, on any photographs of at "
+        "least 320 x 416 pixels. A rerun with --out measures only metrics that are not yet in it."
+    )
+    parser.add_argument("--images", type=Path, required=True, help="folder of photographs")
+    parser.add_argument(
+        "--metrics", default=",".join(ladder.DEFAULT_METRICS), help="names, separated by commas"
+    )
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--limit", type=int, help="use only the first N pictures")
+    parser.add_argument("--out", type=Path, help="JSON to write, and to go on from")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure each metric, and print the table."""
+    metrics = words(args.metrics)
+    bench = ladder.LadderBench(args.images, metrics, args.device, args.limit, args.out, progress=True)
+    print(ladder.text(ladder.run(bench), metrics), end="")
+    return 0

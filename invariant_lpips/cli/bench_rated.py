@@ -1,0 +1,94 @@
+"""`invariant-lpips bench kadid10k | tid2013 | tid2008 | raid | csiq | live | pipal | csv`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from invariant_lpips.cli.bench import words
+from invariant_lpips.datasets import dataset_module
+from invariant_lpips.evaluation import rated
+from invariant_lpips.evaluation.score_cache import default_cache_folder
+
+
+def configure(parser: argparse.ArgumentParser, name: str) -> None:
+    """The options of the benchmark of one database."""
+    module = dataset_module(name)
+    parser.description = (module.__doc__ or name).strip().splitlines()[0]
+    parser.set_defaults(dataset=name, download=False, scales=None)
+    parser.add_argument("--root", type=Path, required=True, help=f"where the database lies. {module.OBTAIN}")
+    parser.add_argument(
+        "--metrics",
+        default=",".join(rated.DEFAULT_METRICS),
+        metavar="A,B,...",
+        help="metrics by name (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--types", metavar="1-11,14", help="kinds of distortion by code; numbers may be ranges"
+    )
+    parser.add_argument("--levels", metavar="1,3,5", help="levels by number; ranges too")
+    parser.add_argument("--references", metavar="I01,I02", help="references by name")
+    parser.add_argument(
+        "--allow-missing", action="store_true", help="score what is there of an incomplete copy"
+    )
+    parser.add_argument("--no-verify", action="store_true", help="do not look at every file first")
+    parser.add_argument(
+        "--label", help="what to call the database in the report, e.g. 'TID2013 (resynthesised)'"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write report.json, report.txt, csv, figures here"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as this one JSON file")
+    parser.add_argument("--no-figures", action="store_true", help="do not draw figures into --out")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="cached scores (default: the user's cache)")
+    parser.add_argument("--no-cache", action="store_true", help="neither read nor write cached scores")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
+    parser.add_argument("--threads", type=int, help="threads of torch, divided between the processes")
+    parser.add_argument("--batch-size", type=int, help="pictures at once (default: 1 on a CPU, 16 on a GPU)")
+    parser.add_argument("--device", default="cpu", help="where deep metrics run (default: %(default)s)")
+    parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    if hasattr(module, "download"):
+        parser.add_argument("--download", action="store_true", help="fetch the database into --root first")
+    if hasattr(module, "load_trials"):
+        parser.add_argument(
+            "--scales",
+            nargs="?",
+            const="free",
+            choices=("free", "monotone"),
+            help="also fit people's difference scales to the raw trials, beside the published responses",
+        )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score, and print the report."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    report = rated.run(
+        rated.RatedBench(
+            dataset=args.dataset,
+            root=args.root,
+            metrics=words(args.metrics),
+            types=args.types,
+            levels=args.levels,
+            references=args.references,
+            allow_missing=args.allow_missing,
+            verify=not args.no_verify,
+            download=args.download,
+            label=args.label,
+            out=args.out,
+            json=args.json,
+            figures=not args.no_figures,
+            cache=None if args.no_cache else args.cache or default_cache_folder(),
+            workers=args.workers,
+            batch_size=args.batch_size,
+            device=args.device,
+            resamples=args.resamples,
+            scales=args.scales,
+            progress=not args.quiet,
+        )
+    )
+    print(rated.full_text(report), end="")
+    return 0

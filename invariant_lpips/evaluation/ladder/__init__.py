@@ -1,1 +1,0 @@
-"""The ladder of displacements and noise, ordered by published detection thresholds."""

@@ -1,0 +1,63 @@
+"""Tables of results: aligned text for a terminal, Markdown for the documentation, csv for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+__all__ = ["aligned", "csv_text", "interval_text", "markdown"]
+
+
+def aligned(rows: Sequence[Sequence[str]], *, rule: bool = True) -> str:
+    """Rows of cells as lines of text: first column to the left, others right, a rule under the head.
+
+    Example:
+        >>> print(aligned([["metric", "SRCC"], ["gap", "0.9"]]))
+        metric  SRCC
+        ------------
+        gap      0.9
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append("  ".join([row[0].ljust(widths[0]), *cells[1:]]).rstrip())
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]] if rule else lines)
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, without a line break at its end.
+
+    Example:
+        >>> print(markdown(["metric", "SRCC"], [["gap", "0.9"]]))
+        | metric | SRCC |
+        |---|---|
+        | gap | 0.9 |
+    """
+    first, *rest = ["| " + " | ".join(line) + " |" for line in (head, *rows)]
+    return "\n".join([first, "|" + "---|" * len(head), *rest])
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as csv, with empty cells for None.
+
+    Example:
+        >>> csv_text([["metric", "srcc"], ["gap", None]])
+        'metric,srcc\\ngap,\\n'
+    """
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows(
+        ["" if cell is None else cell for cell in row] for row in rows
+    )
+    return stream.getvalue()
+
+
+def interval_text(interval: Sequence[float] | None) -> str:
+    """An interval as "low .. high", or nothing.
+
+    Example:
+        >>> interval_text([0.8, 0.9])
+        '0.800 .. 0.900'
+    """
+    return "" if interval is None else f"{interval[0]:.3f} .. {interval[1]:.3f}"
