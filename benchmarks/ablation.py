@@ -27,7 +27,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 from tqdm import tqdm
 
-from invariant_lpips.datasets import tid2013
+from invariant_lpips.datasets import load_dataset
 from invariant_lpips.evaluation.ladder.stimuli import inner, ladder, summary
 from invariant_lpips.files.provenance import provenance
 from invariant_lpips.heads.windows import window_count, window_matrix
@@ -158,7 +158,7 @@ class Material:
 def read_material(tree: Path, cache: Path, levels: Sequence[int]) -> Material:
     """All feature vectors, from the cache where they are there."""
     cache.mkdir(parents=True, exist_ok=True)
-    rated = tid2013.load(tree, allow_missing=True)
+    rated = load_dataset("tid2013", tree, allow_missing=True)
     rated = rated.select(lambda pair: int(pair.distortion) in TYPES and int(pair.level) in levels)
     reader, vectors, quality, references, ladders = Reader(), [], [], [], []
     for reference in tqdm(sorted(set(rated.reference_ids)), desc="references"):

@@ -17,9 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from invariant_lpips.datasets import load_dataset
-from invariant_lpips.datasets.pairs import RatedPairs
+from invariant_lpips.datasets.pairs import RatedPairs, select_pairs
 from invariant_lpips.datasets.tid import DISTORTIONS
-from invariant_lpips.evaluation.rated.bench import select_pairs
 from invariant_lpips.evaluation.rated.report import build_report, text_table
 from invariant_lpips.evaluation.runner import Scores, score_pairs
 from invariant_lpips.files.provenance import provenance

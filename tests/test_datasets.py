@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from invariant_lpips.datasets import DATASETS, DatasetError, dataset_module, load_dataset
+from invariant_lpips.datasets import DATASETS, DatasetError, find_database, load_dataset
 from invariant_lpips.datasets.hub_download import hash_problem
 from invariant_lpips.datasets.verification import picture_problem
 
@@ -110,7 +110,7 @@ def test_missing_root_says_where_to_get_it(tmp_path: Path) -> None:
     for name in DATASETS:
         with pytest.raises(DatasetError, match="missing") as caught:
             load_dataset(name, tmp_path / "nowhere")
-        assert dataset_module(name).OBTAIN in str(caught.value)
+        assert find_database(name).obtain in str(caught.value)
     with pytest.raises(ValueError, match="kadid10k"):
         load_dataset("kadid", tmp_path)
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from invariant_lpips.datasets import dataset_module, load_dataset
-from invariant_lpips.datasets.pairs import RatedPairs
+from invariant_lpips.datasets import find_database, load_dataset
+from invariant_lpips.datasets.pairs import RatedPairs, select_pairs
 from invariant_lpips.evaluation import figures
 from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.evaluation.rated.report import build_report, orient, text_table, write_report
@@ -38,8 +38,10 @@ DEFAULT_METRICS = "default,gap,lpips-vgg,lpips-alex,ssim,psnr"
 
 def configure(parser: argparse.ArgumentParser, dataset: str) -> None:
     """The options of a rated benchmark."""
-    obtain = dataset_module(dataset).OBTAIN
-    parser.add_argument("--root", type=Path, required=True, help=f"where the database lies. {obtain}")
+    database = find_database(dataset)
+    parser.add_argument(
+        "--root", type=Path, required=True, help=f"where the database lies. {database.obtain}"
+    )
     parser.add_argument(
         "--metrics", default=DEFAULT_METRICS, metavar="A,B,...", help="metrics by name (default: %(default)s)"
     )
@@ -68,7 +70,7 @@ def configure(parser: argparse.ArgumentParser, dataset: str) -> None:
     parser.add_argument("--device", default="cpu", help="where deep metrics run (default: %(default)s)")
     parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    if hasattr(dataset_module(dataset), "download"):
+    if database.download is not None:
         parser.add_argument("--download", action="store_true", help="fetch the database into --root first")
 
 
@@ -77,7 +79,7 @@ def main(dataset: str, argv: Sequence[str] | None = None) -> int:
 
     The report goes to stdout, progress to stderr. Exit status 2 means wrong usage or an incomplete database.
     """
-    summary = (dataset_module(dataset).__doc__ or dataset).strip().splitlines()[0]
+    summary = find_database(dataset).summary
     parser = argparse.ArgumentParser(prog=f"invariant-lpips bench {dataset}", description=summary)
     configure(parser, dataset)
     arguments = parser.parse_args(argv)
@@ -99,9 +101,9 @@ def run(dataset: str, arguments: argparse.Namespace) -> dict[str, Any]:
     names = [name.strip() for name in arguments.metrics.split(",") if name.strip()]
     if not names:
         raise ValueError("Option --metrics must name at least one metric.")
-    module = dataset_module(dataset)
-    if getattr(arguments, "download", False):
-        module.download(arguments.root)
+    database = find_database(dataset)
+    if database.download is not None and arguments.download:
+        database.download(arguments.root)
     pairs = load_dataset(
         dataset, arguments.root, verify=not arguments.no_verify, allow_missing=arguments.allow_missing
     )
@@ -123,9 +125,7 @@ def run(dataset: str, arguments: argparse.Namespace) -> dict[str, Any]:
     ]
     if arguments.label:
         pairs = dataclasses.replace(pairs, name=arguments.label)
-    report = build_report(
-        pairs, results, names=getattr(module, "DISTORTIONS", None), resamples=arguments.resamples
-    )
+    report = build_report(pairs, results, names=database.distortions, resamples=arguments.resamples)
     if dataset == "raid":
         report["raid"] = raid_part(pairs, results, arguments.device)
     report = {**provenance(), **report}
@@ -164,51 +164,3 @@ def draw(report: dict[str, Any], pairs: RatedPairs, results: Sequence[Scores], f
     if "raid" in report:
         metrics = {name: psychophysics.curves_of(entry) for name, entry in report["raid"]["metrics"].items()}
         figures.draw_curves(folder / "curves.png", psychophysics.curves_of(report["raid"]["human"]), metrics)
-
-
-def select_pairs(
-    pairs: RatedPairs,
-    *,
-    types: str | None = None,
-    levels: str | None = None,
-    references: str | None = None,
-) -> RatedPairs:
-    """The pairs of some kinds of distortion, levels and references, as the options name them.
-
-    Args:
-        pairs: the pairs to choose from.
-        types: comma-separated codes ("rot,gn"); numbers may be ranges and need no leading zero ("1-11,14").
-        levels: comma-separated numbers or ranges.
-        references: comma-separated names, in any letter case.
-
-    Raises:
-        ValueError: a code, level or reference is not in the database, or nothing is left.
-    """
-    if types:
-        wanted = expand(types, pairs.distortions)
-        pairs = pairs.select(lambda pair: pair.distortion in wanted)
-    if levels:
-        steps = expand(levels, tuple(sorted({f"{pair.level:g}" for pair in pairs})))
-        pairs = pairs.select(lambda pair: f"{pair.level:g}" in steps)
-    if references:
-        chosen = expand(references, pairs.references)
-        pairs = pairs.select(lambda pair: pair.reference_id in chosen)
-    if not len(pairs):
-        raise ValueError("No pair is left: widen --types, --levels or --references.")
-    return pairs
-
-
-def expand(text: str, known: Sequence[str]) -> set[str]:
-    """The known names that a comma-separated list with ranges of numbers stands for."""
-    by_name = {name.lower(): name for name in known}
-    by_name.update({str(int(name)): name for name in known if name.isdigit()})
-    chosen = set()
-    for item in (part.strip().lower() for part in text.split(",")):
-        low, dash, high = item.partition("-")
-        if item in by_name:
-            chosen.add(by_name[item])
-        elif dash and low.isdigit() and high.isdigit() and int(low) <= int(high):
-            chosen |= {by_name[str(k)] for k in range(int(low), int(high) + 1) if str(k) in by_name}
-        else:
-            raise ValueError(f"{item!r} is not in the database, which has {', '.join(known)}.")
-    return chosen
