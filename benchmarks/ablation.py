@@ -34,8 +34,7 @@ from invariant_lpips.heads.windows import window_count, window_matrix
 from invariant_lpips.inputs import ScalingLayer
 from invariant_lpips.pictures.images import read_image
 from invariant_lpips.registry import load_weights
-from invariant_lpips.training.linear import cross_validate, fit_all
-from invariant_lpips.training.strengths import FitSettings, distances
+from invariant_lpips.training.strengths import FitSettings, cross_validate, distances, fit_all
 from invariant_lpips.trunks import ARCHITECTURES, Trunk
 
 Array = NDArray[np.float32]

@@ -25,8 +25,7 @@ from invariant_lpips.files.provenance import provenance
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.heads import make_head
 from invariant_lpips.training.components import collect_components
-from invariant_lpips.training.linear import cross_validate
-from invariant_lpips.training.strengths import FitSettings
+from invariant_lpips.training.strengths import FitSettings, cross_validate
 
 TYPES = "1-11,14,16-24"
 #: By pooling, the heads whose components are read in one pass, as in docs/heads.md: `train linear` shares its cache.

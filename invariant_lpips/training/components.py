@@ -10,18 +10,18 @@ import hashlib
 import multiprocessing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.metric import InvariantLPIPS
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from invariant_lpips.pictures.images import read_image
 
 #: Part of every cache key: raise it when the arithmetic of a head changes.
 ARITHMETIC = 1
@@ -43,10 +43,7 @@ class ComponentReader:
 
     def describe(self) -> str:
         """Everything the components depend on besides the pictures."""
-        return f"{ARITHMETIC}: " + "; ".join(
-            f"{metric.describe().split(', invariant-lpips')[0]} {metric.head.weight.numel()}"
-            for metric in self.metrics.values()
-        )
+        return f"{ARITHMETIC}: " + "; ".join(computed_by(metric) for metric in self.metrics.values())
 
     @torch.inference_mode()
     def summaries(self, image: Tensor) -> dict[str, list[Any]]:
@@ -74,6 +71,11 @@ class ComponentReader:
         return result
 
 
+def computed_by(metric: InvariantLPIPS) -> str:
+    """What names one head's components in the cache: its metric, without the version, which a cache outlives."""
+    return f"{metric.describe().split(', invariant-lpips')[0]} {metric.head.weight.numel()}"
+
+
 def collect_components(
     pairs: RatedPairs,
     heads: Sequence[str],
@@ -98,9 +100,6 @@ def collect_components(
     Returns:
         For each head an array (pairs, weights), float32.
     """
-    import numpy as np
-    from tqdm import tqdm
-
     groups: dict[str, list[int]] = {}
     for index, pair in enumerate(pairs):
         groups.setdefault(pair.reference_id, []).append(index)
@@ -116,7 +115,7 @@ def collect_components(
     return result
 
 
-_Task = tuple[str, list[RatedPair], "Path | None"]
+_Task = tuple[str, list[RatedPair], Path | None]
 _reader: ComponentReader | None = None
 
 
@@ -138,10 +137,6 @@ def _start(heads: tuple[str, ...], net: str, pooling: str, device: str, threads:
 
 def _reference(task: _Task) -> tuple[str, dict[str, NDArray[np.float32]]]:
     """The components of all pairs of one reference, from the cache if they are there."""
-    import numpy as np
-
-    from invariant_lpips.pictures.images import read_image
-
     assert _reader is not None
     reference, pairs, cache = task
     path = None
