@@ -194,6 +194,15 @@ def xlsx(path: Path, rows: list[list[str]]) -> None:
         )
 
 
+def test_a_picture_rated_twice_is_a_problem_in_every_database(tmp_path: Path) -> None:
+    save_picture(tmp_path / "Train_Ref" / "A0001.bmp")
+    save_picture(tmp_path / "Train_Dist" / "A0001_03_07.bmp")
+    (tmp_path / "Train_Label").mkdir()
+    (tmp_path / "Train_Label" / "A0001.txt").write_text("A0001_03_07.bmp,1455.07\na0001_03_07.BMP,1455.08\n")
+    with pytest.raises(DatasetError, match=r"A0001\.txt line 2 rates a0001_03_07\.BMP a second time"):
+        load_dataset("pipal", tmp_path, allow_missing=True)
+
+
 def test_csiq_reads_its_spreadsheet(tmp_path: Path) -> None:
     titles = ["image", "dst_idx", "dst_type", "dst_lev", "dmos_std", "dmos"]
     rows = [["1600", "1", "noise", "1", "0.061", "0.062"], ["1600", "5", "jpeg 2000", "3", "0.1", "0.5"]]

@@ -24,5 +24,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train what was asked for; returns the exit status."""
-    module, _ = TARGETS[args.target]
-    return module.run(args)
+    status: int = TARGETS[args.target][0].run(args)
+    return status

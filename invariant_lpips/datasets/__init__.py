@@ -7,8 +7,9 @@ list of everything that is wrong, in one error) and says where the data come fro
     from invariant_lpips.datasets import load_dataset
     pairs = load_dataset("tid2013", "/data/tid2013")      # RatedPairs
 
-To add a database, write a module with a :class:`Database`, and add its line to :data:`DATASETS`. Two-alternative
-sets (BAPPS) have no score per pair: see :mod:`invariant_lpips.datasets.bapps`.
+To add a database, write a module with a :class:`Database` called ``DATABASE``, and add its line to
+:data:`DATASETS`. Two-alternative sets (BAPPS) have no score per pair: see
+:mod:`invariant_lpips.datasets.bapps`.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ __all__ = [
 ]
 
 DATASETS: dict[str, str] = {
-    "kadid10k": "invariant_lpips.datasets.kadid10k:KADID10K",
-    "tid2013": "invariant_lpips.datasets.tid:TID2013",
-    "tid2008": "invariant_lpips.datasets.tid:TID2008",
-    "raid": "invariant_lpips.datasets.raid:RAID",
-    "csiq": "invariant_lpips.datasets.csiq:CSIQ",
-    "live": "invariant_lpips.datasets.live:LIVE",
-    "pipal": "invariant_lpips.datasets.pipal:PIPAL",
-    "csv": "invariant_lpips.datasets.csv_pairs:CSV_PAIRS",
+    "kadid10k": "invariant_lpips.datasets.kadid10k:DATABASE",
+    "tid2013": "invariant_lpips.datasets.tid:EDITION_2013",
+    "tid2008": "invariant_lpips.datasets.tid:EDITION_2008",
+    "raid": "invariant_lpips.datasets.raid:DATABASE",
+    "csiq": "invariant_lpips.datasets.csiq:DATABASE",
+    "live": "invariant_lpips.datasets.live:DATABASE",
+    "pipal": "invariant_lpips.datasets.pipal:DATABASE",
+    "csv": "invariant_lpips.datasets.csv_pairs:DATABASE",
 }
 """Name of a rated database -> its :class:`Database`, as "module:name"."""
 

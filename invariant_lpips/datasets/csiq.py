@@ -25,7 +25,7 @@ from xml.etree import ElementTree
 from invariant_lpips.datasets.collecting import Collector, Database
 from invariant_lpips.datasets.verification import FolderIndex, find_entry, is_number
 
-__all__ = ["CSIQ", "DISTORTIONS"]
+__all__ = ["DATABASE", "DISTORTIONS"]
 
 RATED = 866
 
@@ -120,7 +120,7 @@ def column_number(address: str) -> int:
     return number - 1
 
 
-CSIQ = Database(
+DATABASE = Database(
     name="csiq",
     summary="CSIQ: 30 references of 512x512, 6 kinds of distortion, 866 rated pictures.",
     obtain="CSIQ is free for research: its authors' page (search for 'CSIQ image quality database') links "

@@ -16,13 +16,15 @@ from invariant_lpips.datasets.collecting import Collector, Database
 from invariant_lpips.datasets.pairs import RatedPair
 from invariant_lpips.datasets.verification import is_number
 
-__all__ = ["CSV_PAIRS"]
+__all__ = ["DATABASE"]
 
 
 def read(collector: Collector) -> None:
     """Read the table; its pictures may lie anywhere, and a pair may be rated several times."""
     table = collector.root / "pairs.csv" if collector.root.is_dir() else collector.root
-    problems, text, skipped = collector.problems, collector.text(table), 0
+    problems = collector.problems
+    problems.root = table  # the error names the table, also where its folder was given
+    text, skipped = collector.text(table), 0
     while text.startswith("#"):
         line, _, text = text.partition("\n")
         key, _, value = line.lstrip("# ").partition(":")
@@ -52,7 +54,7 @@ def read(collector: Collector) -> None:
         problems.add(f"{table} holds no pair")
 
 
-CSV_PAIRS = Database(
+DATABASE = Database(
     name="csv",
     summary="Your own rated pairs: a csv file with a line per pair.",
     obtain="A csv of pairs has a header with the columns reference,distorted,score and a line per pair.",

@@ -25,7 +25,7 @@ from pathlib import Path
 from invariant_lpips.datasets.collecting import Collector, Database
 from invariant_lpips.datasets.verification import FolderIndex, is_number
 
-__all__ = ["DISTORTIONS", "KADID10K"]
+__all__ = ["DATABASE", "DISTORTIONS"]
 
 REFERENCES, TYPES, LEVELS = 81, 25, 5
 
@@ -99,7 +99,7 @@ def check_direction(collector: Collector, table: Path) -> None:
         )
 
 
-KADID10K = Database(
+DATABASE = Database(
     name="kadid10k",
     summary="KADID-10k: 81 references, 25 kinds of distortion, 5 levels, 10,125 rated pictures of 512x384.",
     obtain="KADID-10k is free for research: download kadid10k.zip from "

@@ -22,7 +22,7 @@ from pathlib import Path
 from invariant_lpips.datasets.collecting import Collector, Database
 from invariant_lpips.datasets.verification import FolderIndex
 
-__all__ = ["DISTORTIONS", "LIVE"]
+__all__ = ["DATABASE", "DISTORTIONS"]
 
 DISTORTIONS: dict[str, str] = {
     "jp2k": "JPEG 2000 compression",
@@ -65,7 +65,7 @@ def read(collector: Collector) -> None:
     collector.expect(None, scores_table)
 
 
-LIVE = Database(
+DATABASE = Database(
     name="live",
     summary="LIVE Image Quality Assessment Database, release 2: 29 references, 5 distortions, 779 rated pictures.",
     obtain="LIVE release 2 is given by its authors on request: "

@@ -177,6 +177,6 @@ def read_numbers(text: str) -> list[int]:
         low, dash, high = part.strip().partition("-")
         ends = (low, high) if dash else (low, low)
         if not all(end.isdecimal() for end in ends) or int(ends[0]) > int(ends[1]):
-            raise ValueError(f"Expected numbers and ranges like 1-11,14, but got {text!r}.")
+            raise ValueError(f"expected numbers like 1-11,14, but got {text!r}")
         numbers.extend(range(int(ends[0]), int(ends[1]) + 1))
     return numbers

@@ -21,7 +21,7 @@ import re
 from invariant_lpips.datasets.collecting import Collector, Database
 from invariant_lpips.datasets.verification import FolderIndex, is_number
 
-__all__ = ["DISTORTIONS", "PIPAL"]
+__all__ = ["DATABASE", "DISTORTIONS"]
 
 REFERENCES, EACH = 200, 116
 
@@ -63,7 +63,7 @@ def read(collector: Collector) -> None:
     collector.expect(REFERENCES * EACH, labels, of="PIPAL's training part")
 
 
-PIPAL = Database(
+DATABASE = Database(
     name="pipal",
     summary="PIPAL: 200 reference patches, 40 kinds of distortion, among them restoration, 23,200 rated pictures.",
     obtain="PIPAL's training part is public: its authors' page https://www.jasongt.com/projectpages/pipal.html "

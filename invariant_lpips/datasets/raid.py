@@ -20,7 +20,7 @@ is 0.6745 of it. `RatedPair.level` is the step 1 .. 9, one less than the number 
 ``answers.csv`` holds the raw trials: two pairs of levels of one picture, and which pair differed more. They
 are read by :func:`load_trials`; :mod:`invariant_lpips.statistics.mlds` turns them into scales.
 
-Reference: P. Dauden-Oliver et al., "RAID-Database: human responses to affine image distortions",
+Reference: P. Dauden-Oliver et al., "RAID-Database: human responses to affine image distortions", 2024,
 arXiv:2412.10211.
 """
 
@@ -34,7 +34,7 @@ from invariant_lpips.datasets.collecting import Collector, Database
 from invariant_lpips.datasets.hub_download import download_from_hub
 from invariant_lpips.datasets.verification import FolderIndex, is_number
 
-__all__ = ["DISTORTIONS", "RAID", "STEP_SIZES", "Trial", "download", "load_trials"]
+__all__ = ["DATABASE", "DISTORTIONS", "STEP_SIZES", "Trial", "download", "load_trials"]
 
 HUB_REPOSITORY = "paudauo/Affine_Transformation_Database"
 IMAGES, LEVELS = 24, 10
@@ -115,7 +115,7 @@ def load_trials(root: str | Path) -> tuple[Trial, ...]:
     Raises:
         DatasetError: the file is missing, or lines of it cannot be read (all of them listed).
     """
-    collector = Collector(RAID, Path(root))
+    collector = Collector(DATABASE, Path(root))
     trials = []
     for row, cells in collector.rows(collector.find("answers.csv")):
         try:
@@ -142,10 +142,10 @@ def read_trial(cells: dict[str, str]) -> Trial | None:
 def download(root: Path, *, revision: str | None = None) -> Path:
     """Fetch RAID from the Hugging Face Hub into `root`; see :func:`.hub_download.download_from_hub`."""
     patterns = ["imagenes_bd/*", "*.csv"]
-    return download_from_hub(HUB_REPOSITORY, root, name=RAID.name, patterns=patterns, revision=revision)
+    return download_from_hub(HUB_REPOSITORY, root, name=DATABASE.name, patterns=patterns, revision=revision)
 
 
-RAID = Database(
+DATABASE = Database(
     name="raid",
     summary="RAID: how different 24 photographs look to people after a rotation, a translation, a scaling or noise.",
     obtain="RAID is on the Hugging Face Hub as the data set paudauo/Affine_Transformation_Database: fetch it with "

@@ -28,7 +28,7 @@ from functools import partial
 from invariant_lpips.datasets.collecting import Collector, Database
 from invariant_lpips.datasets.verification import FolderIndex, is_number
 
-__all__ = ["DISTORTIONS", "PROTOCOL_TYPES", "SATURATION", "TID2008", "TID2013", "TYPES_AND_LEVELS"]
+__all__ = ["DISTORTIONS", "EDITION_2008", "EDITION_2013", "PROTOCOL_TYPES", "SATURATION", "TYPES_AND_LEVELS"]
 
 DISTORTIONS: dict[str, str] = {
     "01": "additive Gaussian noise",
@@ -97,7 +97,7 @@ def read(collector: Collector, edition: str) -> None:
     collector.expect(REFERENCES * types * levels, table, of=edition)
 
 
-TID2013 = Database(
+EDITION_2013 = Database(
     name="tid2013",
     summary="TID2013: 25 references, 24 kinds of distortion, 5 levels, 3000 rated pictures of 512x384.",
     obtain="TID2013 is free for research: download tid2013.rar (about 0.9 GB) from "
@@ -107,7 +107,7 @@ TID2013 = Database(
     distortions=DISTORTIONS,
 )
 
-TID2008 = Database(
+EDITION_2008 = Database(
     name="tid2008",
     summary="TID2008: 25 references, 17 kinds of distortion, 4 levels, 1700 rated pictures of 512x384.",
     obtain="TID2008 is free for research: download tid2008.rar (about 0.55 GB) from "

@@ -6,7 +6,16 @@ metric can read. Both are what the commands `invariant-lpips train linear` and `
 
 from __future__ import annotations
 
+from invariant_lpips.training.backbone import train_backbone
+from invariant_lpips.training.backbone_config import BackboneConfig
 from invariant_lpips.training.linear import TrainedHead, TrainLinearSettings, train_linear
 from invariant_lpips.training.strengths import FitSettings
 
-__all__ = ["FitSettings", "TrainLinearSettings", "TrainedHead", "train_linear"]
+__all__ = [
+    "BackboneConfig",
+    "FitSettings",
+    "TrainLinearSettings",
+    "TrainedHead",
+    "train_backbone",
+    "train_linear",
+]
