@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["RatedPair", "RatedPairs", "read_numbers", "select_pairs"]
 
@@ -82,8 +80,6 @@ class RatedPairs:
     @property
     def scores(self) -> NDArray[np.float64]:
         """The scores, float64 of shape (len(self),), in the database's own units."""
-        import numpy as np
-
         return np.array([pair.score for pair in self.pairs], dtype=np.float64)
 
     @property

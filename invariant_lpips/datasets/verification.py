@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
+from PIL import Image
+
 from invariant_lpips.datasets.pairs import RatedPair
 
 __all__ = [
@@ -114,8 +116,6 @@ def picture_problem(path: Path) -> str | None:
     Opens the header with Pillow and looks whether the end of the file is where the format says: the IEND
     chunk of a PNG, the length in the header of a BMP, the end marker of a JPEG.
     """
-    from PIL import Image
-
     if not path.is_file():
         return f"{path} is missing"
     size = path.stat().st_size

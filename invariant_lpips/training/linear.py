@@ -17,7 +17,7 @@ from invariant_lpips.metric import InvariantLPIPS
 from invariant_lpips.registry import ENTRIES, linear_name
 from invariant_lpips.registry.saved_metric import trunk_identity
 from invariant_lpips.statistics.correlations import krcc, plcc, srcc, two_afc_score
-from invariant_lpips.training import card
+from invariant_lpips.training.card import JUST_NOTICEABLE, write_card, write_weights
 from invariant_lpips.training.components import collect_components
 from invariant_lpips.training.strengths import (
     FitSettings,
@@ -215,7 +215,7 @@ def _from_scores(
     if settings.on_tid:
         # One positive factor is free: it puts the just noticeable distance at JUST_NOTICEABLE.
         d0 = fit_threshold(distances(components, strengths, root=root), scores, references, draws=1).d0
-        factor = card.JUST_NOTICEABLE / d0
+        factor = JUST_NOTICEABLE / d0
         strengths = strengths * (factor**2 if root else factor)
         threshold = fit_threshold(distances(components, strengths, root=root), scores, references)
 
@@ -280,9 +280,7 @@ def _write(
         name = f"{name}-tuned"
         call = f'InvariantLPIPS(net=CLASSIFIER, head="{head}", weights=FILE'
     path = settings.out / f"{linear_name(name, head, pooling)}.safetensors"
-    sha256 = card.write_weights(
-        path, weight, head=head, trunk=trunk, threshold=learned.threshold, pooling=pooling
-    )
+    sha256 = write_weights(path, weight, head=head, trunk=trunk, threshold=learned.threshold, pooling=pooling)
     versions = provenance()["versions"]
     facts = {
         "head": head,
@@ -300,7 +298,7 @@ def _write(
             f"{package} {versions[package]}" for package in ("invariant-lpips", "torch", "numpy")
         ),
     }
-    card.write_card(path, facts, learned.figures, learned.threshold)
+    write_card(path, facts, learned.figures, learned.threshold)
     return TrainedHead(head, path, sha256, learned.figures, learned.warning)
 
 
