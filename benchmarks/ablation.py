@@ -26,15 +26,14 @@ from scipy.stats import spearmanr
 from torch import Tensor
 from tqdm import tqdm
 
-from invariant_lpips.datasets import tid2013
+from invariant_lpips.datasets import load_dataset
 from invariant_lpips.evaluation.ladder import inner, ladder, summary
 from invariant_lpips.files.provenance import write_result
 from invariant_lpips.heads.windows import window_count, window_matrix
 from invariant_lpips.inputs import ScalingLayer
 from invariant_lpips.pictures.images import read_image
 from invariant_lpips.registry import load_weights
-from invariant_lpips.training.linear import cross_validate, fit_all
-from invariant_lpips.training.strengths import FitSettings, distances
+from invariant_lpips.training.strengths import FitSettings, cross_validate, distances, fit_all
 from invariant_lpips.trunks import ARCHITECTURES, Trunk
 
 Array = NDArray[np.float32]
@@ -157,7 +156,7 @@ class Material:
 def read_material(tree: Path, cache: Path, levels: Sequence[int]) -> Material:
     """All feature vectors, from the cache where they are there."""
     cache.mkdir(parents=True, exist_ok=True)
-    rated = tid2013.load(tree, allow_missing=True)
+    rated = load_dataset("tid2013", tree, allow_missing=True)
     rated = rated.select(lambda pair: int(pair.distortion) in TYPES and int(pair.level) in levels)
     reader, vectors, quality, references, ladders = Reader(), [], [], [], []
     for reference in tqdm(sorted(set(rated.reference_ids)), desc="references"):

@@ -142,13 +142,13 @@ class Tables(Target):
         return seeds.table_seeds()
 
     def read(self, name: str, data: bytes) -> int:
-        from invariant_lpips.datasets import csv_pairs
+        from invariant_lpips.datasets import load_dataset
         from invariant_lpips.pictures.pairing import from_csv
 
         path = self.folder / "pairs.csv"
         path.write_bytes(data)
         problems = []
-        for reader in (from_csv, lambda table: csv_pairs.load(table, verify=False)):
+        for reader in (from_csv, lambda table: load_dataset("csv", table, verify=False)):
             try:
                 result = reader(path)
             except ValueError as error:

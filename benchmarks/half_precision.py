@@ -72,9 +72,9 @@ def distances(head: str, precision: str, chosen: Sequence[Any]) -> list[float]:
 def agreement(root: Path, every: int) -> dict[str, Any]:
     """SRCC against people in both precisions, and with each other, for each head."""
     from invariant_lpips import read_image
-    from invariant_lpips.datasets import tid2013
+    from invariant_lpips.datasets import load_dataset
 
-    rated = list(tid2013.load(root, verify=False, allow_missing=True))[::every]
+    rated = list(load_dataset("tid2013", root, verify=False, allow_missing=True))[::every]
     scores = [pair.score for pair in rated]
     result: dict[str, Any] = {"pairs": len(rated)}
     for head in HEADS:

@@ -51,8 +51,7 @@ from invariant_lpips.cli import main as command
 from invariant_lpips.files.provenance import write_result
 from invariant_lpips.files.safetensors import safetensors_bytes
 from invariant_lpips.registry import download as hub
-from invariant_lpips.training.backbone import train
-from invariant_lpips.training.backbone_config import BackboneConfig
+from invariant_lpips.training import BackboneConfig, train_backbone
 from tests.hub_server import Hub, serving
 
 DISK_BYTES = 2 << 20
@@ -168,7 +167,7 @@ class Backbone(Job):
             epochs=3,
             batch_size=4,
         )
-        train(config, folder, cache=folder / "features", device="cpu", checkpoint_seconds=0)
+        train_backbone(config, folder, cache=folder / "features", device="cpu", checkpoint_seconds=0)
         return 0
 
 

@@ -16,16 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from invariant_lpips.datasets import load_dataset
-from invariant_lpips.datasets.pairs import RatedPairs
-from invariant_lpips.datasets.selection import select_pairs
+from invariant_lpips.datasets.pairs import RatedPairs, select_pairs
 from invariant_lpips.datasets.tid import DISTORTIONS
 from invariant_lpips.evaluation.rated.report import build_report, text_table
 from invariant_lpips.evaluation.runner import Scores, score_pairs
 from invariant_lpips.files.provenance import write_result
 from invariant_lpips.heads import make_head
 from invariant_lpips.training.components import collect_components
-from invariant_lpips.training.linear import cross_validate
-from invariant_lpips.training.strengths import FitSettings
+from invariant_lpips.training.strengths import FitSettings, cross_validate
 
 TYPES = "1-11,14,16-24"
 #: By pooling, the heads whose components are read in one pass, as in docs/heads.md: `train linear` shares its cache.

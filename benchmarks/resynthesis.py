@@ -28,9 +28,9 @@ from PIL import Image
 from scipy import ndimage
 from tqdm import tqdm
 
+from invariant_lpips.datasets.tid import PROTOCOL_TYPES, SATURATION
 from invariant_lpips.distortions import TID2013, luma_psnr, rgb_psnr
-from invariant_lpips.distortions.resynthesis import PROTOCOL_TYPES, Made, read_manifest
-from invariant_lpips.distortions.tid_targets import SATURATION
+from invariant_lpips.distortions.resynthesis import Made, read_manifest
 from invariant_lpips.evaluation.tables import csv_text
 from invariant_lpips.evaluation.tables import markdown as markdown_table
 from invariant_lpips.files.provenance import write_result

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from invariant_lpips.cli import bench, main
+from invariant_lpips.datasets import select_pairs
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
-from invariant_lpips.datasets.selection import select_pairs
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from invariant_lpips.datasets import DATASETS, DatasetError, dataset_module, load_dataset
+from invariant_lpips.datasets import DATASETS, DatasetError, find_database, load_dataset
 from invariant_lpips.datasets.hub_download import hash_problem
 from invariant_lpips.datasets.verification import picture_problem
 
@@ -110,7 +110,7 @@ def test_missing_root_says_where_to_get_it(tmp_path: Path) -> None:
     for name in DATASETS:
         with pytest.raises(DatasetError, match="missing") as caught:
             load_dataset(name, tmp_path / "nowhere")
-        assert dataset_module(name).OBTAIN in str(caught.value)
+        assert find_database(name).obtain in str(caught.value)
     with pytest.raises(ValueError, match="kadid10k"):
         load_dataset("kadid", tmp_path)
 
@@ -192,6 +192,15 @@ def xlsx(path: Path, rows: list[list[str]]) -> None:
             "xl/worksheets/sheet7.xml",
             f'<worksheet xmlns="{space}"><sheetData>{body}</sheetData></worksheet>',
         )
+
+
+def test_a_picture_rated_twice_is_a_problem_in_every_database(tmp_path: Path) -> None:
+    save_picture(tmp_path / "Train_Ref" / "A0001.bmp")
+    save_picture(tmp_path / "Train_Dist" / "A0001_03_07.bmp")
+    (tmp_path / "Train_Label").mkdir()
+    (tmp_path / "Train_Label" / "A0001.txt").write_text("A0001_03_07.bmp,1455.07\na0001_03_07.BMP,1455.08\n")
+    with pytest.raises(DatasetError, match=r"A0001\.txt line 2 rates a0001_03_07\.BMP a second time"):
+        load_dataset("pipal", tmp_path, allow_missing=True)
 
 
 def test_csiq_reads_its_spreadsheet(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import torch
 
 from invariant_lpips import LPIPS, InvariantLPIPS, registry, write_image
 from invariant_lpips.cli import main
-from invariant_lpips.datasets import DatasetError, csv_pairs
+from invariant_lpips.datasets import DatasetError, load_dataset
 from invariant_lpips.datasets.hub_download import download_from_hub
 from invariant_lpips.files.safetensors import safetensors_bytes
 
@@ -110,7 +110,7 @@ def test_a_file_too_large_to_be_weights_is_refused_by_its_size(tmp_path):
         lambda: LPIPS(model_path=tmp_path / "a.safetensors"),
         lambda: InvariantLPIPS(weights=tmp_path / "a.safetensors"),
         lambda: InvariantLPIPS.from_pretrained(tmp_path),
-        lambda: csv_pairs.load(tmp_path / "pairs.csv"),
+        lambda: load_dataset("csv", tmp_path / "pairs.csv"),
     ):
         with pytest.raises(ValueError, match="must have at most"):
             read()

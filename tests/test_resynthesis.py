@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from invariant_lpips.cli import resynthesise as command
+from invariant_lpips.datasets import load_dataset
 from invariant_lpips.distortions import luma_psnr, resynthesis
 from invariant_lpips.distortions.resynthesis import resynthesise
 from invariant_lpips.distortions.tid_targets import read_targets
@@ -68,9 +69,8 @@ def test_writes_a_tree_of_tids_layout(root: Path, tmp_path: Path) -> None:
 
 
 def test_is_read_by_tids_reader(root: Path, tmp_path: Path) -> None:
-    tid2013 = pytest.importorskip("invariant_lpips.datasets.tid2013")
     resynthesise(root, tmp_path / "out", types=[16], progress=False)
-    pairs = tid2013.load(tmp_path / "out", allow_missing=True)
+    pairs = load_dataset("tid2013", tmp_path / "out", allow_missing=True)
     assert sorted(pair.score for pair in pairs) == [1.5, 2.5, 3.5, 4.5, 5.5]
 
 

@@ -19,7 +19,7 @@ from invariant_lpips.classifier import GAPClassifier
 from invariant_lpips.cli import train as command
 from invariant_lpips.datasets import folders
 from invariant_lpips.training import backbone_features
-from invariant_lpips.training.backbone import train
+from invariant_lpips.training.backbone import train_backbone
 from invariant_lpips.training.backbone_batches import PictureSource, epoch_order, groups_of
 from invariant_lpips.training.backbone_config import BackboneConfig
 from invariant_lpips.training.backbone_features import cached_features
@@ -85,7 +85,9 @@ def stopping_after(batches: int):
 
 
 def test_frozen_run_learns_and_its_model_loads(tree, tmp_path):
-    result = train(config(tree, epochs=12, seed=1), tmp_path / "run", cache=tmp_path / "cache", device="cpu")
+    result = train_backbone(
+        config(tree, epochs=12, seed=1), tmp_path / "run", cache=tmp_path / "cache", device="cpu"
+    )
     assert result["test_accuracy"] == 1.0
     assert result["trainable_parameters"] == 512 * 3 + 3
     model = GAPClassifier.from_pretrained(tmp_path / "run" / "model")
@@ -103,9 +105,9 @@ def test_frozen_run_learns_and_its_model_loads(tree, tmp_path):
 @pytest.mark.parametrize("stop", [1, 5, 12])
 def test_interrupted_run_ends_as_an_uninterrupted_one(tree, tmp_path, stop):
     options = config(tree, head="gap-flatten")
-    train(options, tmp_path / "whole", cache=tmp_path / "cache", device="cpu")
+    train_backbone(options, tmp_path / "whole", cache=tmp_path / "cache", device="cpu")
     with pytest.raises(Stop):
-        train(
+        train_backbone(
             options,
             tmp_path / "broken",
             cache=tmp_path / "cache",
@@ -113,18 +115,18 @@ def test_interrupted_run_ends_as_an_uninterrupted_one(tree, tmp_path, stop):
             checkpoint_seconds=0,
             wrap=stopping_after(stop),
         )
-    train(options, tmp_path / "broken", cache=tmp_path / "cache", device="cpu")
+    train_backbone(options, tmp_path / "broken", cache=tmp_path / "cache", device="cpu")
     assert bytes_of(tmp_path / "broken") == bytes_of(tmp_path / "whole")
 
 
 def test_killed_fine_tuning_ends_as_one_that_was_not(tree, tmp_path):
     pytest.importorskip("accelerate", reason="extra [train] is not installed")
     options = config(tree, tune=1, shift=3, flip=True, consistency=0.5, epochs=2)
-    train(options, tmp_path / "whole", device="cpu")
+    train_backbone(options, tmp_path / "whole", device="cpu")
     script = f"""
 import os, signal, torch
 torch.set_num_threads(1)
-from invariant_lpips.training.backbone import train
+from invariant_lpips.training.backbone import train_backbone
 from invariant_lpips.training.backbone_config import BackboneConfig
 left = [7]
 def wrap(steps, what):
@@ -135,13 +137,13 @@ def wrap(steps, what):
                 os.kill(os.getpid(), signal.SIGKILL)
         yield step
 config = BackboneConfig(**{vars(options)!r})
-train(config, {str(tmp_path / "killed")!r}, device="cpu", checkpoint_seconds=0, wrap=wrap)
+train_backbone(config, {str(tmp_path / "killed")!r}, device="cpu", checkpoint_seconds=0, wrap=wrap)
 """
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     killed = subprocess.run([sys.executable, "-c", script], env=environment, check=False, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert not (tmp_path / "killed" / "result.json").exists()
-    train(options, tmp_path / "killed", device="cpu")
+    train_backbone(options, tmp_path / "killed", device="cpu")
     assert bytes_of(tmp_path / "killed") == bytes_of(tmp_path / "whole")
     changed = GAPClassifier.from_pretrained(tmp_path / "killed" / "model").config()["trunk"]
     assert changed["name"] == "tuned"
@@ -163,18 +165,22 @@ def test_two_processes_train_as_one_does(tree, tmp_path):
     assert done.returncode == 0, done.stderr.decode()
     printed = json.loads(done.stdout)  # once, not by each process
     assert json.loads((tmp_path / "two" / "config.json").read_text())["processes"] == 2
-    alone = train(config(tree, epochs=1, batch_size=6, tune=1, shift=2), tmp_path / "one", device="cpu")
+    alone = train_backbone(
+        config(tree, epochs=1, batch_size=6, tune=1, shift=2), tmp_path / "one", device="cpu"
+    )
     assert printed["val_loss"] == pytest.approx(alone["val_loss"], rel=1e-3)
 
 
 def test_interrupted_bfloat16_run_ends_as_an_uninterrupted_one(tree, tmp_path):
     pytest.importorskip("accelerate", reason="extra [train] is not installed")
     options = config(tree, tune=1, flip=True, epochs=1, precision="bf16", channels_last=True)
-    train(options, tmp_path / "whole", device="cpu")
+    train_backbone(options, tmp_path / "whole", device="cpu")
     with pytest.raises(Stop):
-        train(options, tmp_path / "broken", device="cpu", checkpoint_seconds=0, wrap=stopping_after(3))
+        train_backbone(
+            options, tmp_path / "broken", device="cpu", checkpoint_seconds=0, wrap=stopping_after(3)
+        )
     logs = importlib.util.find_spec("tensorboard") is not None
-    train(options, tmp_path / "broken", device="cpu", tensorboard=logs)
+    train_backbone(options, tmp_path / "broken", device="cpu", tensorboard=logs)
     assert bytes_of(tmp_path / "broken") == bytes_of(tmp_path / "whole")
     assert not logs or list((tmp_path / "broken" / "tensorboard").iterdir())
 
@@ -225,19 +231,21 @@ def test_cache_notices_a_changed_picture(tree, tmp_path):
 
 
 def test_a_run_of_another_configuration_is_refused(tree, tmp_path):
-    train(config(tree, epochs=1), tmp_path / "run", cache=tmp_path / "cache", device="cpu")
+    train_backbone(config(tree, epochs=1), tmp_path / "run", cache=tmp_path / "cache", device="cpu")
     with pytest.raises(
         ValueError, match=r"another configuration \(epochs: 1 there, 2 here; seed: 0 there, 3 here\)"
     ):
-        train(config(tree, epochs=2, seed=3), tmp_path / "run", cache=tmp_path / "cache", device="cpu")
+        train_backbone(
+            config(tree, epochs=2, seed=3), tmp_path / "run", cache=tmp_path / "cache", device="cpu"
+        )
 
 
 def test_a_run_whose_pictures_changed_is_refused_for_them(tree, tmp_path):
     root = shutil.copytree(tree, tmp_path / "tree")
-    train(config(root, epochs=1), tmp_path / "run", cache=tmp_path / "cache", device="cpu")
+    train_backbone(config(root, epochs=1), tmp_path / "run", cache=tmp_path / "cache", device="cpu")
     shutil.copy(root / "val" / "noise" / "0.png", root / "val" / "noise" / "new.png")
     with pytest.raises(ValueError, match="other pictures: files of val were added"):
-        train(config(root, epochs=1), tmp_path / "run", cache=tmp_path / "cache", device="cpu")
+        train_backbone(config(root, epochs=1), tmp_path / "run", cache=tmp_path / "cache", device="cpu")
 
 
 def test_a_run_says_where_it_goes_on(tree, tmp_path):
@@ -245,9 +253,9 @@ def test_a_run_says_where_it_goes_on(tree, tmp_path):
     options = {"cache": tmp_path / "cache", "device": "cpu", "checkpoint_seconds": 0, "say": said.append}
     for batches in (0, 6):  # of five an epoch
         with pytest.raises(Stop):
-            train(config(tree, epochs=2), tmp_path / "run", wrap=stopping_after(batches), **options)
-    train(config(tree, epochs=2), tmp_path / "run", **options)
-    train(config(tree, epochs=2), tmp_path / "run", **options)
+            train_backbone(config(tree, epochs=2), tmp_path / "run", wrap=stopping_after(batches), **options)
+    train_backbone(config(tree, epochs=2), tmp_path / "run", **options)
+    train_backbone(config(tree, epochs=2), tmp_path / "run", **options)
     assert said[0].endswith("holds no checkpoint: starting anew")
     assert said[1].endswith("going on from epoch 2, step 2")
     assert said[2].endswith("trained to its end, 2 epochs; only the result is written again")
@@ -255,7 +263,7 @@ def test_a_run_says_where_it_goes_on(tree, tmp_path):
 
 def test_early_stopping_keeps_the_best_epoch(tree, tmp_path):
     options = config(tree, epochs=60, patience=3)
-    result = train(options, tmp_path / "run", cache=tmp_path / "cache", device="cpu")
+    result = train_backbone(options, tmp_path / "run", cache=tmp_path / "cache", device="cpu")
     with (tmp_path / "run" / "log.csv").open() as stream:
         accuracies = [float(row["val_accuracy"]) for row in csv.DictReader(stream)]
     best = accuracies.index(max(accuracies)) + 1

@@ -10,11 +10,19 @@ import pytest
 import torch
 from PIL import Image
 
-from invariant_lpips import InvariantLPIPS
+from invariant_lpips import InvariantLPIPS, training
 from invariant_lpips.cli import main
 from invariant_lpips.registry import load_metadata, load_weights
-from invariant_lpips.training.linear import cross_validate, fit, fit_all, folds_by_reference, ranking_loss
-from invariant_lpips.training.strengths import FitSettings, distances
+from invariant_lpips.training import TrainLinearSettings
+from invariant_lpips.training.strengths import (
+    FitSettings,
+    cross_validate,
+    distances,
+    fit,
+    fit_all,
+    folds_by_reference,
+    ranking_loss,
+)
 from invariant_lpips.training.threshold import fit_threshold
 from invariant_lpips.training.two_afc import fit_choices
 
@@ -146,6 +154,27 @@ def test_command_writes_weights_that_the_metric_loads(rated_csv: Path, tmp_path:
     assert main([*command, "--out", str(tmp_path / "b")]) == 0
     name = "vgg16-regional.safetensors"
     assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_the_library_call_writes_what_the_command_writes(rated_csv: Path, tmp_path: Path, capsys) -> None:
+    command = train_linear(
+        rated_csv, "--head", "gap", "--folds", "3", "--steps", "5", "--out", str(tmp_path / "a")
+    )
+    assert main(command) == 0
+    said: list[str] = []
+    settings = TrainLinearSettings(
+        "csv", rated_csv, heads=("gap",), fit=FitSettings(steps=5), folds=3, out=tmp_path / "b"
+    )
+    (trained,) = training.train_linear(settings, say=said.append)
+    assert trained.path == tmp_path / "b" / "vgg16-gap.safetensors"
+    for name in ("vgg16-gap.safetensors", "vgg16-gap.md"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    printed = capsys.readouterr()
+    assert [line.split("\t", 1)[1] for line in printed.out.splitlines()] == [
+        trained.sha256,
+        *(f"{figure}\t{value}" for figure, value in trained.figures.items()),
+    ]
+    assert said == ["gap: 3-fold cross-validation by reference"]
 
 
 def test_weights_for_a_tuned_trunk_are_its_own(rated_csv: Path, tmp_path: Path, capsys) -> None:

@@ -8,17 +8,19 @@ from pathlib import Path
 import torch
 
 from invariant_lpips.cli.bench import words
-from invariant_lpips.datasets import dataset_module
+from invariant_lpips.datasets import find_database
 from invariant_lpips.evaluation import rated
 from invariant_lpips.evaluation.score_cache import default_cache_folder
 
 
 def configure(parser: argparse.ArgumentParser, name: str) -> None:
     """The options of the benchmark of one database."""
-    module = dataset_module(name)
-    parser.description = (module.__doc__ or name).strip().splitlines()[0]
+    database = find_database(name)
+    parser.description = database.summary
     parser.set_defaults(dataset=name, download=False, scales=None)
-    parser.add_argument("--root", type=Path, required=True, help=f"where the database lies. {module.OBTAIN}")
+    parser.add_argument(
+        "--root", type=Path, required=True, help=f"where the database lies. {database.obtain}"
+    )
     parser.add_argument(
         "--metrics",
         default=",".join(rated.DEFAULT_METRICS),
@@ -50,9 +52,9 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--device", default="cpu", help="where deep metrics run (default: %(default)s)")
     parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    if hasattr(module, "download"):
+    if database.download is not None:
         parser.add_argument("--download", action="store_true", help="fetch the database into --root first")
-    if hasattr(module, "load_trials"):
+    if name == "raid":
         parser.add_argument(
             "--scales",
             nargs="?",

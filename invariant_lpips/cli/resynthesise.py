@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from invariant_lpips.datasets.pairs import read_numbers
+from invariant_lpips.datasets.tid import TYPES_AND_LEVELS
+from invariant_lpips.distortions.resynthesis import resynthesise
+
 __all__ = ["configure", "run"]
 
 
@@ -14,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--root", type=Path, required=True, help="folder with refs/I*.png, tid2013.csv and tid2008.csv"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write the database's tree to")
-    parser.add_argument("--database", choices=("tid2013", "tid2008"), default="tid2013")
+    parser.add_argument("--database", choices=tuple(TYPES_AND_LEVELS), default="tid2013")
     parser.add_argument("--types", type=_numbers, help="e.g. 1-11,14,16-24; all by default")
     parser.add_argument("--levels", type=_numbers, help="e.g. 1,3,5; all by default")
     parser.add_argument(
@@ -25,8 +29,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the tree; print how many images it holds now and how well they meet their PSNR."""
-    from invariant_lpips.distortions.resynthesis import resynthesise
-
     made = resynthesise(
         args.root,
         args.out,
@@ -46,12 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _numbers(text: str) -> list[int]:
-    """ "1-3,7" -> [1, 2, 3, 7]."""
-    numbers: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        try:
-            numbers.extend(range(int(first), int(last or first) + 1))
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"expected numbers like 1-11,14, but got {text!r}") from None
-    return numbers
+    try:
+        return read_numbers(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
-from types import ModuleType
 
-# What is trained -> (module, one line of help). Only the chosen module's own arguments are built.
-TARGETS: dict[str, tuple[str, str]] = {
-    "backbone": (
-        "invariant_lpips.cli.train_backbone",
-        "a GAP classifier, and with it a trunk, from a folder of pictures",
-    ),
-    "linear": ("invariant_lpips.cli.train_linear", "a head's linear weights, from people's scores"),
+from invariant_lpips.cli import train_backbone, train_linear
+
+__all__ = ["configure", "run"]
+
+# What is trained -> (module with `configure` and `run`, one line of help).
+TARGETS = {
+    "backbone": (train_backbone, "a GAP classifier, and with it a trunk, from a folder of pictures"),
+    "linear": (train_linear, "a head's linear weights, from people's scores"),
 }
 
 
@@ -21,15 +19,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand per target to `parser`."""
     targets = parser.add_subparsers(dest="target", metavar="TARGET", required=True)
     for name, (module, line) in TARGETS.items():
-        if importlib.util.find_spec(module) is not None:
-            _module(name).configure(targets.add_parser(name, help=line, description=line))
+        module.configure(targets.add_parser(name, help=line, description=line))
 
 
 def run(args: argparse.Namespace) -> int:
     """Train what was asked for; returns the exit status."""
-    status: int = _module(args.target).run(args)
+    status: int = TARGETS[args.target][0].run(args)
     return status
-
-
-def _module(target: str) -> ModuleType:
-    return importlib.import_module(TARGETS[target][0])

@@ -11,8 +11,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import torch
+from tqdm import tqdm
+
 from invariant_lpips.classifier import HEADS
+from invariant_lpips.training.backbone import train_backbone
+from invariant_lpips.training.backbone_config import BackboneConfig
+from invariant_lpips.training.backbone_engine import PRECISIONS
+from invariant_lpips.training.backbone_folder import RECORD
 from invariant_lpips.trunks.pooling import PADDINGS, POOLINGS
+
+__all__ = ["configure", "run"]
 
 EXAMPLES = """
 examples:
@@ -70,10 +79,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--shift", default=unset, type=int, metavar="PX", help="random shifts of up to PX; default 0")
     add("--flip", default=unset, action="store_true", help="mirror half of the pictures")
     add("--consistency", default=unset, type=float, help="weight of the shift-consistency term; default 0")
-    add("--precision", default=unset, choices=("no", "bf16", "fp16"), help="mixed precision; default no")
+    add("--precision", default=unset, choices=PRECISIONS, help="mixed precision; default no")
     add("--channels-last", default=unset, action="store_true", help="memory layout that tensor cores prefer")
     add("--seed", default=unset, type=int, help="default 0")
-    add("--cache", metavar="DIR", help="features of frozen trunks; default: `features` beside --out")
+    add("--cache", metavar="DIR", help="features of frozen trunks; default: `.features` beside --out")
     add("--device", help="cpu, cuda, ...; default: the best there is")
     add("--workers", type=int, default=0, help="processes that read pictures; default 0")
     add("--threads", type=int, help="threads of PyTorch on a CPU")
@@ -83,24 +92,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train and print the result as JSON; 0 done, 1 something was wrong with the input."""
-    import torch
-
-    from invariant_lpips.training.backbone import train
-
     if args.threads:
         torch.set_num_threads(args.threads)
     first = os.environ.get("RANK", "0") == "0"  # of the processes of `accelerate launch` or `torchrun`
+    loud = first and not args.quiet
     try:
-        config = _config(args)
-        result = train(
-            config,
+        result = train_backbone(
+            _config(args),
             args.out,
             cache=args.cache,
             device=args.device,
             workers=args.workers,
             tensorboard=args.tensorboard,
-            wrap=_bar if first and not args.quiet else _silent,
-            say=_say if first and not args.quiet else _nothing,
+            wrap=_bar if loud else lambda steps, what: steps,
+            say=_say if loud else lambda line: None,
         )
     except (ValueError, OSError, ImportError) as error:
         print(f"invariant-lpips train backbone: {error}", file=sys.stderr)
@@ -110,16 +115,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _config(args: argparse.Namespace) -> Any:
-    from invariant_lpips.training.backbone_config import BackboneConfig
-
+def _config(args: argparse.Namespace) -> BackboneConfig:
+    """What the command line says, over what `--config` recorded."""
     names = {field.name for field in fields(BackboneConfig)}
     options: dict[str, Any] = {}
     if args.config:
         recorded = json.loads(Path(args.config).read_text(encoding="utf-8"))
         options = recorded.get("options", {}) if isinstance(recorded, dict) else {}
         if not options or options.keys() - names:
-            raise ValueError(f"{args.config} must be the config.json of a training run, but is not.")
+            raise ValueError(f"{args.config} must be the {RECORD} of a training run, but is not.")
     options |= {name: value for name, value in vars(args).items() if name in names}
     if "data" not in options:
         raise ValueError("the folder of pictures is missing: pass --data DIR, or --config FILE.")
@@ -129,19 +133,9 @@ def _config(args: argparse.Namespace) -> Any:
 
 
 def _bar(steps: Iterable[Any], what: str) -> Iterable[Any]:
-    from tqdm import tqdm
-
     bar: Iterable[Any] = tqdm(steps, desc=what, leave=False, file=sys.stderr)
     return bar
 
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr)
-
-
-def _nothing(line: str) -> None:
-    pass
-
-
-def _silent(steps: Iterable[Any], what: str) -> Iterable[Any]:
-    return steps

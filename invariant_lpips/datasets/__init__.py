@@ -7,44 +7,58 @@ list of everything that is wrong, in one error) and says where the data come fro
     from invariant_lpips.datasets import load_dataset
     pairs = load_dataset("tid2013", "/data/tid2013")      # RatedPairs
 
-To add a database, write a module with ``NAME``, ``OBTAIN`` (one sentence: where to get it) and
-``load(root, *, verify=True, allow_missing=False) -> RatedPairs``, and add its line to :data:`DATASETS`.
-Two-alternative sets (BAPPS) have no score per pair: see :mod:`invariant_lpips.datasets.bapps`.
+To add a database, write a module with a :class:`Database` called ``DATABASE``, and add its line to
+:data:`DATASETS`. Two-alternative sets (BAPPS) have no score per pair: see
+:mod:`invariant_lpips.datasets.bapps`.
 """
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from pathlib import Path
-from types import ModuleType
 
-from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
+from invariant_lpips.datasets.collecting import Database
+from invariant_lpips.datasets.pairs import RatedPair, RatedPairs, select_pairs
 from invariant_lpips.datasets.verification import DatasetError
 
-__all__ = ["DATASETS", "DatasetError", "RatedPair", "RatedPairs", "dataset_module", "load_dataset"]
+__all__ = [
+    "DATASETS",
+    "Database",
+    "DatasetError",
+    "RatedPair",
+    "RatedPairs",
+    "find_database",
+    "load_dataset",
+    "select_pairs",
+]
 
 DATASETS: dict[str, str] = {
-    "kadid10k": "invariant_lpips.datasets.kadid10k",
-    "tid2013": "invariant_lpips.datasets.tid2013",
-    "tid2008": "invariant_lpips.datasets.tid2008",
-    "raid": "invariant_lpips.datasets.raid",
-    "csiq": "invariant_lpips.datasets.csiq",
-    "live": "invariant_lpips.datasets.live",
-    "pipal": "invariant_lpips.datasets.pipal",
-    "csv": "invariant_lpips.datasets.csv_pairs",
+    "kadid10k": "invariant_lpips.datasets.kadid10k:DATABASE",
+    "tid2013": "invariant_lpips.datasets.tid:EDITION_2013",
+    "tid2008": "invariant_lpips.datasets.tid:EDITION_2008",
+    "raid": "invariant_lpips.datasets.raid:DATABASE",
+    "csiq": "invariant_lpips.datasets.csiq:DATABASE",
+    "live": "invariant_lpips.datasets.live:DATABASE",
+    "pipal": "invariant_lpips.datasets.pipal:DATABASE",
+    "csv": "invariant_lpips.datasets.csv_pairs:DATABASE",
 }
-"""Name of a rated database -> the module that reads it."""
+"""Name of a rated database -> its :class:`Database`, as "module:name"."""
 
 
-def dataset_module(name: str) -> ModuleType:
-    """The module that reads database `name` (see :data:`DATASETS`).
+def find_database(name: str) -> Database:
+    """The database called `name`: what is in it, where to get it, how to read it.
 
     Raises:
         ValueError: no database has this name.
+
+    Example:
+        >>> find_database("tid2008").distortions["17"]
+        'contrast change'
     """
     if name not in DATASETS:
         raise ValueError(f"Argument `name` must be one of {', '.join(DATASETS)}, but got {name!r}.")
-    return importlib.import_module(DATASETS[name])
+    database: Database = pkgutil.resolve_name(DATASETS[name])
+    return database
 
 
 def load_dataset(
@@ -62,5 +76,4 @@ def load_dataset(
         ValueError: no database has this name.
         DatasetError: the tree is not as published; the error lists everything that is wrong.
     """
-    loaded: RatedPairs = dataset_module(name).load(Path(root), verify=verify, allow_missing=allow_missing)
-    return loaded
+    return find_database(name).load(root, verify=verify, allow_missing=allow_missing)

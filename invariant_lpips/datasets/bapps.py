@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from invariant_lpips.datasets.verification import Problems, picture_problem
 
 __all__ = ["JND_SUBSETS", "NAME", "OBTAIN", "TWO_AFC_SUBSETS", "SamePair", "TwoAFC", "load_2afc", "load_jnd"]
@@ -116,8 +118,6 @@ def part(root: Path, name: str) -> Path:
 
 def shares(folder: Path, problems: Problems) -> list[tuple[str, float]]:
     """Name and share of each ``.npy`` file of `folder`, sorted by name."""
-    import numpy as np
-
     if not folder.is_dir():
         problems.add(f"{folder} is missing")
         return []

@@ -22,13 +22,11 @@ import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
-from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
-from invariant_lpips.datasets.verification import FolderIndex, Problems, check_pictures, find_entry, is_number
+from invariant_lpips.datasets.collecting import Collector, Database
+from invariant_lpips.datasets.verification import FolderIndex, find_entry, is_number
 
-__all__ = ["DISTORTIONS", "NAME", "OBTAIN", "load"]
+__all__ = ["DATABASE", "DISTORTIONS"]
 
-NAME = "csiq"
-OBTAIN = "CSIQ is free for research: its authors' page (search for 'CSIQ image quality database') links src_imgs.zip, dst_imgs.zip and csiq.DMOS.xlsx."  # noqa: E501
 RATED = 866
 
 DISTORTIONS: dict[str, str] = {
@@ -43,57 +41,40 @@ FOLDER_OF_TYPE = {"noise": "awgn", "jpeg 2000": "jpeg2000"}
 SPREADSHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
-def load(root: Path, *, verify: bool = True, allow_missing: bool = False) -> RatedPairs:
-    """The rated pairs of CSIQ under `root`; see :func:`invariant_lpips.datasets.load_dataset`."""
-    root = Path(root)
-    problems = Problems(NAME, root, OBTAIN)
-    table = find_entry(root, "csiq.DMOS.xlsx")
-    if not table.is_file():
-        problems.add(f"{table} is missing")
-        problems.raise_if_any()
+def read(collector: Collector) -> None:
+    """Read the sheet ``all_by_image``, whose titles stand somewhere above and left of its rows."""
+    table = collector.find("csiq.DMOS.xlsx")
+    collector.require(table)
     try:
         rows = read_sheet(table, "all_by_image")
     except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, StopIteration) as error:
-        problems.add(f"{table} cannot be read as a spreadsheet with a sheet all_by_image ({error!r})")
-        problems.raise_if_any()
-    wanted_titles = {"image", "dst_type", "dst_lev", "dmos"}
-    header = next((n for n, row in enumerate(rows) if wanted_titles <= set(row)), -1)
+        collector.problems.stop(
+            f"{table} cannot be read as a spreadsheet with a sheet all_by_image ({error!r})"
+        )
+    header = next(
+        (n for n, row in enumerate(rows) if {"image", "dst_type", "dst_lev", "dmos"} <= set(row)), -1
+    )
     if header < 0:
-        problems.add(f"{table} has no row with the titles image, dst_type, dst_lev and dmos")
-        problems.raise_if_any()
-    titles = rows[header]
-    references = FolderIndex(find_entry(root, "src_imgs"))
-    above = find_entry(root, "dst_imgs")
+        collector.problems.stop(f"{table} has no row with the titles image, dst_type, dst_lev and dmos")
+    references = FolderIndex(collector.find("src_imgs"))
+    above = collector.find("dst_imgs")
     folders = {code: FolderIndex(find_entry(above, code)) for code in DISTORTIONS}
-    pairs: list[RatedPair] = []
-    listed = 0
-    for row in rows[header + 1 :]:
-        cells = dict(zip(titles, row, strict=False))
+    for number, row in enumerate(rows[header + 1 :], start=header + 2):
+        cells = dict(zip(rows[header], row, strict=False))
         kind = FOLDER_OF_TYPE.get(cells.get("dst_type", ""), cells.get("dst_type", ""))
-        if kind not in DISTORTIONS or not is_number(cells.get("dmos", "")):
+        if kind not in DISTORTIONS or not all(is_number(cells.get(key, "")) for key in ("dst_lev", "dmos")):
             continue
-        listed += 1
         image, level = cells["image"], int(float(cells["dst_lev"]))
-        wanted = f"{image}.{kind}.{level}.png"
-        reference, distorted = references.find(f"{image}.png"), folders[kind].find(wanted)
-        for path, name in (
-            (reference, references.folder / f"{image}.png"),
-            (distorted, folders[kind].folder / wanted),
-        ):
-            if path is None and not allow_missing and f"{name} is missing" not in problems.found:
-                problems.add(f"{name} is missing")
-        if reference is not None and distorted is not None:
-            score = float(cells["dmos"])
-            pairs.append(RatedPair(reference, distorted, score, image, kind, float(level)))
-    if verify and not allow_missing and listed != RATED:
-        problems.add(f"{table} rates {listed} pictures, but CSIQ has {RATED}")
-    if allow_missing and not pairs:
-        problems.add(f"none of the {listed} pictures that {table.name} rates is there")
-    if verify:
-        check_pictures(pairs, problems)
-    problems.raise_if_any()
-    pairs.sort(key=lambda pair: (pair.reference_id, pair.distortion, pair.level))
-    return RatedPairs(NAME, tuple(pairs), higher_is_better=False)
+        collector.add(
+            f"{table} row {number}",
+            (references, f"{image}.png"),
+            (folders[kind], f"{image}.{kind}.{level}.png"),
+            float(cells["dmos"]),
+            reference_id=image,
+            distortion=kind,
+            level=float(level),
+        )
+    collector.expect(RATED, table, of="CSIQ")
 
 
 def read_sheet(path: Path, sheet: str) -> list[list[str]]:
@@ -105,8 +86,7 @@ def read_sheet(path: Path, sheet: str) -> list[list[str]]:
                 strings.append("".join(text.text or "" for text in item.iter(f"{SPREADSHEET}t")))
         book = ElementTree.fromstring(archive.read("xl/workbook.xml"))
         sheets = [entry.get("name") for entry in book.iter(f"{SPREADSHEET}sheet")]
-        # Excel numbers the files in the order of the sheets unless somebody reordered them; relations say
-        # which.
+        # Files are numbered in the order of the sheets unless somebody reordered them; relations say which.
         link = next(entry for entry in book.iter(f"{SPREADSHEET}sheet") if entry.get("name") == sheet)
         relation = next(value for key, value in link.attrib.items() if key.endswith("}id"))
         relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
@@ -138,3 +118,14 @@ def column_number(address: str) -> int:
     for letter in letters[0] if letters else "A":
         number = number * 26 + ord(letter) - ord("A") + 1
     return number - 1
+
+
+DATABASE = Database(
+    name="csiq",
+    summary="CSIQ: 30 references of 512x512, 6 kinds of distortion, 866 rated pictures.",
+    obtain="CSIQ is free for research: its authors' page (search for 'CSIQ image quality database') links "
+    "src_imgs.zip, dst_imgs.zip and csiq.DMOS.xlsx.",
+    read=read,
+    higher_is_better=False,
+    distortions=DISTORTIONS,
+)

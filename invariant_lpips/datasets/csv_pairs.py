@@ -12,29 +12,19 @@ higher; a first line ``# higher_is_better: false`` says otherwise.
 
 from __future__ import annotations
 
-from pathlib import Path
+from invariant_lpips.datasets.collecting import Collector, Database
+from invariant_lpips.datasets.pairs import RatedPair
+from invariant_lpips.datasets.verification import is_number
 
-from invariant_lpips.datasets.csv_tables import parse_rows, read_text
-from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
-from invariant_lpips.datasets.verification import Problems, check_pictures, is_number
-
-__all__ = ["NAME", "OBTAIN", "load"]
-
-NAME = "csv"
-OBTAIN = "A csv of pairs has a header with the columns reference,distorted,score and a line per pair."
+__all__ = ["DATABASE"]
 
 
-def load(root: Path, *, verify: bool = True, allow_missing: bool = False) -> RatedPairs:
-    """The rated pairs of the csv file `root` (or of ``pairs.csv`` in the folder `root`), in its order.
-
-    Raises:
-        DatasetError: the file is missing or malformed, or pictures are missing or unreadable; all are listed.
-    """
-    root = Path(root)
-    table = root / "pairs.csv" if root.is_dir() else root
-    problems = Problems(NAME, table, OBTAIN)
-    text = read_text(table, problems)
-    skipped, higher_is_better = 0, True
+def read(collector: Collector) -> None:
+    """Read the table; its pictures may lie anywhere, and a pair may be rated several times."""
+    table = collector.root / "pairs.csv" if collector.root.is_dir() else collector.root
+    problems = collector.problems
+    problems.root = table  # the error names the table, also where its folder was given
+    text, skipped = collector.text(table), 0
     while text.startswith("#"):
         line, _, text = text.partition("\n")
         key, _, value = line.lstrip("# ").partition(":")
@@ -42,29 +32,33 @@ def load(root: Path, *, verify: bool = True, allow_missing: bool = False) -> Rat
         if key.strip() == "higher_is_better":
             if value.strip().lower() not in ("true", "false"):
                 problems.add(f"{table}: higher_is_better must be true or false, but is {value.strip()!r}")
-            higher_is_better = value.strip().lower() != "false"
-    rows = parse_rows(text, {"reference", "distorted", "score"}, table, problems)
-    pairs = []
-    for number, row in enumerate(rows, start=skipped + 2):
-        level = row.get("level") or "0"
-        if not row["reference"] or not row["distorted"] or not is_number(row["score"] or ""):
-            problems.add(f"{table} line {number} must hold reference, distorted and a number as score")
+            collector.higher_is_better = value.strip().lower() != "false"
+    for row, cells in collector.rows(table, {"reference", "distorted", "score"}, text=text, above=skipped):
+        level = cells.get("level") or "0"
+        if not cells["reference"] or not cells["distorted"] or not is_number(cells["score"] or ""):
+            problems.add(f"{row} must hold reference, distorted and a number as score")
             continue
         if not is_number(level):
-            problems.add(f"{table} line {number} has a level that is not a number: {level!r}")
+            problems.add(f"{row} has a level that is not a number: {level!r}")
             continue
-        reference = table.parent / row["reference"].strip()
-        distorted = table.parent / row["distorted"].strip()
-        if allow_missing and not (reference.is_file() and distorted.is_file()):
+        reference = table.parent / cells["reference"].strip()
+        distorted = table.parent / cells["distorted"].strip()
+        if collector.allow_missing and not (reference.is_file() and distorted.is_file()):
             continue
-        reference_id = row.get("reference_id") or reference.stem
-        distortion = row.get("distortion") or "all"
-        pairs.append(
-            RatedPair(reference, distorted, float(row["score"]), reference_id, distortion, float(level))
+        reference_id = cells.get("reference_id") or reference.stem
+        distortion = cells.get("distortion") or "all"
+        collector.pairs.append(
+            RatedPair(reference, distorted, float(cells["score"]), reference_id, distortion, float(level))
         )
-    if not pairs and not problems.found:
+    if not collector.pairs and not problems.found:
         problems.add(f"{table} holds no pair")
-    if verify:
-        check_pictures(pairs, problems)
-    problems.raise_if_any()
-    return RatedPairs(NAME, tuple(pairs), higher_is_better=higher_is_better)
+
+
+DATABASE = Database(
+    name="csv",
+    summary="Your own rated pairs: a csv file with a line per pair.",
+    obtain="A csv of pairs has a header with the columns reference,distorted,score and a line per pair.",
+    read=read,
+    higher_is_better=True,
+    order=(),
+)

@@ -22,14 +22,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from invariant_lpips.datasets.csv_tables import read_rows
-from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
-from invariant_lpips.datasets.verification import FolderIndex, Problems, check_pictures, find_entry, is_number
+from invariant_lpips.datasets.collecting import Collector, Database
+from invariant_lpips.datasets.verification import FolderIndex, is_number
 
-__all__ = ["DISTORTIONS", "NAME", "OBTAIN", "load"]
+__all__ = ["DATABASE", "DISTORTIONS"]
 
-NAME = "kadid10k"
-OBTAIN = "KADID-10k is free for research: download kadid10k.zip from http://database.mmsp-kn.de/kadid-10k-database.html and unpack it."  # noqa: E501
 REFERENCES, TYPES, LEVELS = 81, 25, 5
 
 DISTORTIONS: dict[str, str] = {
@@ -64,57 +61,50 @@ DISTORTIONS: dict[str, str] = {
 PICTURE = re.compile(r"i(\d\d)_(\d\d)_(\d\d)\.\w+", re.IGNORECASE)
 
 
-def load(root: Path, *, verify: bool = True, allow_missing: bool = False) -> RatedPairs:
-    """The rated pairs of KADID-10k under `root`; see :func:`invariant_lpips.datasets.load_dataset`."""
-    root = Path(root)
-    problems = Problems(NAME, root, OBTAIN)
-    table = find_entry(root, "dmos.csv")
-    images = FolderIndex(find_entry(root, "images"), suffixes=(".png",))
-    rows = read_rows(table, {"dist_img", "ref_img", "dmos"}, problems)
-    pairs: list[RatedPair] = []
-    reported: set[str] = set()
-    listed: set[str] = set()
-    for number, row in enumerate(rows, start=2):
-        match = PICTURE.fullmatch((row["dist_img"] or "").strip())
-        if match is None or not is_number(row["dmos"] or ""):
-            problems.add(f"{table} line {number} does not hold a picture I01_01_01.png and its score")
+def read(collector: Collector) -> None:
+    """Read ``dmos.csv``."""
+    table = collector.find("dmos.csv")
+    images = FolderIndex(collector.find("images"), suffixes=(".png",))
+    for row, cells in collector.rows(table, {"dist_img", "ref_img", "dmos"}):
+        match = PICTURE.fullmatch((cells["dist_img"] or "").strip())
+        if match is None or not is_number(cells["dmos"] or ""):
+            collector.problems.add(f"{row} does not hold a picture I01_01_01.png and its score")
             continue
-        if match[0].lower() in listed:
-            problems.add(f"{table} line {number} rates {match[0]} a second time")
-            continue
-        listed.add(match[0].lower())
-        found = {name: images.find(name) for name in (row["ref_img"].strip(), match[0])}
-        for name, path in found.items():
-            if path is None and not allow_missing and name not in reported:
-                reported.add(name)
-                problems.add(f"{images.folder / name} is missing")
-        reference, distorted = found.values()
-        if reference is not None and distorted is not None:
-            score, level = float(row["dmos"]), float(match[3])
-            pairs.append(RatedPair(reference, distorted, score, f"I{match[1]}", match[2], level))
-    expected = REFERENCES * TYPES * LEVELS
-    if verify and not allow_missing and len(listed) != expected:
-        problems.add(f"{table} rates {len(listed)} pictures, but KADID-10k has {expected}")
-    if allow_missing and not pairs:
-        problems.add(f"none of the {len(listed)} pictures that {table.name} rates is there")
-    if verify:
-        check_direction(pairs, table, problems)
-        check_pictures(pairs, problems)
-    problems.raise_if_any()
-    pairs.sort(key=lambda pair: (pair.reference_id, pair.distortion, pair.level))
-    return RatedPairs(NAME, tuple(pairs), higher_is_better=True)
+        collector.add(
+            row,
+            (images, (cells["ref_img"] or "").strip()),
+            (images, match[0]),
+            float(cells["dmos"]),
+            reference_id=f"I{match[1]}",
+            distortion=match[2],
+            level=float(match[3]),
+        )
+    collector.expect(REFERENCES * TYPES * LEVELS, table, of="KADID-10k")
+    if collector.verify:
+        check_direction(collector, table)
 
 
-def check_direction(pairs: list[RatedPair], table: Path, problems: Problems) -> None:
+def check_direction(collector: Collector, table: Path) -> None:
     """Add a problem if scores leave 1 .. 5 or strong distortions are rated above weak ones."""
-    outside = [pair for pair in pairs if not 1 <= pair.score <= 5]
+    outside = [pair for pair in collector.pairs if not 1 <= pair.score <= 5]
     if outside:
-        problems.add(
+        collector.problems.add(
             f"{table} has {len(outside)} scores outside 1 .. 5, the first for {outside[0].distorted.name}"
         )
-    weak = [pair.score for pair in pairs if pair.level == 1]
-    strong = [pair.score for pair in pairs if pair.level == LEVELS]
+    weak = [pair.score for pair in collector.pairs if pair.level == 1]
+    strong = [pair.score for pair in collector.pairs if pair.level == LEVELS]
     if weak and strong and sum(weak) / len(weak) <= sum(strong) / len(strong):
-        problems.add(
+        collector.problems.add(
             f"{table} rates level {LEVELS} above level 1 on average; its scores must be higher for better"
         )
+
+
+DATABASE = Database(
+    name="kadid10k",
+    summary="KADID-10k: 81 references, 25 kinds of distortion, 5 levels, 10,125 rated pictures of 512x384.",
+    obtain="KADID-10k is free for research: download kadid10k.zip from "
+    "http://database.mmsp-kn.de/kadid-10k-database.html and unpack it.",
+    read=read,
+    higher_is_better=True,
+    distortions=DISTORTIONS,
+)

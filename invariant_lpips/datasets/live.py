@@ -5,8 +5,8 @@
     live/
       refimgs/        bikes.bmp .. womanhat.bmp
       jp2k/ jpeg/ wn/ gblur/ fastfading/    img1.bmp .. imgN.bmp    (227, 233, 174, 174, 174)
-      refnames_all.mat       refnames_all: the reference of each of the 982 pictures, folders in the order
-      above dmos_realigned.mat     dmos_new (realigned DMOS, higher is worse), orgs (1: an undistorted copy)
+      refnames_all.mat       refnames_all: the reference of each of the 982 pictures, in the order above
+      dmos_realigned.mat     dmos_new (realigned DMOS, higher is worse), orgs (1: an undistorted copy)
 
 Undistorted copies are left out. Levels are not published; `RatedPair.level` is 0. LOWER is better.
 
@@ -16,15 +16,13 @@ assessment algorithms", IEEE TIP 15(11), 2006.
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
-from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
-from invariant_lpips.datasets.verification import FolderIndex, Problems, check_pictures, find_entry
+from invariant_lpips.datasets.collecting import Collector, Database
+from invariant_lpips.datasets.verification import FolderIndex
 
-__all__ = ["DISTORTIONS", "NAME", "OBTAIN", "load"]
-
-NAME = "live"
-OBTAIN = "LIVE release 2 is given by its authors on request: https://live.ece.utexas.edu/research/quality/subjective.htm (the realigned scores are a separate file there)."  # noqa: E501
+__all__ = ["DATABASE", "DISTORTIONS"]
 
 DISTORTIONS: dict[str, str] = {
     "jp2k": "JPEG 2000 compression",
@@ -36,46 +34,44 @@ DISTORTIONS: dict[str, str] = {
 COUNTS = {"jp2k": 227, "jpeg": 233, "wn": 174, "gblur": 174, "fastfading": 174}
 
 
-def load(root: Path, *, verify: bool = True, allow_missing: bool = False) -> RatedPairs:
-    """The rated pairs of LIVE under `root`; see :func:`invariant_lpips.datasets.load_dataset`."""
-    from scipy.io import loadmat
+def read(collector: Collector) -> None:
+    """Read the two ``.mat`` files, whose rows are the pictures of the folders one after the other."""
+    from scipy.io import loadmat  # a third of a second that the other readers need not pay
 
-    root = Path(root)
-    problems = Problems(NAME, root, OBTAIN)
-    files = [find_entry(root, name) for name in ("refnames_all.mat", "dmos_realigned.mat")]
-    for file in files:
-        if not file.is_file():
-            problems.add(f"{file} is missing")
-    problems.raise_if_any()
-    names = [str(cell.item()) for cell in loadmat(files[0])["refnames_all"].reshape(-1)]
-    scores = loadmat(files[1])
+    names_table, scores_table = (collector.find(f"{name}.mat") for name in ("refnames_all", "dmos_realigned"))
+    collector.require(names_table, scores_table)
+    names = [str(cell.item()) for cell in loadmat(names_table)["refnames_all"].reshape(-1)]
+    scores = loadmat(scores_table)
     dmos, originals = scores["dmos_new"].reshape(-1), scores["orgs"].reshape(-1)
     total = sum(COUNTS.values())
     if not len(names) == len(dmos) == len(originals) == total:
-        problems.add(f"the .mat files rate {len(names)}, {len(dmos)}, {len(originals)} pictures, not {total}")
-        problems.raise_if_any()
-    references = FolderIndex(find_entry(root, "refimgs"))
-    pairs: list[RatedPair] = []
-    position = 0
+        collector.problems.stop(
+            f"the .mat files rate {len(names)}, {len(dmos)}, {len(originals)} pictures, not {total}"
+        )
+    references = FolderIndex(collector.find("refimgs"))
+    rows = zip(names, dmos, originals, strict=True)
     for distortion, count in COUNTS.items():
-        folder = FolderIndex(find_entry(root, distortion))
-        for number in range(1, count + 1):
-            index, position = position, position + 1
-            if originals[index]:
-                continue
-            reference, distorted = references.find(names[index]), folder.find(f"img{number}.bmp")
-            for path, name in (
-                (reference, references.folder / names[index]),
-                (distorted, folder.folder / f"img{number}.bmp"),
-            ):
-                if path is None and not allow_missing and f"{name} is missing" not in problems.found:
-                    problems.add(f"{name} is missing")
-            if reference is not None and distorted is not None:
-                score = float(dmos[index])
-                pairs.append(RatedPair(reference, distorted, score, reference.stem, distortion, 0.0))
-    if allow_missing and not pairs:
-        problems.add("no rated picture is there")
-    if verify:
-        check_pictures(pairs, problems)
-    problems.raise_if_any()
-    return RatedPairs(NAME, tuple(pairs), higher_is_better=False)
+        folder = FolderIndex(collector.find(distortion))
+        for number, (name, score, original) in enumerate(islice(rows, count), start=1):
+            if not original:
+                collector.add(
+                    f"{distortion}, picture {number}",
+                    (references, name),
+                    (folder, f"img{number}.bmp"),
+                    float(score),
+                    reference_id=Path(name).stem,
+                    distortion=distortion,
+                )
+    collector.expect(None, scores_table)
+
+
+DATABASE = Database(
+    name="live",
+    summary="LIVE Image Quality Assessment Database, release 2: 29 references, 5 distortions, 779 rated pictures.",
+    obtain="LIVE release 2 is given by its authors on request: "
+    "https://live.ece.utexas.edu/research/quality/subjective.htm (the realigned scores are a separate file there).",
+    read=read,
+    higher_is_better=False,
+    distortions=DISTORTIONS,
+    order=(),
+)

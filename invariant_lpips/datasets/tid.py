@@ -1,22 +1,34 @@
-"""What TID2008 and TID2013 have in common: one layout, one score file, one naming of pictures.
+"""TID2013 and TID2008: 25 references, 24 (17) kinds of distortion at 5 (4) levels, pictures of 512x384.
 
-The two editions are read by :mod:`~invariant_lpips.datasets.tid2008` and
-:mod:`~invariant_lpips.datasets.tid2013`; their trees differ only in how many types and levels there are.
+::
 
-The letter case of file names differs between copies (``I01.BMP``, ``i01.bmp``) and is ignored; PNG files in
-place of BMP are taken, so a resynthesised or losslessly repacked copy loads the same way.
+    tid2013/
+      reference_images/    I01.BMP .. I25.BMP              (I25 is synthetic, the others are photographs)
+      distorted_images/    i01_01_1.bmp .. i25_24_5.bmp    (reference _ type _ level; TID2008: i25_17_4.bmp)
+      mos_with_names.txt   5.51429 I01_01_1.bmp            (mean opinion score, 0 .. 9, higher is better)
+
+TID2008's types are the first 17 of TID2013, its levels are TID2013's 2 to 5 and its references are the same,
+so the two share most of their scenes: a metric trained on one is not validated by the other.
+
+Letter case is ignored and ``.png`` is taken for ``.bmp``, so a resynthesised or losslessly repacked copy loads
+the same way. One that holds a subset is loaded with ``allow_missing=True``.
+
+References:
+    [1] N. Ponomarenko et al., "Image database TID2013: Peculiarities, results and perspectives", Signal
+        Processing: Image Communication 30, 57-77, 2015.
+    [2] N. Ponomarenko et al., "TID2008 - A database for evaluation of full-reference visual quality
+        assessment metrics", Advances of Modern Radioelectronics 10, 30-45, 2009.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
-from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
-from invariant_lpips.datasets.verification import FolderIndex, Problems, check_pictures, find_entry, is_number
+from invariant_lpips.datasets.collecting import Collector, Database
+from invariant_lpips.datasets.verification import FolderIndex, is_number
 
-__all__ = ["DISTORTIONS", "Edition", "load_edition"]
+__all__ = ["DISTORTIONS", "EDITION_2008", "EDITION_2013", "PROTOCOL_TYPES", "SATURATION", "TYPES_AND_LEVELS"]
 
 DISTORTIONS: dict[str, str] = {
     "01": "additive Gaussian noise",
@@ -44,69 +56,63 @@ DISTORTIONS: dict[str, str] = {
     "23": "chromatic aberrations",
     "24": "sparse sampling and reconstruction",
 }
-"""Code of a distortion -> its name. TID2008 has the first 17."""
+"""Code of a kind of distortion -> its name. TID2008 has the first 17."""
+
+TYPES_AND_LEVELS: dict[str, tuple[int, int]] = {"tid2013": (24, 5), "tid2008": (17, 4)}
+"""Edition -> how many kinds of distortion it has, and how many levels of each."""
+
+REFERENCES = 25
+
+SATURATION = 18
+"""The type that leaves luma as it is: its strength shows in RGB only."""
+
+PROTOCOL_TYPES: tuple[int, ...] = (*range(1, 12), 14, *range(16, 25))
+"""The types that count where pictures are resynthesised: without transmission errors (12, 13) and local blocks
+(15), whose stand-ins are the weakest."""
 
 PICTURE = re.compile(r"i(\d\d)_(\d\d)_(\d)\.\w+", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Edition:
-    """What is published in one edition of TID."""
-
-    name: str
-    types: int
-    levels: int
-    obtain: str
-    references: int = 25
-
-
-def load_edition(edition: Edition, root: Path, *, verify: bool, allow_missing: bool) -> RatedPairs:
-    """The rated pairs of one edition of TID: higher score is better, level 1 is the weakest.
-
-    Raises:
-        DatasetError: something is missing or unreadable, unless `allow_missing`, which leaves such pairs out
-            (an error remains if none is left).
-    """
-    problems = Problems(edition.name, root, edition.obtain)
-    table = find_entry(root, "mos_with_names.txt")
-    references = FolderIndex(find_entry(root, "reference_images"))
-    distorted = FolderIndex(find_entry(root, "distorted_images"))
-    if not table.is_file():
-        problems.add(f"{table} is missing")
-        problems.raise_if_any()
-    pairs = []
-    listed: set[tuple[str, str, int]] = set()
-    missing_references: set[str] = set()
-    for number, line in enumerate(table.read_text().splitlines(), start=1):
-        if not line.strip():
+def read(collector: Collector, edition: str) -> None:
+    """Read ``mos_with_names.txt`` of one edition."""
+    table = collector.find("mos_with_names.txt")
+    references = FolderIndex(collector.find("reference_images"))
+    distorted = FolderIndex(collector.find("distorted_images"))
+    for row, line in collector.lines(table):
+        score, *names = line.split()
+        match = PICTURE.fullmatch(names[0]) if len(names) == 1 else None
+        if match is None or not is_number(score):
+            collector.problems.add(f"{row} must read 'score i01_01_1.bmp', but is {line!r}")
             continue
-        fields = line.split()
-        match = PICTURE.fullmatch(fields[1]) if len(fields) == 2 else None
-        if match is None or not is_number(fields[0]):
-            problems.add(f"{table} line {number} must read 'score i01_01_1.bmp', but is {line!r}")
-            continue
-        reference_id, distortion, level = f"I{match[1]}", match[2], int(match[3])
-        if (reference_id, distortion, level) in listed:
-            problems.add(f"{table} line {number} rates {fields[1]} a second time")
-            continue
-        listed.add((reference_id, distortion, level))
-        reference, picture = references.find(f"{reference_id}.bmp"), distorted.find(fields[1])
-        if reference is None and reference_id not in missing_references and not allow_missing:
-            missing_references.add(reference_id)
-            problems.add(f"{references.folder / (reference_id + '.BMP')} is missing")
-        if picture is None and not allow_missing:
-            problems.add(f"{distorted.folder / fields[1]} is missing")
-        if reference is not None and picture is not None:
-            score = float(fields[0])
-            pairs.append(RatedPair(reference, picture, score, reference_id, distortion, float(level)))
-    if not allow_missing:
-        expected = edition.references * edition.types * edition.levels
-        if verify and len(listed) != expected:
-            problems.add(f"{table} rates {len(listed)} pictures, but {edition.name} has {expected}")
-    elif not pairs:
-        problems.add(f"none of the {len(listed)} pictures that {table.name} rates is there")
-    if verify:
-        check_pictures(pairs, problems)
-    problems.raise_if_any()
-    pairs.sort(key=lambda pair: (pair.reference_id, pair.distortion, pair.level))
-    return RatedPairs(edition.name, tuple(pairs), higher_is_better=True)
+        collector.add(
+            row,
+            (references, f"I{match[1]}.BMP"),
+            (distorted, match[0]),
+            float(score),
+            reference_id=f"I{match[1]}",
+            distortion=match[2],
+            level=float(match[3]),
+        )
+    types, levels = TYPES_AND_LEVELS[edition]
+    collector.expect(REFERENCES * types * levels, table, of=edition)
+
+
+EDITION_2013 = Database(
+    name="tid2013",
+    summary="TID2013: 25 references, 24 kinds of distortion, 5 levels, 3000 rated pictures of 512x384.",
+    obtain="TID2013 is free for research: download tid2013.rar (about 0.9 GB) from "
+    "http://www.ponomarenko.info/tid2013.htm and unpack it.",
+    read=partial(read, edition="tid2013"),
+    higher_is_better=True,
+    distortions=DISTORTIONS,
+)
+
+EDITION_2008 = Database(
+    name="tid2008",
+    summary="TID2008: 25 references, 17 kinds of distortion, 4 levels, 1700 rated pictures of 512x384.",
+    obtain="TID2008 is free for research: download tid2008.rar (about 0.55 GB) from "
+    "http://www.ponomarenko.info/tid2008.htm and unpack it.",
+    read=partial(read, edition="tid2008"),
+    higher_is_better=True,
+    distortions=DISTORTIONS,
+)

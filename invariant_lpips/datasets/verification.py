@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
+
+from PIL import Image
 
 from invariant_lpips.datasets.pairs import RatedPair
 
@@ -60,11 +63,16 @@ class Problems:
 
     def __init__(self, name: str, root: Path, obtain: str) -> None:
         self.name, self.root, self.obtain = name, root, obtain
-        self.found: list[str] = []
+        self.found: dict[str, None] = {}  # in the order they were found, each once
 
     def add(self, problem: str) -> None:
-        """Add one problem, worded as a sentence that names the file."""
-        self.found.append(problem)
+        """Add one problem, worded as a sentence that names the file; one that is known stays single."""
+        self.found[problem] = None
+
+    def stop(self, problem: str) -> NoReturn:
+        """Add a problem that leaves nothing to go on with, and raise everything added so far."""
+        self.add(problem)
+        raise DatasetError(self.name, self.root, self.found, self.obtain)
 
     def raise_if_any(self) -> None:
         """Raise a :class:`DatasetError` that lists everything added so far, if anything was."""
@@ -73,17 +81,20 @@ class Problems:
 
 
 class FolderIndex:
-    """The files of a folder by lower-case name and by lower-case stem.
+    """The files of one folder, or of several that are read as one, by lower-case name and lower-case stem.
 
     Copies of the same database differ in letter case (I01.BMP, i01.bmp) and resynthesised ones in format
     (.png in place of .bmp): a name is looked up exactly first, then without its ending among `suffixes`.
     """
 
-    def __init__(self, folder: Path, suffixes: tuple[str, ...] = (".bmp", ".png")) -> None:
-        self.folder = folder
-        files = sorted(folder.iterdir()) if folder.is_dir() else []
-        self.by_name = {file.name.lower(): file for file in files}
-        self.by_stem = {file.stem.lower(): file for file in files if file.suffix.lower() in suffixes}
+    def __init__(self, *folders: Path, suffixes: tuple[str, ...] = (".bmp", ".png")) -> None:
+        self.folder = folders[0]  # where a missing file is said to be missing
+        self.by_name: dict[str, Path] = {}
+        self.by_stem: dict[str, Path] = {}
+        for folder in reversed(folders):  # the first folder wins
+            files = sorted(folder.iterdir()) if folder.is_dir() else []
+            self.by_name |= {file.name.lower(): file for file in files}
+            self.by_stem |= {file.stem.lower(): file for file in files if file.suffix.lower() in suffixes}
 
     def find(self, name: str) -> Path | None:
         """The file called `name` in any letter case and any of the endings, or None."""
@@ -105,8 +116,6 @@ def picture_problem(path: Path) -> str | None:
     Opens the header with Pillow and looks whether the end of the file is where the format says: the IEND
     chunk of a PNG, the length in the header of a BMP, the end marker of a JPEG.
     """
-    from PIL import Image
-
     if not path.is_file():
         return f"{path} is missing"
     size = path.stat().st_size

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from invariant_lpips.demo.copies import SIDE
 from invariant_lpips.demo.demonstration import demonstrate
-from invariant_lpips.demo.measurements import COLUMNS, DISTANCES, PIXELS_PER_DEGREE, as_text
+from invariant_lpips.demo.measurements import COLUMNS, DENSITY, DISTANCES, as_text
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("\nAs shares of the distance to the noisy copy\n")
     print(as_text(found.shares, DISTANCES, digits=2))
     print("\nWhat only moved, in multiples of what people just notice (1 = just noticeable),")
-    print(f"seen at {PIXELS_PER_DEGREE} pixels per degree of visual angle\n")
+    print(f"seen at {DENSITY:g} pixels per degree of visual angle\n")
     print(found.thresholds)
     print(f"\nPictures and heat maps: {found.figure}   every value: {found.table}")
     return 0

@@ -12,6 +12,7 @@ from torch import Tensor
 from invariant_lpips.demo.copies import DAMAGE, DISPLACEMENT
 from invariant_lpips.files.tables import csv_text
 from invariant_lpips.metric import InvariantLPIPS
+from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE, multiples
 from invariant_lpips.stock import LPIPS
 
 if TYPE_CHECKING:
@@ -86,15 +87,17 @@ def mean(tables: Sequence[Table]) -> Table:
     }
 
 
-#: How large a pixel is taken to be by those who publish the thresholds below.
-PIXELS_PER_DEGREE = 29
+#: How many pixels a degree of visual angle is taken to have: as in the study that published the thresholds.
+DENSITY = PIXELS_PER_DEGREE["the study"]
 
-#: Each displacement in multiples of its published detection threshold (arXiv:2407.17927): 0.23 degrees of visual
-#: angle, 3.6 degrees, a factor of 1.026.
+#: Each displacement in multiples of its published detection threshold.
 THRESHOLDS = {
-    "shift\n4 px": 4 / (0.23 * PIXELS_PER_DEGREE),
-    "rotation\n2 degrees": 2 / 3.6,
-    "zoom\n2 %": math.log(1.02) / math.log(1.026),
+    name: multiples(kind, amount, DENSITY)
+    for name, kind, amount in (
+        ("shift\n4 px", "shift", 4),
+        ("rotation\n2 degrees", "turn", 2),
+        ("zoom\n2 %", "zoom", 1.02),
+    )
 }
 
 

@@ -1,10 +1,10 @@
-"""The distortion families of the rated databases, written anew from their published descriptions: one
-function each.
+"""The distortion families of the rated databases, written anew from their descriptions: one function each.
 
 Every one is called `distort(image, strength, *, seed=0)`: an (H, W, 3) float array of RGB in [0, 1] in, an
 array of the same shape and dtype out, equal for equal seeds. What `strength` measures, its docstring says.
 The tables `TID2013` and `KADID10K` say which function and which strengths make up a database's types;
-`find_strength` finds the strength that meets a PSNR.
+`find_strength` finds the strength that meets a PSNR, and `resynthesise` makes TID2013 or TID2008 anew from their
+references, scores and PSNRs.
 
 >>> import numpy as np
 >>> image = np.full((32, 32, 3), 0.5, dtype=np.float32)
@@ -42,6 +42,7 @@ from invariant_lpips.distortions.noise import (
     random_impulse_noise,
     ycbcr_noise,
 )
+from invariant_lpips.distortions.resynthesis import Made, resynthesise
 from invariant_lpips.distortions.spatial import (
     colour_blocks,
     colour_shifted_blocks,
@@ -68,6 +69,7 @@ __all__ = [
     "Distortion",
     "Family",
     "Found",
+    "Made",
     "brighten",
     "chroma_scaling",
     "chromatic_aberration",
@@ -105,6 +107,7 @@ __all__ = [
     "pixelate",
     "quantisation",
     "random_impulse_noise",
+    "resynthesise",
     "rgb_psnr",
     "saturation_hsv",
     "saturation_lab",

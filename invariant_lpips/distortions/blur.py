@@ -1,6 +1,4 @@
-"""Blurs: Gaussian, lens (a disc) and motion (a line), and sharpening. Edges are continued by their last
-pixel.
-"""
+"""Blurs: Gaussian, lens (a disc) and motion (a line), and sharpening. Edges are continued by their last pixel."""
 
 from __future__ import annotations
 
@@ -65,8 +63,7 @@ def motion_blur(image: Image, strength: float, *, seed: int = 0) -> Image:
 
 
 def high_sharpen(image: Image, strength: float, *, seed: int = 0) -> Image:
-    """Unsharp masking of lightness: L* plus `strength` times its difference to a Gaussian blur, sigma 3
-    (KADID 24).
+    """Unsharp masking: L* plus `strength` times its difference to a Gaussian blur, sigma 3 (KADID 24).
 
     `seed` is not used.
     """

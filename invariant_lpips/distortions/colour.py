@@ -46,8 +46,7 @@ def dithered_palette(image: Image, strength: float, *, seed: int = 0) -> Image:
 
 
 def chromatic_aberration(image: Image, strength: float, *, seed: int = 0) -> Image:
-    """Red and blue planes moved apart by `strength` pixels along the diagonal, each way, and blurred (TID
-    23).
+    """Red and blue planes moved apart by `strength` pixels along the diagonal, each way, and blurred (TID 23).
 
     All three planes are blurred, by a Gaussian of sigma 0.3 times the displacement. `seed` is not used.
     """
@@ -65,9 +64,8 @@ def saturation_hsv(image: Image, strength: float, *, seed: int = 0) -> Image:
     `seed` is not used.
     """
     x, factor = accept(image, strength, -10.0, 10.0)
-    value = x.max(
-        axis=2, keepdims=True
-    )  # in HSV, saturation scales each channel's distance to the largest one
+    # In HSV, saturation scales each channel's distance to the largest one.
+    value = x.max(axis=2, keepdims=True)
     return hand_back(value - factor * (value - x), image)
 
 
@@ -94,8 +92,8 @@ def colour_diffusion(image: Image, strength: float, *, seed: int = 0) -> Image:
 def colour_shift(image: Image, strength: float, *, seed: int = 0) -> Image:
     """Move the green plane by `strength` pixels in a random direction, where there are edges (KADID 5).
 
-    The moved plane is blended in by a map of edges: the gradient of grey, blurred (sigma 4), scaled to [0,
-    1] between its first and last percentile. Displacements are whole pixels down and right.
+    The moved plane is blended in by a map of edges: the gradient of grey, blurred (sigma 4), scaled to
+    [0, 1] between its first and last percentile. Displacements are whole pixels down and right.
     """
     x, distance = accept(image, strength)
     grey = x @ np.array([0.2989, 0.5870, 0.1140])

@@ -17,8 +17,8 @@ _WINDOW = 8
 _CODER_BLOCK = 32
 _SAMPLING_THRESHOLDS = (0.3, 0.15, 0.08, 0.04)
 _SAMPLING_CORE = 0.03
-# Seen from a rounding of the result to 1/255, single precision is exact, and the transforms take half the
-# time.
+# Seen from a rounding of the result to 1/255, single precision is exact, and the transforms take half
+# the time.
 _Coefficients = NDArray[np.float32]
 _Change = Callable[[_Coefficients], _Coefficients]
 

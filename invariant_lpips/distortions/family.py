@@ -34,8 +34,8 @@ class Family:
             where). Empty where they are not, or each image has a strength of its own.
         options: further arguments of `function`.
         by_level: arguments of `function` that depend on the level, one mapping for each of the five.
-        by_reference: arguments that depend on the reference: the first for even numbers, the second for odd
-        ones.
+        by_reference: arguments that depend on the reference: the first for even numbers, the second for
+            odd ones.
         trials: how many seeds a search may try, for families whose PSNR jumps.
         approximation: in which way this may differ from the database's images; empty where nothing is known.
     """

@@ -1,5 +1,4 @@
-"""KADID-10k's 25 families (Lin, Hosu & Saupe 2019) as a table: number -> family, with five published
-strengths each.
+"""KADID-10k's 25 families (Lin, Hosu & Saupe 2019) as a table: number -> family, each with five strengths.
 
 The strengths are those of the authors' public MATLAB generator for KADID-10k and KADIS-700k; its noise
 levels are variances, ours standard deviations. The functions are written anew from its description and

@@ -35,8 +35,7 @@ def _unit_variance(field: Array) -> Array:
 
 
 def gaussian_noise(image: Image, strength: float, *, seed: int = 0) -> Image:
-    """White Gaussian noise, independent in R, G and B; `strength` is its standard deviation (TID 1, KADID
-    11).
+    """White Gaussian noise, independent in R, G and B; `strength` is its deviation (TID 1, KADID 11).
 
     >>> grey = np.full((64, 64, 3), 0.5)
     >>> round(float(gaussian_noise(grey, 0.05).std()), 3)
@@ -64,9 +63,7 @@ def ycbcr_noise(image: Image, strength: float, *, seed: int = 0) -> Image:
 
 
 def correlated_noise(image: Image, strength: float, *, seed: int = 0) -> Image:
-    """Spatially correlated noise: white noise through a 3x3 box, brought back to deviation `strength` (TID
-    3).
-    """
+    """Spatially correlated noise: white noise through a 3x3 box, brought to deviation `strength` (TID 3)."""
     x, sigma = accept(image, strength)
     smooth = ndimage.uniform_filter(_field(x.shape, seed), size=(3, 3, 1), mode="wrap")
     return hand_back(x + sigma * _unit_variance(smooth), image)

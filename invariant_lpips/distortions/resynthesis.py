@@ -33,17 +33,15 @@ import numpy as np
 import PIL.Image
 from tqdm import tqdm
 
+from invariant_lpips.datasets.tid import SATURATION
 from invariant_lpips.distortions.arrays import Image, to_uint8
 from invariant_lpips.distortions.luma import luma_psnr, rgb_psnr
 from invariant_lpips.distortions.strength import Found, find_strength
 from invariant_lpips.distortions.tid2013 import TID2013
-from invariant_lpips.distortions.tid_targets import SATURATION, Target, read_table, read_targets
+from invariant_lpips.distortions.tid_targets import Target, read_table, read_targets
 from invariant_lpips.files.writing import replacing
 
-__all__ = ["PROTOCOL_TYPES", "Made", "distort_to_psnr", "read_manifest", "resynthesise"]
-
-PROTOCOL_TYPES: tuple[int, ...] = (*range(1, 12), 14, *range(16, 25))
-"""The types that count, without the weakest stand-ins: transmission errors (12, 13), local blocks (15)."""
+__all__ = ["Made", "distort_to_psnr", "read_manifest", "resynthesise"]
 
 _TOLERANCE = 0.045
 

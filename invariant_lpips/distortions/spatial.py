@@ -36,8 +36,7 @@ def displaced_patches(
 
 
 def colour_shifted_blocks(image: Image, strength: float, *, seed: int = 0, blocks: int = 8) -> Image:
-    """Local block-wise distortion: `blocks` areas of 32x32 shifted by a constant colour of size `strength`
-    (TID 15).
+    """Local block-wise distortion: `blocks` areas of 32x32 shifted by a colour of size `strength` (TID 15).
 
     Every channel of a block moves by `strength`, up or down, to the side with more room. An approximation:
     how many blocks the database used at each level, and how it coloured them, is not published.
@@ -75,9 +74,7 @@ def colour_blocks(image: Image, strength: float, *, seed: int = 0) -> Image:
 
 
 def jitter(image: Image, strength: float, *, seed: int = 0) -> Image:
-    """Every pixel taken from a place `strength` pixels (standard deviation, each axis) away, five times
-    (KADID 19).
-    """
+    """Every pixel taken from a place `strength` pixels (deviation, each axis) away, five times (KADID 19)."""
     x, sigma = accept(image, strength)
     rng = np.random.default_rng(seed)
     rows, columns = np.indices(x.shape[:2], dtype=np.float64)

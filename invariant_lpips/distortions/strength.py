@@ -44,8 +44,8 @@ def find_strength(
         distort: (image, strength) -> image.
         reference: image in [0, 1].
         target: PSNR in dB, finite.
-        mild, strong: the ends of the search, of highest and of lowest PSNR; `strong` may be the smaller
-        number.
+        mild, strong: the ends of the search, of highest and of lowest PSNR; `strong` may be the
+            smaller number.
         whole: only whole numbers are strengths (the quality of a JPEG, the colours of a palette).
         tolerance: stop once |PSNR - target| is at most this many dB.
         measure: (reference, distorted) -> PSNR in dB; the TID luma PSNR by default.

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["SATURATION", "Target", "read_table", "read_targets"]
+from invariant_lpips.datasets.tid import SATURATION, TYPES_AND_LEVELS
 
-SATURATION = 18
-"""The type that leaves luma as it is: its images are matched in RGB to the database's design."""
+__all__ = ["Target", "read_table", "read_targets"]
 
+# What most types were designed to at levels 1 to 5; SATURATION, which leaves luma as it is, is matched to it.
 _DESIGN_RGB_PSNR = (33.0, 30.0, 27.0, 24.0, 21.0)
-_TYPES_AND_LEVELS = {"tid2013": (24, 5), "tid2008": (17, 4)}
 
 _T = TypeVar("_T", int, str)
 
@@ -57,9 +56,9 @@ def read_targets(
         FileNotFoundError: a table, or every reference, is missing.
         ValueError: unknown database, type, level or reference, or an image without a score or a PSNR.
     """
-    if database not in _TYPES_AND_LEVELS:
+    if database not in TYPES_AND_LEVELS:
         raise ValueError(f"Argument `database` must be 'tid2013' or 'tid2008', but got {database!r}.")
-    last_type, last_level = _TYPES_AND_LEVELS[database]
+    last_type, last_level = TYPES_AND_LEVELS[database]
     known = sorted(path.stem for path in (root / "refs").glob("I*.png"))
     if not known:
         raise FileNotFoundError(

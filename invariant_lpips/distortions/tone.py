@@ -50,8 +50,7 @@ def quantisation(image: Image, strength: float, *, seed: int = 0) -> Image:
 
 
 def threshold_quantisation(image: Image, strength: float, *, seed: int = 0) -> Image:
-    """Quantisation by `strength` thresholds (1 to 64) of least within-class variance, for all channels
-    (KADID 22).
+    """Quantisation by `strength` thresholds (1 to 64) of least variance within classes, for all channels (KADID 22).
 
     A value between two thresholds becomes the upper one, below the first 0, above the last 1. `seed` is not
     used.
@@ -110,8 +109,7 @@ def _least_variance_thresholds(histogram: Array, count: int) -> Array:
     weight = np.concatenate([[0.0], np.cumsum(histogram)])
     first = np.concatenate([[0.0], np.cumsum(histogram * np.arange(256))])
     mass = weight[None, :] - weight[:, None]
-    # Between-class variance is maximal where the sum over classes of (sum of values)^2 / (number of values)
-    # is.
+    # Variance between classes is largest where the sum over classes of (sum of values)^2 / (number of values) is.
     with np.errstate(divide="ignore", invalid="ignore"):
         gain = np.where(mass > 0.0, (first[None, :] - first[:, None]) ** 2 / mass, 0.0)
     gain[levels[:, None] >= levels[None, :]] = -np.inf  # [start, end): classes are not empty

@@ -65,14 +65,15 @@ class Identity:
 
     def reads_like(self, other: Identity) -> bool:
         """Both make the same summaries of a picture; linear weights, which come after, may differ."""
-        return self._reading == other._reading
+        return self.reading == other.reading
 
     def measures_like(self, other: Identity) -> bool:
         """Both give the same distances, up to rounding and to what versions of the package changed."""
-        return (*self._reading, self.weights_hash) == (*other._reading, other.weights_hash)
+        return (*self.reading, self.weights_hash) == (*other.reading, other.weights_hash)
 
     @property
-    def _reading(self) -> tuple[str, ...]:
+    def reading(self) -> tuple[str, ...]:
+        """What summaries of a picture depend on."""
         return self.net, self.head, self.pooling, self.padding, self.trunk_hash
 
     def to_dict(self) -> dict[str, str]:

@@ -18,7 +18,6 @@ On one machine with the same number of threads, a run that was killed and run ag
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -30,12 +29,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from invariant_lpips._version import __version__
 from invariant_lpips.classifier import GAPClassifier, count_parameters
 from invariant_lpips.datasets import folders
 from invariant_lpips.datasets.folders import LabelledImages
-from invariant_lpips.files.writing import replacing
-from invariant_lpips.training import backbone_checkpoint as checkpoints
-from invariant_lpips.training import backbone_log as log
 from invariant_lpips.training.backbone_batches import (
     FeatureSource,
     PictureSource,
@@ -46,12 +43,25 @@ from invariant_lpips.training.backbone_batches import (
 from invariant_lpips.training.backbone_config import BackboneConfig
 from invariant_lpips.training.backbone_engine import AccelerateEngine, Engine, PlainEngine
 from invariant_lpips.training.backbone_features import cached_features
+from invariant_lpips.training.backbone_folder import (
+    RECORD,
+    RESULT,
+    Checkpoint,
+    TensorBoard,
+    fingerprint,
+    load_checkpoint,
+    restore_rng,
+    rng_state,
+    save_checkpoint,
+    write_json,
+    write_log,
+)
 
 Wrap = Callable[[Iterable[Any], str], Iterable[Any]]
 Say = Callable[[str], None]
 
 
-def train(
+def train_backbone(
     config: BackboneConfig,
     out: str | os.PathLike[str],
     *,
@@ -63,12 +73,16 @@ def train(
     wrap: Wrap = lambda steps, what: steps,
     say: Say = lambda line: None,
 ) -> dict[str, Any]:
-    """Train, or go on training, and return what `result.json` says.
+    """Train a classifier, or go on training it, and return what `result.json` says.
+
+    Running it again with the same configuration and folder goes on where it was stopped; the folder then holds
+    the classifier of the best epoch in `model/`, for `GAPClassifier.from_pretrained`, and the metric reads its
+    trunk as `InvariantLPIPS(net=out)`.
 
     Args:
         config: what to train.
         out: folder of the run; an unfinished run of the same configuration in it goes on.
-        cache: folder of the features of frozen trunks; None for `features` beside `out`.
+        cache: folder of the features of frozen trunks; None for `.features` beside `out`.
         device: `cpu`, `cuda` ...; None for the best there is.
         workers: processes that read pictures.
         tensorboard: log for TensorBoard too.
@@ -76,8 +90,21 @@ def train(
         wrap: (iterable, what it is) -> iterable, for progress bars.
         say: takes the sentence that says where a run goes on.
 
+    Returns:
+        `head`, `seed`, number of `classes`, `trainable_parameters`, `all_parameters`, `epochs`, `best_epoch`, and of
+        each part that has pictures `val_loss`, `val_accuracy`, `test_loss`, `test_accuracy`.
+
     Raises:
+        FileNotFoundError: there is no folder of pictures, or none of a class.
+        ImportError: pictures that differ from epoch to epoch (tuning, shifts) need Accelerate, which isn't installed.
         ValueError: the folder holds a run of another configuration, or there is nothing to validate on.
+
+    Example:
+        A folder with `train/CLASS/*.png` and `val/CLASS/*.png`::
+
+            from invariant_lpips.training import BackboneConfig, train_backbone
+            result = train_backbone(BackboneConfig("pictures", head="final-gap", epochs=50), "runs/mine")
+            result["val_accuracy"]
     """
     run = _Run(config, Path(out), cache, device, workers, wrap, say)
     history = run.train(checkpoint_seconds, tensorboard, wrap)
@@ -129,11 +156,11 @@ class _Run:
 
     def train(self, checkpoint_seconds: float, tensorboard: bool, wrap: Wrap) -> list[dict[str, float]]:
         config, engine = self.config, self.engine
-        state = checkpoints.load(self.out, self.decides)
+        state = load_checkpoint(self.out, self.decides)
         if state is None:
-            state = checkpoints.Checkpoint(checkpoints.fingerprint(self.decides), model=self._tuned())
+            state = Checkpoint(fingerprint(self.decides), model=self._tuned())
         self._restore(state)
-        board = log.TensorBoard(self.out, state.epoch) if tensorboard and engine.rank == 0 else None
+        board = TensorBoard(self.out, state.epoch) if tensorboard and engine.rank == 0 else None
         saved = time.monotonic()
         while not state.finished:
             if not state.order:
@@ -176,9 +203,9 @@ class _Run:
                 loss, accuracy = self._evaluate(part, wrap)
                 result |= {f"{part}_loss": loss, f"{part}_accuracy": accuracy}
         if self.engine.rank == 0:
-            log.write(self.out, history)
+            write_log(self.out, history)
             classifier.save_pretrained(self.out / "model")
-            _write_json(self.out / "result.json", result)
+            write_json(self.out / RESULT, result)
         self.engine.wait()
         return result
 
@@ -218,7 +245,7 @@ class _Run:
         loss, correct, seen = engine.total(sums).tolist()
         return loss / seen, correct / seen
 
-    def _end_epoch(self, state: checkpoints.Checkpoint, wrap: Wrap) -> None:
+    def _end_epoch(self, state: Checkpoint, wrap: Wrap) -> None:
         sums = torch.tensor(
             [state.loss_sum, state.correct, state.seen], dtype=torch.float64, device=self.engine.device
         )
@@ -241,22 +268,22 @@ class _Run:
         state.epoch += 1
         state.step, state.order, state.loss_sum, state.correct, state.seen = 0, [], 0.0, 0, 0
 
-    def _save(self, state: checkpoints.Checkpoint) -> None:
+    def _save(self, state: Checkpoint) -> None:
         state.model = self._tuned()
         state.optimizer = self.optimizer.state_dict()
         state.scaler = self.engine.scaler_state()
-        state.rng = checkpoints.rng_state()
+        state.rng = rng_state()
         if self.engine.rank == 0:
-            checkpoints.save(state, self.out)
-            log.write(self.out, state.history)
+            save_checkpoint(state, self.out)
+            write_log(self.out, state.history)
         self.engine.wait()
 
-    def _restore(self, state: checkpoints.Checkpoint) -> None:
+    def _restore(self, state: Checkpoint) -> None:
         self._load(state.model)
         if state.optimizer:
             self.optimizer.load_state_dict(state.optimizer)
         self.engine.load_scaler(state.scaler)
-        checkpoints.restore_rng(state.rng)
+        restore_rng(state.rng)
 
     def _tuned(self) -> dict[str, Tensor]:
         """Copies of the parameters that training changes."""
@@ -308,8 +335,6 @@ class _Run:
 
     def _write_config(self, say: Say) -> dict[str, Any]:
         """Say what happens and write config.json; returns what a checkpoint must share to be continued."""
-        from invariant_lpips._version import __version__
-
         decides = {
             "options": asdict(self.config),
             "classes": list(self.data.classes),
@@ -323,14 +348,14 @@ class _Run:
             "threads": torch.get_num_threads(),
         }
         # Refuses before anything of the other run is overwritten.
-        checkpoint = checkpoints.load(self.out, decides)
-        file = self.out / checkpoints.CONFIG
+        checkpoint = load_checkpoint(self.out, decides)
+        file = self.out / RECORD
         if checkpoint is None and file.is_file():
             say(f"{self.out} holds no checkpoint: starting anew")
         elif checkpoint is not None:
             say(f"{self.out}: {checkpoint.where()}")
         if self.engine.rank == 0:
-            _write_json(file, record)
+            write_json(file, record)
         return decides
 
 
@@ -359,8 +384,3 @@ def _disagreement(a: Tensor, b: Tensor) -> Tensor:
     """Mean over the batch of (KL(p||q) + KL(q||p)) / 2 for the predictions p, q of two sets of logits."""
     log_p, log_q = F.log_softmax(a, 1), F.log_softmax(b, 1)
     return 0.5 * ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(1).mean()
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

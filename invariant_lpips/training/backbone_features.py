@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,9 +26,6 @@ from invariant_lpips.classifier import GAPClassifier
 from invariant_lpips.datasets.folders import LabelledImages, load_picture
 from invariant_lpips.files.writing import naming, replacing, set_aside_room
 from invariant_lpips.registry.identity import cite
-
-if TYPE_CHECKING:
-    import numpy as np
 
 Progress = Callable[[Iterable[Any]], Iterable[Any]]
 
@@ -71,8 +69,6 @@ def cached_features(
     Returns:
         Tensors that are backed by the files: don't write to them.
     """
-    import numpy as np
-
     wanted = {"means": model.mean_count}
     if model.readout.map if maps is None else maps:
         wanted["maps"] = model.map_shape.numel()
@@ -108,15 +104,17 @@ def cached_features(
 
 
 def _key(model: GAPClassifier, images: LabelledImages) -> str:
-    _, digest = cite(model.trunk.architecture.name, model.trunk.features_state())
     height, width = model.image_size
-    kind = f"{model.net_name}-{digest}-{model.trunk.pooling}-{model.trunk.padding}-{height}x{width}"
-    return f"{kind}-{images.fingerprint()}"
+    return f"{_computed_by(model)}-{height}x{width}-{images.fingerprint()}"
+
+
+def _computed_by(model: GAPClassifier) -> str:
+    """What names a trunk in the cache: its architecture, the hash of its parameters, its pooling and padding."""
+    _, digest = cite(model.trunk.architecture.name, model.trunk.features_state())
+    return f"{model.net_name}-{digest}-{model.trunk.pooling}-{model.trunk.padding}"
 
 
 def _open(path: Path, shape: tuple[int, int]) -> np.memmap[Any, np.dtype[np.float32]]:
-    import numpy as np
-
     if not path.is_file():
         temporary = path.with_name(f".{path.stem}-{secrets.token_hex(6)}.npy")
         try:

@@ -7,17 +7,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from invariant_lpips.files.safetensors import safetensors_bytes
 from invariant_lpips.files.writing import replacing
+from invariant_lpips.statistics.thresholds import SUBJECTIVE_DISTANCE, SUBJECTIVE_INTERVAL
 from invariant_lpips.training.threshold import Threshold
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 #: Learned weights are scaled so that the just noticeable distance has this value.
 JUST_NOTICEABLE = 0.1
@@ -96,13 +95,15 @@ def write_card(
         "",
     ]
     if threshold is not None:
+        low, high = SUBJECTIVE_INTERVAL
         lines += [
             f"**Scale.** Weights are scaled so that the just noticeable distance d0 is {JUST_NOTICEABLE}: where "
-            f"D = {threshold.a:.4f} d^{threshold.b:.4f}, fitted to D = (10 - MOS)/10, reaches 0.445 "
-            "(arXiv:2407.17927).",
-            f"Its published interval 0.390 to 0.499 is d = {threshold.low:.4f} to {threshold.high:.4f}; drawing "
-            f"references anew moves d0 between {threshold.bootstrap_low:.4f} and {threshold.bootstrap_high:.4f} "
-            "(95 %). That a threshold of displacements holds for TID's distortions is an assumption.",
+            f"D = {threshold.a:.4f} d^{threshold.b:.4f}, fitted to D = (10 - MOS)/10, reaches "
+            f"{SUBJECTIVE_DISTANCE:.3f} (arXiv:2407.17927).",
+            f"Its published interval {low:.3f} to {high:.3f} is d = {threshold.low:.4f} to "
+            f"{threshold.high:.4f}; drawing references anew moves d0 between {threshold.bootstrap_low:.4f} and "
+            f"{threshold.bootstrap_high:.4f} (95 %). That a threshold of displacements holds for "
+            "TID's distortions is an assumption.",
             "",
         ]
     with replacing(path.with_suffix(".md")) as temporary:

@@ -10,18 +10,18 @@ import hashlib
 import multiprocessing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.metric import InvariantLPIPS
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from invariant_lpips.pictures.images import read_image
 
 #: Part of every cache key: raise it when the arithmetic of a head changes.
 ARITHMETIC = 1
@@ -31,7 +31,7 @@ class ComponentReader:
     """A trunk and several heads that read the same taps, run once per picture."""
 
     def __init__(
-        self, heads: Sequence[str], net: str = "vgg", pooling: str = "max", device: str = "cpu"
+        self, heads: Sequence[str], net: str = "vgg", pooling: str | None = None, device: str = "cpu"
     ) -> None:
         self.metrics = {head: InvariantLPIPS(net, head, pooling, weights="unit").to(device) for head in heads}
         self.taps = next(iter(self.metrics.values())).head.taps
@@ -43,10 +43,7 @@ class ComponentReader:
 
     def describe(self) -> str:
         """Everything the components depend on besides the pictures."""
-        return f"{ARITHMETIC}: " + "; ".join(
-            f"{metric.describe().split(', invariant-lpips')[0]} {metric.head.weight.numel()}"
-            for metric in self.metrics.values()
-        )
+        return f"{ARITHMETIC}: " + "; ".join(computed_by(metric) for metric in self.metrics.values())
 
     @torch.inference_mode()
     def summaries(self, image: Tensor) -> dict[str, list[Any]]:
@@ -69,9 +66,14 @@ class ComponentReader:
             head = metric.head
             sides = list(zip(self.taps, x[name], y[name], strict=True))
             parts = [head.components(tap, sx, sy)[0] for tap, sx, sy in sides]
-            count = sum(head.count(tap, sx) for tap, sx, _ in sides) if head.euclidean else 1
-            result[name] = (torch.cat(parts) / count).cpu()
+            divisor = head.divisor(head.count(tap, sx) for tap, sx, _ in sides)
+            result[name] = (torch.cat(parts) / divisor).cpu()
         return result
+
+
+def computed_by(metric: InvariantLPIPS) -> str:
+    """What names one head's components in the cache: who reads the pictures. A cache outlives versions."""
+    return f"{' '.join(metric.identity.reading)} {metric.head.weight.numel()}"
 
 
 def collect_components(
@@ -79,7 +81,7 @@ def collect_components(
     heads: Sequence[str],
     *,
     net: str = "vgg",
-    pooling: str = "max",
+    pooling: str | None = None,
     device: str = "cpu",
     cache: Path | None = None,
     workers: int = 1,
@@ -98,9 +100,6 @@ def collect_components(
     Returns:
         For each head an array (pairs, weights), float32.
     """
-    import numpy as np
-    from tqdm import tqdm
-
     groups: dict[str, list[int]] = {}
     for index, pair in enumerate(pairs):
         groups.setdefault(pair.reference_id, []).append(index)
@@ -116,7 +115,7 @@ def collect_components(
     return result
 
 
-_Task = tuple[str, list[RatedPair], "Path | None"]
+_Task = tuple[str, list[RatedPair], Path | None]
 _reader: ComponentReader | None = None
 
 
@@ -130,7 +129,7 @@ def _run(tasks: Sequence[_Task], setting: tuple[Any, ...], workers: int) -> Any:
         yield from pool.imap_unordered(_reference, tasks)
 
 
-def _start(heads: tuple[str, ...], net: str, pooling: str, device: str, threads: int) -> None:
+def _start(heads: tuple[str, ...], net: str, pooling: str | None, device: str, threads: int) -> None:
     global _reader
     torch.set_num_threads(threads)
     _reader = ComponentReader(heads, net, pooling, device)
@@ -138,10 +137,6 @@ def _start(heads: tuple[str, ...], net: str, pooling: str, device: str, threads:
 
 def _reference(task: _Task) -> tuple[str, dict[str, NDArray[np.float32]]]:
     """The components of all pairs of one reference, from the cache if they are there."""
-    import numpy as np
-
-    from invariant_lpips.pictures.images import read_image
-
     assert _reader is not None
     reference, pairs, cache = task
     path = None

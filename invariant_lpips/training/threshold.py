@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import curve_fit
 
-#: D at threshold, and the ends of its published interval.
-THRESHOLD_D, THRESHOLD_LOW, THRESHOLD_HIGH = 0.445, 0.390, 0.499
+from invariant_lpips.statistics.thresholds import SUBJECTIVE_DISTANCE, SUBJECTIVE_INTERVAL
 
 
 @dataclass(frozen=True)
@@ -48,15 +46,11 @@ def fit_power(distance: NDArray[np.float64], quality: NDArray[np.float64]) -> tu
         quality: (N,) MOS of TID, 0 to 9, higher is better.
 
     Example:
-        >>> import numpy as np
         >>> d = np.array([0.1, 0.2, 0.4])
         >>> a, b = fit_power(d, 10 - 10 * 0.9 * d**0.5)
         >>> round(a, 6), round(b, 6)
         (0.9, 0.5)
     """
-    import numpy as np
-    from scipy.optimize import curve_fit
-
     seen = (10 - quality) / 10
     start = np.polyfit(np.log(distance), np.log(np.clip(seen, 0.05, None)), 1)
     (a, b), _ = curve_fit(
@@ -81,8 +75,6 @@ def fit_threshold(
         references: (N,) the reference of each pair.
         draws: bootstrap draws.
     """
-    import numpy as np
-
     seen = distance > 0
     distance, quality = distance[seen], quality[seen]
     groups: dict[str, list[int]] = {}
@@ -98,6 +90,7 @@ def fit_threshold(
     drawn = []
     for _ in range(draws):
         chosen = np.concatenate([members[i] for i in generator.integers(len(members), size=len(members))])
-        drawn.append(at(THRESHOLD_D, *fit_power(distance[chosen], quality[chosen])))
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Threshold(a, b, at(THRESHOLD_D), at(THRESHOLD_LOW), at(THRESHOLD_HIGH), float(low), float(high))
+        drawn.append(at(SUBJECTIVE_DISTANCE, *fit_power(distance[chosen], quality[chosen])))
+    low, high = (float(quantile) for quantile in np.quantile(drawn, [0.025, 0.975]))
+    least, most = SUBJECTIVE_INTERVAL
+    return Threshold(a, b, at(SUBJECTIVE_DISTANCE), at(least), at(most), low, high)

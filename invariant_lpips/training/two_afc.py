@@ -8,17 +8,15 @@ in its place).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from invariant_lpips.datasets.bapps import TwoAFC
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
+from invariant_lpips.statistics.correlations import two_afc_score
 from invariant_lpips.training.strengths import Fit, FitSettings, descend, distances
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 def as_pairs(choices: Sequence[TwoAFC]) -> RatedPairs:
@@ -39,19 +37,6 @@ def pair_of(choice: TwoAFC, *, second: bool) -> RatedPair:
     return RatedPair(choice.reference, picture, share, reference, choice.subset, float(second))
 
 
-def agreement(d0: NDArray[np.float64], d1: NDArray[np.float64], judge: NDArray[np.float64]) -> float:
-    """lpips' 2AFC score: the mean share of people who agree with the nearer picture, ties counting half.
-
-    Example:
-        >>> import numpy as np
-        >>> agreement(np.array([1.0, 2.0]), np.array([2.0, 1.0]), np.array([0.0, 0.75]))
-        0.875
-    """
-    from invariant_lpips.statistics.correlations import two_afc_score
-
-    return float(two_afc_score(d0, d1, judge))
-
-
 def fit_choices(
     components: NDArray[np.float32],
     judge: NDArray[np.float64],
@@ -70,10 +55,8 @@ def fit_choices(
         held_out: (N,) True for choices that pick the stopping step instead of being fitted.
 
     Returns:
-        Strengths at the step of the best :func:`agreement` on the held-out choices (without them, the last).
+        Strengths at the step of the best 2AFC score (lpips' own) on the held-out choices (without them, the last).
     """
-    import numpy as np
-
     n = len(judge)
     if components.shape[0] != 2 * n:
         raise ValueError(
@@ -95,7 +78,7 @@ def fit_choices(
         assert held_out is not None
         chosen = np.flatnonzero(held_out)
         d0 = distances(components[chosen], strengths, root=root)
-        return agreement(d0, distances(components[n + chosen], strengths, root=root), judge[chosen])
+        return two_afc_score(d0, distances(components[n + chosen], strengths, root=root), judge[chosen])
 
     return descend(
         components[rows],

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from invariant_lpips.datasets import dataset_module, load_dataset
-from invariant_lpips.datasets.pairs import RatedPairs
-from invariant_lpips.datasets.selection import select_pairs
+from invariant_lpips.datasets import RatedPairs, find_database, load_dataset, select_pairs
 from invariant_lpips.evaluation.rated import figures
 from invariant_lpips.evaluation.rated.raid import curves_of, raid_part
 from invariant_lpips.evaluation.rated.report import build_report, write_report
@@ -30,7 +28,7 @@ class RatedBench:
         dataset: a key of :data:`invariant_lpips.datasets.DATASETS`.
         root: where the database lies.
         metrics: names, as :func:`invariant_lpips.evaluation.metrics.resolve_metric` takes them.
-        types, levels, references: which pairs, as :func:`~invariant_lpips.datasets.selection.select_pairs` takes
+        types, levels, references: which pairs, as :func:`~invariant_lpips.datasets.select_pairs` takes
             them; None for all.
         allow_missing: score what is there of an incomplete copy.
         verify: look at every file first.
@@ -98,9 +96,9 @@ def run(bench: RatedBench) -> dict[str, Any]:
     """
     if not bench.metrics:
         raise ValueError("At least one metric must be named.")
-    module = dataset_module(bench.dataset)
-    if bench.download:
-        module.download(bench.root)
+    database = find_database(bench.dataset)
+    if bench.download and database.download is not None:
+        database.download(bench.root)
     pairs = load_dataset(bench.dataset, bench.root, verify=bench.verify, allow_missing=bench.allow_missing)
     pairs = select_pairs(pairs, types=bench.types, levels=bench.levels, references=bench.references)
     results = [
@@ -117,7 +115,7 @@ def run(bench: RatedBench) -> dict[str, Any]:
     ]
     if bench.label:
         pairs = dataclasses.replace(pairs, name=bench.label)
-    names = getattr(module, "DISTORTIONS", None)
+    names = database.distortions
     report = {**provenance(), **build_report(pairs, results, names=names, resamples=bench.resamples)}
     if bench.dataset == "raid":
         report["raid"] = raid_part(pairs, results, bench.device, root=bench.root, scales=bench.scales)

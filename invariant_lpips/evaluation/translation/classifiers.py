@@ -23,6 +23,7 @@ from invariant_lpips.evaluation.translation.robustness import (
     summary,
 )
 from invariant_lpips.pictures.moves import circular_shift
+from invariant_lpips.training import BackboneConfig, train_backbone
 
 __all__ = ["by_head", "combs", "digits_by_canvas", "judge", "load_classifiers"]
 
@@ -259,9 +260,6 @@ def digits_by_canvas(
     Returns:
         Canvas -> `frozen` and `tuned` -> as :func:`judge`.
     """
-    from invariant_lpips.training.backbone import train
-    from invariant_lpips.training.backbone_config import BackboneConfig
-
     result: dict[str, Any] = {}
     for side in canvases:
         tree = digits.write_tree(work / f"digits-{side}", side, per_class=per_class, mnist=mnist)
@@ -276,7 +274,7 @@ def digits_by_canvas(
                 for seed in seeds:
                     run = work / "runs" / f"{side}-{kind}-{head}-{seed}"
                     config = BackboneConfig(str(tree), head=head, image_size=side, seed=seed, **options)
-                    train(config, run, cache=work / "features", device=device, wrap=wrap)
+                    train_backbone(config, run, cache=work / "features", device=device, wrap=wrap)
                     models[run.name] = GAPClassifier.from_pretrained(run / "model")
                     runs[run.name] = run
             judged = judge(models, images, moves, work / "answers", runs=runs, device=device, wrap=wrap)

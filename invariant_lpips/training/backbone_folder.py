@@ -1,14 +1,17 @@
-"""Checkpoints of a training run: whole or absent, and enough to go on as if nothing had happened.
+"""The folder of a training run: where it stands (`checkpoint.pt`), its record, its log and its result.
 
-A checkpoint is written beside its place, flushed to the disk and moved over the previous one, so a kill at
-any moment leaves the old one or the new one. It is read with `weights_only=True`: it can't run code.
+A checkpoint is whole or absent, and holds enough to go on as if nothing had happened: it is written beside its
+place, flushed to the disk and moved over the previous one, so a kill at any moment leaves the old one or the new
+one. It is read with `weights_only=True`: it can't run code.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -18,8 +21,8 @@ from torch import Tensor
 
 from invariant_lpips.files.writing import replacing
 
-FILE = "checkpoint.pt"
-CONFIG = "config.json"
+CHECKPOINT, RECORD, LOG, RESULT = "checkpoint.pt", "config.json", "log.csv", "result.json"
+COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "best")
 
 
 @dataclass
@@ -59,9 +62,9 @@ class Checkpoint:
         return f"going on from epoch {self.epoch}, step {self.step + 1}"
 
 
-def save(checkpoint: Checkpoint, folder: Path) -> None:
+def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     """Put `checkpoint` into `folder` in place of the one before."""
-    with replacing(folder / FILE) as temporary, temporary.open("wb") as stream:
+    with replacing(folder / CHECKPOINT) as temporary, temporary.open("wb") as stream:
         torch.save({each.name: getattr(checkpoint, each.name) for each in fields(checkpoint)}, stream)
         stream.flush()
         os.fsync(stream.fileno())
@@ -72,7 +75,7 @@ def fingerprint(decides: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def load(folder: Path, decides: dict[str, Any]) -> Checkpoint | None:
+def load_checkpoint(folder: Path, decides: dict[str, Any]) -> Checkpoint | None:
     """The checkpoint in `folder`, or None if there is none.
 
     Args:
@@ -82,7 +85,7 @@ def load(folder: Path, decides: dict[str, Any]) -> Checkpoint | None:
     Raises:
         ValueError: it belongs to another configuration or other data, or is no checkpoint.
     """
-    path = folder / FILE
+    path = folder / CHECKPOINT
     if not path.is_file():
         return None
     try:
@@ -94,7 +97,7 @@ def load(folder: Path, decides: dict[str, Any]) -> Checkpoint | None:
         ) from error
     if checkpoint.fingerprint != fingerprint(decides):
         raise ValueError(
-            f"{path} belongs to a run with {_difference(folder / CONFIG, decides)}; choose another output "
+            f"{path} belongs to a run with {_difference(folder / RECORD, decides)}; choose another output "
             "folder, or remove this one to start anew."
         )
     return checkpoint
@@ -138,3 +141,36 @@ def restore_rng(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["cpu"])
     if torch.cuda.is_available() and len(state.get("cuda", ())) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a record or a result, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def write_log(folder: Path, history: Sequence[dict[str, float]]) -> None:
+    """Write the whole log anew, so that it never holds an epoch twice after a resumed run."""
+    with replacing(folder / LOG) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, COLUMNS)
+        writer.writeheader()
+        writer.writerows(history)
+
+
+class TensorBoard:
+    """Scalars for TensorBoard under `folder`/tensorboard; steps are epochs, so repeated ones coincide."""
+
+    def __init__(self, folder: Path, first_epoch: int) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise ImportError(
+                "The TensorBoard log needs tensorboard: pip install 'invariant-lpips[train]'."
+            ) from error
+        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=first_epoch)
+
+    def add(self, row: dict[str, float]) -> None:
+        """Write one row of the log."""
+        for column in COLUMNS[1:]:
+            self._writer.add_scalar(column, row[column], int(row["epoch"]))
+        self._writer.flush()
