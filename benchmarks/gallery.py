@@ -78,12 +78,8 @@ def distances(metric: Any, x: Tensor, others: Tensor) -> list[float]:
 
 def heat(metric: Any, x: Tensor, y: Tensor) -> Tensor:
     """(1, 1, H, W), in proportion to the distance: the exact map of a head with a root is one of d^2."""
-    metric.spatial = True
-    try:
-        with torch.inference_mode():
-            found: Tensor = metric(x, y)
-    finally:
-        metric.spatial = False
+    with torch.inference_mode():
+        found: Tensor = metric.maps(x, y)
     return found if isinstance(metric, LPIPS) else found.sign() * found.abs().sqrt()
 
 

@@ -31,9 +31,9 @@ from tqdm import tqdm
 from invariant_lpips.datasets.tid import PROTOCOL_TYPES, SATURATION
 from invariant_lpips.distortions import TID2013, luma_psnr, rgb_psnr
 from invariant_lpips.distortions.resynthesis import Made, read_manifest
-from invariant_lpips.evaluation.tables import csv_text
 from invariant_lpips.evaluation.tables import markdown as markdown_table
 from invariant_lpips.files.provenance import write_result
+from invariant_lpips.files.tables import csv_text
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.statistics.correlations import srcc
 
@@ -174,7 +174,7 @@ def halved(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def table(report: dict[str, Any]) -> str:
     """The types as csv."""
     columns = [*COLUMNS, "approximation"]
-    return csv_text([columns, *([row[column] for column in columns] for row in report["types"])])
+    return csv_text(columns, ([row[column] for column in columns] for row in report["types"]))
 
 
 def markdown(report: dict[str, Any]) -> str:

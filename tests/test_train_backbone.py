@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from invariant_lpips.classifier import GAPClassifier
-from invariant_lpips.cli import train as command
+from invariant_lpips.cli import main
 from invariant_lpips.datasets import folders
 from invariant_lpips.training import backbone_features
 from invariant_lpips.training.backbone import train_backbone
@@ -325,12 +325,8 @@ def test_a_folder_of_something_else_is_refused(tree, tmp_path):
 
 
 def test_command_trains_and_repeats_a_run_from_its_config(tree, tmp_path, capsys):
-    import argparse
-
     def call(*arguments: str) -> int:
-        parser = argparse.ArgumentParser()
-        command.configure(parser)
-        return command.run(parser.parse_args(["backbone", "--quiet", "--device", "cpu", *arguments]))
+        return main(["train", "backbone", "--quiet", "--device", "cpu", *arguments])
 
     options = ["--data", str(tree), "--image-size", "32", "--epochs", "2", "--head", "multi-gap"]
     assert call("--out", str(tmp_path / "a"), *options) == 0
@@ -341,7 +337,7 @@ def test_command_trains_and_repeats_a_run_from_its_config(tree, tmp_path, capsys
     assert (tmp_path / "a/model/model.safetensors").read_bytes() == (
         tmp_path / "b/model/model.safetensors"
     ).read_bytes()
-    assert call("--out", str(tmp_path / "c")) == 1
+    assert call("--out", str(tmp_path / "c")) == 2
     assert "--data" in capsys.readouterr().err
 
 

@@ -91,25 +91,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train and print the result as JSON; 0 done, 1 something was wrong with the input."""
+    """Train and print the result as JSON."""
     if args.threads:
         torch.set_num_threads(args.threads)
     first = os.environ.get("RANK", "0") == "0"  # of the processes of `accelerate launch` or `torchrun`
     loud = first and not args.quiet
-    try:
-        result = train_backbone(
-            _config(args),
-            args.out,
-            cache=args.cache,
-            device=args.device,
-            workers=args.workers,
-            tensorboard=args.tensorboard,
-            wrap=_bar if loud else lambda steps, what: steps,
-            say=_say if loud else lambda line: None,
-        )
-    except (ValueError, OSError, ImportError) as error:
-        print(f"invariant-lpips train backbone: {error}", file=sys.stderr)
-        return 1
+    result = train_backbone(
+        _config(args),
+        args.out,
+        cache=args.cache,
+        device=args.device,
+        workers=args.workers,
+        tensorboard=args.tensorboard,
+        wrap=_bar if loud else lambda steps, what: steps,
+        say=_say if loud else lambda line: None,
+    )
     if first:
         print(json.dumps(result | {"model": str(Path(args.out) / "model")}, indent=1))
     return 0

@@ -1,12 +1,10 @@
-"""Tables of results: aligned text for a terminal, Markdown for the documentation, csv for other programs."""
+"""Tables of results: aligned text for a terminal, Markdown for the documentation."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 
-__all__ = ["aligned", "csv_text", "interval_text", "markdown"]
+__all__ = ["aligned", "interval_text", "markdown"]
 
 
 def aligned(rows: Sequence[Sequence[str]], *, rule: bool = True) -> str:
@@ -37,20 +35,6 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """
     first, *rest = ["| " + " | ".join(line) + " |" for line in (head, *rows)]
     return "\n".join([first, "|" + "---|" * len(head), *rest])
-
-
-def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as csv, with empty cells for None.
-
-    Example:
-        >>> csv_text([["metric", "srcc"], ["gap", None]])
-        'metric,srcc\\ngap,\\n'
-    """
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(
-        ["" if cell is None else cell for cell in row] for row in rows
-    )
-    return stream.getvalue()
 
 
 def interval_text(interval: Sequence[float] | None) -> str:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
 from invariant_lpips.evaluation.rated.raid import raid_text
 from invariant_lpips.evaluation.runner import Scores
-from invariant_lpips.evaluation.tables import aligned, csv_text, interval_text
+from invariant_lpips.evaluation.tables import aligned, interval_text
 from invariant_lpips.files.provenance import write_result
+from invariant_lpips.files.tables import csv_text
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.statistics.correlations import fit_logistic, krcc, pearson, srcc
 from invariant_lpips.statistics.resampling import bootstrap_values, interval_of, paired_test_of
@@ -206,7 +207,7 @@ def csv_tables(report: dict[str, Any]) -> dict[str, str]:
     tests: list[list[Any]] = [["first", "second", "difference", "low", "high", "p_value"]]
     tests += [[test[column] for column in tests[0]] for test in report["paired"]]
     tables["paired.csv"] = tests
-    return {name: csv_text(rows) for name, rows in tables.items()}
+    return {name: csv_text(rows[0], rows[1:]) for name, rows in tables.items()}
 
 
 def full_text(report: dict[str, Any]) -> str:
