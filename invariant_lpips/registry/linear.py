@@ -88,7 +88,7 @@ def learned_weights(
                 f"No learned weights come with net={net!r} and head={head!r}; pass weights='unit' to weigh all "
                 "channels alike, or a path to weights of your own."
             )
-    file = read_weights(weights)
+    file = read_weights(str(weights))
     weight = checked_weight(file.tensors, file.name, net=net, head=head, count=count)
     if (learned_on := file.metadata.get("trunk", trunk.hash)) != trunk.hash:
         raise ValueError(
