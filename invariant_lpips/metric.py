@@ -1,8 +1,9 @@
 """`InvariantLPIPS`: a perceptual distance that keeps agreeing with people when an image has moved.
 
-The method is arXiv:2604.27870 (Alabau-Bosque et al. 2026): a frozen VGG-16 is read through global averages,
-so that an image becomes one vector and the distance of two images is the root mean square difference of
-their weighted vectors. See :mod:`invariant_lpips.heads` for the arithmetic of each head.
+A frozen VGG-16 is read through statistics of its activations, so that an image becomes one vector, and the distance of
+two images is the root mean square difference of their weighted vectors. With head `gap` the statistics are averages
+over the whole picture, the method of arXiv:2604.27870 (Alabau-Bosque et al. 2026); the default, `regional`, takes them
+in windows. See :mod:`invariant_lpips.heads` for the arithmetic of each head.
 """
 
 from __future__ import annotations
@@ -23,18 +24,20 @@ from invariant_lpips.inputs import ImageInput, ScalingLayer, check_batches, chec
 from invariant_lpips.registry import ENTRIES, saved_metric
 from invariant_lpips.registry.card import metric_card
 from invariant_lpips.registry.download import Access
-from invariant_lpips.registry.identity import Identity, cite, in_float32
+from invariant_lpips.registry.identity import OWN, Identity, cite, in_float32
 from invariant_lpips.registry.linear import (
     LinearWeights,
     calibration_metadata,
     checked_weight,
     learned_weights,
     saved_weights,
+    weight_hash,
 )
 from invariant_lpips.registry.saved import Saved, SavedModel
 from invariant_lpips.registry.trunk_weights import TrunkWeights, bundled_trunk, trunk_from, trunk_of
 from invariant_lpips.tiling import embed_in_tiles
 from invariant_lpips.trunks import Summary, Trunk
+from invariant_lpips.trunks.frozen_layers import captured
 from invariant_lpips.trunks.two_images import reduce_pair, summarise
 
 
@@ -123,14 +126,14 @@ class InvariantLPIPS(nn.Module, Saved):
         self.net = Trunk(trunk.net, pooling, padding)
         self.net.load_features(trunk.state)
         self.head = make_head(head, trunk.net)
-        self._trunk: tuple[str, str] | None = (trunk.name, trunk.hash)
+        #: The trunk's name and hash, and the state of its parameters for which they hold.
+        self._trunk = (self._parameters_state(), (trunk.name, trunk.hash))
         self._use(learned_weights(weights, trunk, self.head.name, pooling, self.head.weight.numel()))
         self.images = ImageInput(
             self.net.minimum_side(self.head.taps), checks=checks, repeat_grey=repeat_grey
         )
         self.requires_grad_(False)
         self.eval()
-        self.register_load_state_dict_post_hook(_forget_trunk)  # type: ignore[no-untyped-call]
 
     def forward(
         self,
@@ -310,8 +313,9 @@ class InvariantLPIPS(nn.Module, Saved):
         weight = checked_weight(
             state, name, net=self.net_name, head=self.head.name, count=self.head.weight.numel()
         )
-        with torch.no_grad():
-            self.head.weight.copy_(weight)
+        self._use(
+            LinearWeights(OWN, weight_hash(weight), weight)
+        )  # what they were calibrated to is not known
 
     def config(self) -> dict[str, Any]:
         """What `config.json` says of this metric; see :mod:`invariant_lpips.registry.saved_metric`."""
@@ -423,10 +427,20 @@ class InvariantLPIPS(nn.Module, Saved):
 
     @property
     def _reader(self) -> Identity:
-        """Who reads a Reference: the trunk as it was loaded, since its parameters are too many to hash at each step."""
-        if self._trunk is None:
-            self._trunk = cite(self.net.architecture.name, self.net.features_state())
-        return self._identity(self._trunk, (self._linear.name, self._linear.hash))
+        """Who reads a Reference. The trunk's parameters are hashed again only when something has changed them."""
+        state = self._parameters_state()
+        if state is not None and state != self._trunk[0]:
+            self._trunk = state, cite(self.net.architecture.name, self.net.features_state())
+        return self._identity(self._trunk[1], (self._linear.name, self._linear.hash))
+
+    def _parameters_state(self) -> tuple[tuple[int, int], ...] | None:
+        """Where the trunk's parameters lie and how often they were written; None where that can't be known."""
+        if captured():
+            return None
+        try:
+            return tuple((p.data_ptr(), 0 if p.is_inference() else p._version) for p in self.net.parameters())
+        except RuntimeError:  # torch.func's parameters lie nowhere
+            return None
 
     def _summaries(self, x: Tensor, normalize: bool | None) -> list[Summary]:
         image = self.images(x, self.scaling_layer.shift, normalize=self._normalizes(normalize))
@@ -477,8 +491,3 @@ class InvariantLPIPS(nn.Module, Saved):
                 f"Head {self.head.name!r} has no Euclidean form and so no `{what}`; use head='regional', 'gap' or "
                 "'gap-spatial'."
             )
-
-
-def _forget_trunk(metric: InvariantLPIPS, _: Any) -> None:
-    """A state dict was loaded, maybe with another trunk."""
-    metric._trunk = None

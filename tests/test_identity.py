@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -58,6 +59,36 @@ def test_a_trunk_loaded_later_is_known_to_references(bundled: InvariantLPIPS) ->
         metric(X, before)
     holder.load_state_dict({f"metric.{k}": v for k, v in bundled.state_dict().items()})
     assert metric(X, before) == 0
+
+
+@pytest.mark.parametrize("way", ["load_features", "load_state_dict", "replaced", "in place", "copied"])
+def test_a_trunk_changed_in_any_way_is_known_to_references(bundled: InvariantLPIPS, way: str) -> None:
+    metric, other = InvariantLPIPS(head="gap", weights="unit"), InvariantLPIPS(tuned(), head="gap")
+    before = metric.reference(X)
+    if way == "load_features":
+        metric.net.load_features(other.net.features_state())
+    elif way == "load_state_dict":
+        metric.net.load_state_dict(other.net.state_dict())
+    elif way == "replaced":
+        metric.net = other.net
+    else:
+        with torch.no_grad():
+            metric.net.get_parameter("slice5.28.bias").add_(0.5)
+        metric = copy.deepcopy(metric) if way == "copied" else metric
+    with pytest.raises(ValueError, match="must have been read by this metric"):
+        metric(X, before)
+    assert metric(X, other.reference(X)) == 0
+
+
+def test_own_weights_are_the_same_wherever_they_lie(tmp_path: Path) -> None:
+    own = InvariantLPIPS("alex", "gap", weights="unit")
+    own.use_linear_weights({"weight": torch.linspace(0, 2, own.head.weight.numel())}, "for tests")
+    own.save_pretrained(tmp_path)
+    reloaded = InvariantLPIPS.from_pretrained(tmp_path)
+    from_file = InvariantLPIPS("alex", "gap", weights=tmp_path / "model.safetensors")
+    assert own.identity.measures_like(reloaded.identity)
+    assert own.identity.measures_like(from_file.identity)
+    assert own.jnd_fit is None
 
 
 def test_linear_weights_come_after_a_reference(bundled: InvariantLPIPS) -> None:

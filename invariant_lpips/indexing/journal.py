@@ -135,6 +135,8 @@ class Journal:
         except (ValueError, KeyError, TypeError):
             raise ValueError(f"{self.path} is no unfinished run; move it elsewhere") from None
         difference = Settings.from_json(text, str(self.path)).difference(settings)
+        if not difference:  # the same run, as an earlier version writes it down
+            return True
         raise ValueError(
             f"{self.path} holds the unfinished work of another run ({difference}); finish that one, write to "
             "another file, or delete it to begin anew"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import asdict, dataclass, fields, replace
@@ -11,7 +12,9 @@ from invariant_lpips.inputs import DTYPES
 from invariant_lpips.metric import InvariantLPIPS
 from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS
 from invariant_lpips.pictures.images import ALPHA_CHOICES, Reading
-from invariant_lpips.registry.identity import Identity
+from invariant_lpips.registry import ENTRIES, read_weights
+from invariant_lpips.registry.identity import OWN, Identity
+from invariant_lpips.registry.linear import weight_hash
 
 _SENTENCE = re.compile(
     r"InvariantLPIPS\(net=(?P<trunk>.+?) \[(?P<trunk_hash>[0-9a-f]{12})\], .*"
@@ -78,6 +81,8 @@ class Settings:
         """The first setting in which two differ, as `name: mine / theirs`; "" where they agree."""
         for field in fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            if field.name == "metric" and mine.measures_like(theirs) and mine.version == theirs.version:
+                continue  # linear weights may have another name by now
             if mine != theirs:
                 pictures = field.name == "pictures"
                 return "the pictures are others" if pictures else f"{field.name}: {mine} / {theirs}"
@@ -131,8 +136,15 @@ def _identity_of_version_0_1(sentence: object, arguments: object) -> object:
     match = _SENTENCE.fullmatch(str(sentence)[:1000])
     if match is None or type(arguments) is not dict:
         raise ValueError("no sentence of that version")
+    said = match.groupdict(default="")
+    if said["weights_hash"] and said["weights"] != OWN and said["weights"] not in ENTRIES:
+        # Weights of one's own were named by the hash of their file, and are by that of their numbers now.
+        with contextlib.suppress(ValueError, OSError, KeyError):
+            file = read_weights(said["weights"])
+            if file.hash == said["weights_hash"]:
+                said["weights_hash"] = weight_hash(file.tensors["weight"])
     return {
         **{name: arguments.get(name) for name in ("net", "head", "pooling", "padding")},
-        **match.groupdict(default=""),
+        **said,
         "fitted_pooling": "max",
     }

@@ -31,7 +31,8 @@ class Identity:
         head, pooling, padding: as InvariantLPIPS takes them, none of them "default" or None.
         trunk, trunk_hash: the registered name of the trunk's parameters (`vgg16`), or "own parameters"; the first 12
             hex digits of the sha256 of their file.
-        weights, weights_hash: the same of the head's linear weights; `unit`, with no hash, where all are 1.
+        weights, weights_hash: the same of the head's linear weights, or the path of a file and the hash of the numbers
+            in it; `unit`, with no hash, where all are 1.
         fitted_pooling: the pooling that the linear weights and their calibration were fitted with.
         version: of the package.
 

@@ -34,7 +34,8 @@ class LinearWeights:
 
     Attributes:
         name: registered name or path; `unit` for weights of 1.
-        hash: first 12 hex digits of the file's sha256; empty for `unit`.
+        hash: first 12 hex digits of a sha256: of a registered file, or of the numbers themselves where weights are
+            one's own, so that they are the same wherever they lie; empty for `unit`.
         weight: (K,), as stored.
         calibration: D = a d^b and the just noticeable distance; None where the file carries none.
         fitted_pooling: the pooling that weights and calibration were fitted with.
@@ -49,12 +50,17 @@ class LinearWeights:
     @cached_property
     def content(self) -> str:
         """The hash of the numbers alone, by which they are recognised while they are in use."""
-        return tensors_hash({"weight": self.weight.detach().cpu().float()})
+        return weight_hash(self.weight)
 
     def cite(self, held: Tensor) -> tuple[str, str]:
         """(name, hash) of these weights where `held` are still these; else (:data:`OWN`, the hash of those held)."""
-        content = tensors_hash({"weight": held.detach().cpu().float()})
+        content = weight_hash(held)
         return (self.name, self.hash) if content == self.content else (OWN, content)
+
+
+def weight_hash(weight: Tensor) -> str:
+    """The hash of linear weights by their numbers, at the precision of their file."""
+    return tensors_hash({"weight": weight.detach().cpu().float()})
 
 
 def unit_weights(count: int) -> LinearWeights:
@@ -97,7 +103,8 @@ def learned_weights(
             "linear --net`."
         )
     calibration = read_calibration(file.metadata, file.name)
-    return LinearWeights(file.name, file.hash, weight, calibration, read_pooling(file.metadata, file.name))
+    digest = file.hash if file.name in ENTRIES else weight_hash(weight)
+    return LinearWeights(file.name, digest, weight, calibration, read_pooling(file.metadata, file.name))
 
 
 def saved_weights(saved: SavedModel, *, net: str, head: str, count: int) -> LinearWeights:
@@ -112,7 +119,7 @@ def saved_weights(saved: SavedModel, *, net: str, head: str, count: int) -> Line
     calibration = read_calibration(saved.metadata, saved.path)
     pooling = read_pooling(saved.metadata, saved.path)
     if name == "own":
-        cited = str(saved.path), saved.hash
+        cited = str(saved.path), weight_hash(weight)
     elif name == "unit":
         cited = unit_weights(count).cite(weight)
     else:
