@@ -227,7 +227,8 @@ def test_a_reference_of_another_metric_is_refused(other):
     metric = InvariantLPIPS(head="gap")
     foreign = InvariantLPIPS(**{"head": "gap", **other}).reference(y)
     with pytest.raises(
-        ValueError, match=r"read by this metric \(InvariantLPIPS\(net=vgg16 .*, head=gap, .* but was read by another"
+        ValueError,
+        match=r"read by this metric \(InvariantLPIPS\(net=vgg16 .*, head=gap, .* but was read by another",
     ):
         metric(x, foreign)
     torch.testing.assert_close(metric(x, InvariantLPIPS(head="gap").reference(y)), metric(x, y))
