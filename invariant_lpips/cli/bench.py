@@ -63,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the benchmark with the remaining arguments and return its exit status."""
-    args.called = f"{args.called} {args.name}"  # what goes wrong from here on is said of the benchmark
+    args.called = f"bench {args.name}"  # what goes wrong from here on is said of the benchmark
     if args.name in EXPERIMENTS:
         script = runpy.run_path(str(experiment(args.name)))
         return script["main"](args.arguments) or 0
