@@ -28,9 +28,10 @@ def test_an_error_is_one_sentence_and_status_2(command, tmp_path, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     assert main(command) == 2
     out, err = capsys.readouterr()
+    said_of = " ".join(word for word in command[:2] if word in {command[0], "path"})
     assert out == ""
-    assert err.startswith(f"invariant-lpips {command[0]}: ")
-    assert not err.startswith(f"invariant-lpips {command[0]}: error")
+    assert err.startswith(f"invariant-lpips {said_of}: ")
+    assert not err.startswith(f"invariant-lpips {said_of}: error")
     assert "nowhere" in err
     assert err.count("\n") == 1
 
@@ -56,6 +57,51 @@ def test_what_a_command_raises(error, status, said, monkeypatch, capsys):
     err = capsys.readouterr().err
     assert err.startswith(f"invariant-lpips compare: {said}")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said_of"),
+    [
+        ([], "invariant-lpips"),
+        (["nonsense"], "invariant-lpips"),
+        (["compare", "a.png", "b.png", "--nonsense"], "invariant-lpips compare"),
+        (["search", "a.png"], "invariant-lpips search"),
+        (["bench", "nonsense"], "invariant-lpips bench"),
+        (["bench", "csv", "--nonsense"], "invariant-lpips bench csv"),
+        (["bench", "translation", "report", "--nonsense"], "invariant-lpips bench translation report"),
+        (["train", "linear", "--nonsense"], "invariant-lpips train linear"),
+        (["weights", "path", "x", "--nonsense"], "invariant-lpips weights path"),
+    ],
+)
+def test_wrong_usage_is_said_of_the_command_it_is_about(arguments, said_of, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"usage: {said_of} ")
+    assert err.splitlines()[-1].startswith(f"{said_of}: ")
+    assert "error:" not in err
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("bench speed -o x.json --only zzz", "bench speed: Pattern `only` must match the name of a case"),
+        ("bench speed -o x.json --only (", "bench speed: Pattern `only` must be a regular expression"),
+        ("bench csv --root x.csv --resamples -1", "bench csv: Argument `resamples` must be at least 0"),
+        ("bench translation figures --out nodir", "bench translation figures: nodir must hold"),
+        ("bench translation report --out nodir", "bench translation report: nodir must hold"),
+        ("train linear --dataset nowhere --root x", "train linear: Option --dataset must be one of"),
+        ("weights download nowhere", "weights download: "),
+    ],
+)
+def test_nested_commands_are_named_whole(command, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(command.split()) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"invariant-lpips {said}")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"], ["weights", "--help"]])

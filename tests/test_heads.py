@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from invariant_lpips import InvariantLPIPS, Trunk
 from invariant_lpips.files.safetensors import safetensors_bytes
-from invariant_lpips.heads import HEADS, POOL_TAPS, make_head
+from invariant_lpips.heads import HEADS, POOL_TAPS, Head, default_taps, make_head
 from invariant_lpips.registry import WeightsFile
 
 SIZE = (70, 100)
@@ -219,3 +219,59 @@ def test_heads_name_their_taps():
     assert make_head("gap", "vgg").taps == POOL_TAPS
     assert make_head("gap", "alex").taps == ("relu1", "relu2", "relu3", "relu4", "relu5")
     assert "weights=1472" in repr(make_head("gap", "vgg"))
+
+
+class Peak(Head):
+    """A head of one's own, without a map."""
+
+    name = "peak"
+
+    def __init__(self, net: str = "vgg") -> None:
+        super().__init__(net, default_taps(net))
+
+    def summary(self, tap, features, size):
+        return (features.amax((2, 3)),)
+
+    def components(self, tap, sx, sy):
+        return (sx[0] - sy[0]).square()
+
+    def count(self, tap, summary):
+        return self.channels[tap]
+
+    def vector(self, tap, summary):
+        return summary[0] * self.tap_weight(tap)
+
+
+def test_a_head_added_at_run_time_is_saved_and_loaded(monkeypatch, tmp_path, photo):
+    monkeypatch.setitem(HEADS, "peak", Peak)
+    metric = InvariantLPIPS(head="peak", weights="unit")
+    metric.save_pretrained(tmp_path)
+    x, y = photo("coffee", 40, 48), photo("chelsea", 40, 48)
+    assert torch.equal(InvariantLPIPS.from_pretrained(tmp_path)(x, y), metric(x, y))
+
+
+def test_what_a_head_lacks_is_said(monkeypatch, photo):
+    monkeypatch.setitem(HEADS, "peak", Peak)
+    x, y = photo("coffee", 40, 48), photo("chelsea", 40, 48)
+    with pytest.raises(NotImplementedError, match="Head 'peak' has no map: write its method `heat`"):
+        InvariantLPIPS(head="peak", weights="unit", spatial=True)(x, y)
+    monkeypatch.delattr(Peak, "vector")
+    with pytest.raises(NotImplementedError, match="Head 'peak' has no embedding: write its method `vector`"):
+        InvariantLPIPS(head="peak", weights="unit").embed(x)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_shares_are_linear_in_the_strengths(head, photo):
+    metric = InvariantLPIPS(head=head)
+    x, y = (
+        metric.net.reduce(
+            metric.scaling_layer(photo(name, 40, 48)),
+            metric.head.taps,
+            lambda tap, features: metric.head.summary(tap, features, (40, 48)),
+        )
+        for name in ("coffee", "chelsea")
+    )
+    strengths = torch.cat([metric.head.strength(tap) for tap in metric.head.taps])
+    torch.testing.assert_close(
+        metric.head.shares(x, y) @ strengths, torch.stack(metric.head.layers(x, y)).sum(0)
+    )

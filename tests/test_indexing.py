@@ -354,6 +354,11 @@ def test_commands_as_a_user_types_them(
         ("1", "4.png", "0"),
         ("2", "copy.png", "0"),
     ]
+    assert main(["search", "nowhere.png", str(folder / "4.png"), "--index", "a.npz"]) == 1
+    capsys.readouterr()
+    assert main(["search", "nowhere.png", "--index", "a.npz", "-o", "none.csv"]) == 2  # nothing was done
+    assert capsys.readouterr().err.startswith("invariant-lpips search: nowhere.png: ")
+    assert not Path("none.csv").exists()
     assert main(["duplicates", "a.npz", "--below", "0.001"]) == 1
     assert [row["path"] for row in table(capsys.readouterr().out)] == ["4.png", "copy.png"]
     assert main(["matrix", str(folder), "-o", "m.csv", *FAST, "--workers", "0"]) == 1

@@ -9,10 +9,15 @@ import torch
 from torch import Tensor
 
 from invariant_lpips import InvariantLPIPS, Trunk
+from invariant_lpips.cli.metric_options import MetricChoice
+from invariant_lpips.evaluation.own_scorers import invariant_scorer
 from invariant_lpips.trunks.circular import CircularConv2d, in_pieces
 from invariant_lpips.trunks.pooling import (
+    POOLINGS,
     BlurPool2d,
     PolyphasePool2d,
+    Pool2d,
+    Window,
     dense_max,
     handedness,
     make_pool,
@@ -111,6 +116,38 @@ def test_unknown_names_are_refused():
         Trunk("vgg", pooling="mean")
     with pytest.raises(ValueError, match="`padding` must be one of zeros, circular, but got 'reflect'"):
         Trunk("vgg", padding="reflect")
+
+
+class MeanPool2d(Pool2d):
+    name = "mean"
+
+    def __init__(self, padding, kernel_size=2, ceil_mode=False):
+        super().__init__()
+        self.kernel_size = kernel_size
+
+    def forward(self, x):
+        return torch.nn.functional.avg_pool2d(x, self.kernel_size, 2)
+
+    @property
+    def window(self):
+        return Window(self.kernel_size, 2, 0, "floor")
+
+
+def test_a_pooling_is_one_class_and_one_line(monkeypatch, photo, tmp_path):
+    monkeypatch.setitem(POOLINGS, "mean", MeanPool2d)
+    metric = InvariantLPIPS(head="gap", pooling="mean")
+    assert "vgg16-gap" in metric.describe()  # weights fitted with max, until it has its own
+    x = photo("coffee", 96, 128)
+    torch.testing.assert_close(metric.embed(x, tile=64), metric.embed(x))
+    assert MetricChoice(head="gap", pooling="mean").build().net.pooling == "mean"
+    assert invariant_scorer("gap+mean", "cpu").describe() == metric.describe()
+    metric.save_pretrained(tmp_path)
+    assert InvariantLPIPS.from_pretrained(tmp_path).net.pooling == "mean"
+
+
+def test_the_command_line_refuses_an_unknown_pooling():
+    with pytest.raises(ValueError, match="--pooling must be one of max, blur, polyphase, but got 'mean'"):
+        MetricChoice(pooling="mean").build()
 
 
 @pytest.mark.parametrize("pooling", ["max", "blur", "polyphase"])

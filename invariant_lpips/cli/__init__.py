@@ -6,13 +6,12 @@ parsed, calls the library once, prints, and returns the exit status. What goes w
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 from collections.abc import Sequence
 
 from invariant_lpips._version import __version__
-from invariant_lpips.cli.output import ERRORS, EXIT_STATUS, Exit, complaint, say
+from invariant_lpips.cli.output import ERRORS, EXIT_STATUS, PROGRAM, Exit, Parser, complaint, say
 
 # name -> (module, one line of help). Only the module of the chosen command is imported.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -41,8 +40,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status, an :class:`invariant_lpips.cli.output.Exit`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
-        prog="invariant-lpips",
+    parser = Parser(
+        prog=PROGRAM,
         description="Perceptual image distances that keep agreeing with people when an image has moved.",
         epilog=EXIT_STATUS,
     )
@@ -59,9 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = parsed.run(parsed)
     except ERRORS as error:
-        say(parsed.command, complaint(error))
+        say(parsed.called, complaint(error))
         return Exit.REFUSED
     except KeyboardInterrupt:
-        say(parsed.command, "interrupted")
+        say(parsed.called, "interrupted")
         return Exit.INTERRUPTED
     return status

@@ -12,6 +12,7 @@ import importlib
 import runpy
 from pathlib import Path
 
+from invariant_lpips.cli.output import PROGRAM, Parser
 from invariant_lpips.datasets import DATASETS
 
 #: name -> (module, one line of help); of databases, those that say more than that people are agreed with.
@@ -62,14 +63,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the benchmark with the remaining arguments and return its exit status."""
+    args.called = f"bench {args.name}"  # what goes wrong from here on is said of the benchmark
     if args.name in EXPERIMENTS:
         script = runpy.run_path(str(experiment(args.name)))
         return script["main"](args.arguments) or 0
     module_name, line = BENCHES[args.name]
     module = importlib.import_module(module_name)
-    parser = argparse.ArgumentParser(prog=f"invariant-lpips bench {args.name}", description=line)
+    parser = Parser(prog=f"{PROGRAM} {args.called}", description=line)
     module.configure(parser, args.name)
-    status: int = module.run(parser.parse_args(args.arguments))
+    parsed = parser.parse_args(args.arguments)
+    args.called = parsed.called  # with the part of `translation`
+    status: int = module.run(parsed)
     return status
 
 

@@ -239,6 +239,8 @@ def _conclude(asked: Comparison, outcomes: Sequence[Outcome], *, interrupted: bo
     if interrupted:
         say("compare", f"interrupted after {len(outcomes)} of {len(asked.pairing.pairs)} pairs")
         return Exit.INTERRUPTED
+    if failed and len(failed) == len(outcomes):
+        return Exit.REFUSED
     return Exit.INCOMPLETE if failed or (unmatched and not asked.allow_unmatched) else Exit.DONE
 
 

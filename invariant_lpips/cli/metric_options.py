@@ -55,7 +55,10 @@ class MetricChoice:
     def build_invariant(self) -> InvariantLPIPS:
         """The same, for commands that have no `--metric`."""
         from invariant_lpips.metric import InvariantLPIPS
+        from invariant_lpips.trunks.pooling import POOLINGS
 
+        if self.pooling is not None and self.pooling not in POOLINGS:
+            raise ValueError(f"--pooling must be one of {', '.join(POOLINGS)}, but got {self.pooling!r}")
         if self.version is not None:
             raise ValueError("-v (--version) is lpips' and needs --metric lpips")
         place = self._place()
@@ -100,7 +103,10 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
         default="invariant",
         help="lpips: the stock metric, its numbers",
     )
-    which.add_argument("--net", help="trunk: vgg, alex or squeeze (default: vgg; of --metric lpips: alex)")
+    which.add_argument(
+        "--net",
+        help="trunk: vgg, alex or squeeze, or the folder of a backbone (default: vgg; of --metric lpips: alex)",
+    )
     _add_head(which)
     which.add_argument("-v", "--version", choices=("0.0", "0.1"), help="of --metric lpips (0.1)")
 
@@ -125,6 +131,8 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
 def _add_head(which: argparse._ArgumentGroup) -> None:
     which.add_argument("--head", help="gap, gap-spatial, spatial, ... (default: the package's default head)")
     which.add_argument("--weights", metavar="FILE", help="linear weights of your own, or `unit` for none")
+    # Its names are not `choices`: help would wait for torch.
     which.add_argument(
-        "--pooling", choices=("max", "blur", "polyphase"), help="the trunk's downsampler (max)"
+        "--pooling",
+        help="the trunk's downsampler: max, blur, polyphase, ... (default: the backbone's own, else max)",
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
+from typing import Any, NoReturn
 
 from invariant_lpips.files.tables import csv_text
 from invariant_lpips.files.writing import REMEDIES, one_line, said, write_text
@@ -31,6 +33,37 @@ nothing could be done; 130 interrupted. Complaints are on stderr, as `invariant-
 ERRORS = (OSError, ValueError, TypeError, ImportError, RuntimeError)
 
 
+PROGRAM = "invariant-lpips"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are said as all others are, with the usage of the command that they are about.
+
+    What it parses has `called`: the command, as `say` takes it.
+
+    Example:
+        >>> Parser(prog="invariant-lpips train linear").parse_args([]).called
+        'train linear'
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.set_defaults(called=self.prog.removeprefix(PROGRAM).lstrip())
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """The same, but nothing stays unknown: what is left over would be said by the parser above."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return parsed, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Say it, and end as REFUSED."""
+        self.print_usage(sys.stderr)
+        say(self.get_default("called"), message)
+        raise SystemExit(Exit.REFUSED)
+
+
 def complaint(error: Exception) -> str:
     """The sentence in which an error is said."""
     if isinstance(error, OSError) and error.filename and error.errno in REMEDIES:
@@ -40,8 +73,8 @@ def complaint(error: Exception) -> str:
 
 
 def say(command: str, sentence: str) -> None:
-    """Say something about the work, on stderr."""
-    print(f"invariant-lpips {command}: {sentence}", file=sys.stderr)
+    """Say something about the work of a command (`bench csv`), on stderr."""
+    print(f"{PROGRAM} {command}".rstrip() + f": {sentence}", file=sys.stderr)
 
 
 def print_text(text: str) -> None:

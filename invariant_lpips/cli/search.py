@@ -51,12 +51,13 @@ def run(args: argparse.Namespace) -> Exit:
     failed = [answer for answer in answers if answer.problem is not None]
     for answer in failed:
         say("search", f"{answer.query}: {answer.problem}")
-    if len(failed) < len(answers):
-        divisor = just_noticeable(metric) if args.jnd else 1.0
-        rows = [
-            [answer.query, str(rank), path, number(distance / divisor)]
-            for answer in answers
-            for rank, (path, distance) in enumerate(zip(answer.paths, answer.distances, strict=True), 1)
-        ]
-        give_table(["query", "rank", "path", "distance"], rows, args.out)
+    if len(failed) == len(answers):
+        return Exit.REFUSED
+    divisor = just_noticeable(metric) if args.jnd else 1.0
+    rows = [
+        [answer.query, str(rank), path, number(distance / divisor)]
+        for answer in answers
+        for rank, (path, distance) in enumerate(zip(answer.paths, answer.distances, strict=True), 1)
+    ]
+    give_table(["query", "rank", "path", "distance"], rows, args.out)
     return Exit.INCOMPLETE if failed else Exit.DONE

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from invariant_lpips.datasets import DATASETS
 from invariant_lpips.training.linear import TrainLinearSettings, train_linear
 from invariant_lpips.training.strengths import LOSSES, FitSettings
 from invariant_lpips.trunks.pooling import POOLINGS
@@ -16,9 +17,7 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     default = FitSettings()
-    parser.add_argument(
-        "--dataset", required=True, help="tid2013, tid2008, kadid10k, csv, ..., or 2afc (BAPPS)"
-    )
+    parser.add_argument("--dataset", required=True, help=f"{', '.join(DATASETS)}, or 2afc (BAPPS)")
     parser.add_argument("--root", required=True, type=Path, help="the database's folder (csv: the table)")
     parser.add_argument("--label", help="what to call the scores in the card (default: the database's name)")
     parser.add_argument("--allow-missing", action="store_true", help="use the pictures that are there")

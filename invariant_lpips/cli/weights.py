@@ -91,7 +91,9 @@ def _download(name: str, access: hub.Access) -> Exit:
     path = registry.weights_path(name, access=access)
     fetched = access.revision or access.force_download or path.parent == hub.cache_folder(access)
     if hub.repository() is None and not fetched:
-        say("weights", f"{name} is not published on the Hub; {registry.kind_of_copy(path)} copy used")
+        say(
+            "weights download", f"{name} is not published on the Hub; {registry.kind_of_copy(path)} copy used"
+        )
     print(path)
     return Exit.DONE
 
@@ -105,8 +107,8 @@ def _push(repo: str, folder: Path | None, *, private: bool, message: str | None,
     folder = folder or registry.weights_path("vgg16").parent
     published = publish(repo, folder, private=private or None, message=message)
     if mirror:
-        say("weights", f"to use it: {hub.REPO_VARIABLE}={published}")
+        say("weights push", f"to use it: {hub.REPO_VARIABLE}={published}")
     else:
-        say("weights", f"{record(published)} now names it; commit that file")
+        say("weights push", f"{record(published)} now names it; commit that file")
     print(published)
     return Exit.DONE

@@ -12,13 +12,12 @@ from invariant_lpips import functional as ILF
 from invariant_lpips.evaluation.scorers import EmbeddingScorer, Scorer
 from invariant_lpips.metric import InvariantLPIPS
 from invariant_lpips.stock import LPIPS
+from invariant_lpips.trunks.pooling import POOLINGS
 
 __all__ = ["STOCK", "invariant_scorer", "scorer_of", "stock_scorer"]
 
 STOCK = {"lpips-vgg": "vgg", "lpips-alex": "alex", "lpips-squeeze": "squeeze"}
 """Name of a stock LPIPS of ours -> its trunk."""
-
-POOLINGS = ("max", "blur", "polyphase")
 
 
 def stock_scorer(name: str, net: str, device: str) -> Scorer:

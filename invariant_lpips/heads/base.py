@@ -54,23 +54,23 @@ class Head(nn.Module):
 
     def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Summary:
         """What is kept of one activation (N, C, h, w) of images of `size`; batch first."""
-        raise NotImplementedError
+        raise self._lacks("summary", "distance")
 
     def components(self, tap: str, sx: Summary, sy: Summary) -> Tensor:
         """(N, K_l) non-negative differences, one per weight of this tap, before weighting."""
-        raise NotImplementedError
+        raise self._lacks("components", "distance")
 
     def count(self, tap: str, summary: Summary) -> int:
         """How many squared differences this tap adds to the mean."""
-        raise NotImplementedError
+        raise self._lacks("count", "distance")
 
     def vector(self, tap: str, summary: Summary) -> Tensor:
         """(N, M) with ||vector(x) - vector(y)||^2 = sum_k weight_k^2 components_k; Euclidean heads only."""
-        raise NotImplementedError
+        raise self._lacks("vector", "embedding")
 
     def heat(self, tap: str, fx: Tensor, fy: Tensor, size: tuple[int, int]) -> Tensor:
         """(N, 1, H, W) whose mean over the picture is this tap's strength-weighted sum of components."""
-        raise NotImplementedError
+        raise self._lacks("heat", "map")
 
     def sums(self, maps: MapSizes, size: tuple[int, int]) -> Sums:
         """What adds up the parts of maps of these sizes, of a picture of `size` pixels that is read in tiles.
@@ -81,6 +81,12 @@ class Head(nn.Module):
         raise ValueError(
             f"A picture can't be embedded in tiles with head={self.name!r}, which keeps or divides by whole maps; use "
             "head='gap' (constant memory) or head='regional' (its embedding grows with the picture)."
+        )
+
+    def _lacks(self, method: str, gives: str) -> NotImplementedError:
+        return NotImplementedError(
+            f"Head {self.name!r} has no {gives}: write its method `{method}`, as "
+            f"invariant_lpips.heads.Head.{method} describes it."
         )
 
     def tap_weight(self, tap: str) -> Tensor:
@@ -100,11 +106,21 @@ class Head(nn.Module):
         """What the taps' sums are divided by: how many differences a root mean square goes over; 1 for a sum."""
         return sum(counts) if self.euclidean else 1
 
+    def divisor_of(self, summaries: Sequence[Summary]) -> int:
+        """The divisor of a whole picture, from what was kept of it."""
+        return self.divisor(
+            self.count(tap, summary) for tap, summary in zip(self.taps, summaries, strict=True)
+        )
+
     def layers(self, x: Sequence[Summary], y: Sequence[Summary]) -> list[Tensor]:
         """r_l of two pictures, from what was kept of each: one (N,) a tap."""
-        taps = list(zip(self.taps, x, y, strict=True))
-        divisor = self.divisor(self.count(tap, sx) for tap, sx, _ in taps)
-        return [self.layer(tap, sx, sy) / divisor for tap, sx, sy in taps]
+        divisor = self.divisor_of(x)
+        return [self.layer(tap, sx, sy) / divisor for tap, sx, sy in zip(self.taps, x, y, strict=True)]
+
+    def shares(self, x: Sequence[Summary], y: Sequence[Summary]) -> Tensor:
+        """(N, K) components of all taps over the divisor: d^2, or d where it is a sum, is `shares @ strengths`."""
+        taps = zip(self.taps, x, y, strict=True)
+        return torch.cat([self.components(tap, sx, sy) for tap, sx, sy in taps], dim=1) / self.divisor_of(x)
 
     def total(self, layers: Sequence[Tensor]) -> Tensor:
         """The distance from the taps' r_l."""
@@ -113,10 +129,10 @@ class Head(nn.Module):
 
     def embedding(self, summaries: Sequence[Summary]) -> Tensor:
         """(N, M), whose Euclidean distance is d, from what was kept of a picture; Euclidean heads only."""
-        taps = list(zip(self.taps, summaries, strict=True))
+        taps = zip(self.taps, summaries, strict=True)
         vector = torch.cat([self.vector(tap, summary) for tap, summary in taps], dim=1)
         # Not math.sqrt, which would fix the size in an exported graph.
-        mean: Tensor = vector / self.divisor(self.count(tap, summary) for tap, summary in taps) ** 0.5
+        mean: Tensor = vector / self.divisor_of(summaries) ** 0.5
         return mean
 
     def extra_repr(self) -> str:

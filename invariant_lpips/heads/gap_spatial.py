@@ -15,9 +15,12 @@ from invariant_lpips.trunks import Summary
 class GAPSpatial(Head):
     """The paper's third variant: GAP and the maps themselves, both of maps divided by their spatial norm.
 
-    Every channel map is divided by its L2 norm over positions (+1e-6); d is the root mean square over
-    w * GAP of those maps together with v * the maps. The paper's source leaves its per-map weight layer open:
-    here one weight per channel for each of the two parts.
+    With u_c a channel's map divided by its L2 norm over positions (+1e-6), g_c the mean of u_c, and P_l positions in
+    the maps of tap l,
+
+    d^2 = sum_c ((w_c (g_c(x) - g_c(y)))^2 + sum_p (v_c (u_cp(x) - u_cp(y)))^2) / sum_l C_l (1 + P_l).
+
+    The paper's source leaves its per-map weight layer open: here one weight per channel for each of the two parts.
     """
 
     name = "gap-spatial"

@@ -2,7 +2,7 @@
 
 Along an axis of L pixels, windows of size s are n = round(2 L / s) triangles, their centres L / n apart and
 their feet on their neighbours' centres, so that inside the picture they sum to one everywhere. They are
-separable. A picture of at most 3/4 of s has a single window, which is flat: the plain mean.
+separable. A picture of less than 3/4 of s has a single window, which is flat: the plain mean.
 """
 
 from __future__ import annotations

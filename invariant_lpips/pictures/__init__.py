@@ -1,10 +1,14 @@
 """Picture files: decoding, folders and pairs of them, their distances by a metric, heat maps, and moves.
 
-from invariant_lpips import InvariantLPIPS
-from invariant_lpips.pictures import compare, two_folders
+Example::
 
-for outcome in compare(InvariantLPIPS(), two_folders(Path("originals"), Path("results"))):
-    print(outcome.pair.label, outcome.distance, outcome.problem)
+    from pathlib import Path
+
+    from invariant_lpips import InvariantLPIPS
+    from invariant_lpips.pictures import compare, two_folders
+
+    for outcome in compare(InvariantLPIPS(), two_folders(Path("originals"), Path("results"))):
+        print(outcome.pair.label, outcome.distance, outcome.problem)
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ under torchvision's names; a bundled trunk is named, with its hash. Everything i
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from itertools import product
 
 from invariant_lpips.files.reading import shown
@@ -37,14 +38,18 @@ _TYPES: dict[str, type] = {
     "sha256": str,
 }
 
-# field -> the names it may have: tables of this package, so that a config can name no file and no code.
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "net": tuple(ARCHITECTURES),
-    "head": tuple(HEADS),
-    "pooling": tuple(POOLINGS),
-    "padding": tuple(PADDINGS),
-    "weights": ("own", "unit", *ENTRIES),
+# field -> the names it may have: this package's tables as they stand when a config is read, with what was added to
+# them at run time. So a config can name no file and no code.
+_CHOICES: dict[str, Collection[str]] = {
+    "net": ARCHITECTURES,
+    "head": HEADS,
+    "pooling": POOLINGS,
+    "padding": PADDINGS,
+    "weights": ENTRIES,
 }
+
+#: What a saved metric's linear weights are called where no entry of the registry holds them.
+_UNREGISTERED = ("own", "unit")
 
 
 def read(name_or_path: str | os.PathLike[str], access: Access) -> SavedModel:
@@ -56,7 +61,8 @@ def read(name_or_path: str | os.PathLike[str], access: Access) -> SavedModel:
     """
     found = saved.read(saved.locate(name_or_path, access))
     saved.check_fields(found.config, FORMAT, _TYPES, found.source)
-    for field, choices in _CHOICES.items():
+    for field, table in _CHOICES.items():
+        choices = (*_UNREGISTERED, *table) if field == "weights" else tuple(table)
         if found.config[field] not in choices:
             raise ValueError(
                 f"{found.source}: {field!r} must be one of {', '.join(choices)}, but is {shown(found.config[field])}."

@@ -14,28 +14,7 @@ from typing import NamedTuple
 from torch import nn
 
 from invariant_lpips.trunks import Fire, Trunk
-from invariant_lpips.trunks.pooling import BlurPool2d
-
-
-class Window(NamedTuple):
-    """One layer along one axis."""
-
-    kernel: int
-    stride: int
-    padding: int
-    #: How the number of outputs is rounded: "floor" and "ceil" as torch has them, "half" for n // 2.
-    rounding: str
-
-    def outputs(self, cells: int) -> int:
-        """How many outputs an axis of `cells` gives."""
-        if self.rounding == "half":
-            return cells // 2
-        room = cells + 2 * self.padding - self.kernel
-        if self.rounding == "floor":
-            return room // self.stride + 1
-        count = -(-room // self.stride) + 1
-        # torch drops a last window that would begin beyond the axis.
-        return count - 1 if (count - 1) * self.stride >= cells + self.padding else count
+from invariant_lpips.trunks.pooling import POOLINGS, Pool2d, Window
 
 
 class TapReach(NamedTuple):
@@ -76,10 +55,11 @@ def tap_reaches(trunk: Trunk, taps: Sequence[str]) -> dict[str, TapReach]:
         >>> reach["pool5"].positions(500)
         15
     """
-    if trunk.pooling == "polyphase":
+    if why := POOLINGS[trunk.pooling].needs_whole:
+        others = " or ".join(repr(name) for name, pool in POOLINGS.items() if not pool.needs_whole)
         raise ValueError(
-            "A picture can't be embedded in tiles with pooling='polyphase', which chooses phases by the content of "
-            "the whole picture; use pooling='blur' or 'max', or embed it without `tile`."
+            f"A picture can't be embedded in tiles with pooling={trunk.pooling!r}, which {why}; use pooling={others}, "
+            "or embed it without `tile`."
         )
     if trunk.padding != "zeros":
         raise ValueError(
@@ -103,15 +83,8 @@ def _window(layer: nn.Module) -> Window | None:
         padding = layer.padding[0]
         assert isinstance(padding, int)  # never "same": the trunks name their paddings
         return Window(layer.kernel_size[0], layer.stride[0], padding, "floor")
-    if isinstance(layer, nn.MaxPool2d):
-        sizes = layer.kernel_size, layer.stride
-        assert isinstance(sizes[0], int)
-        assert isinstance(sizes[1], int)
-        return Window(sizes[0], sizes[1], 0, "ceil" if layer.ceil_mode else "floor")
-    if isinstance(
-        layer, BlurPool2d
-    ):  # maxima of 2 cells, of which 3 are averaged: one before, the rest behind
-        return Window(4, 2, 1, "half")
+    if isinstance(layer, Pool2d):
+        return layer.window
     if isinstance(layer, Fire):  # its 3x3 half reaches farthest
         return Window(3, 1, 1, "floor")
     if isinstance(layer, nn.ReLU):

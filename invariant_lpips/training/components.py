@@ -61,14 +61,7 @@ class ComponentReader:
     @torch.inference_mode()
     def components(self, x: dict[str, list[Any]], y: dict[str, list[Any]]) -> dict[str, Tensor]:
         """Each head's components of a pair, divided as in its distance: d^2 (or d) = components @ strengths."""
-        result = {}
-        for name, metric in self.metrics.items():
-            head = metric.head
-            sides = list(zip(self.taps, x[name], y[name], strict=True))
-            parts = [head.components(tap, sx, sy)[0] for tap, sx, sy in sides]
-            divisor = head.divisor(head.count(tap, sx) for tap, sx, _ in sides)
-            result[name] = (torch.cat(parts) / divisor).cpu()
-        return result
+        return {name: metric.head.shares(x[name], y[name])[0].cpu() for name, metric in self.metrics.items()}
 
 
 def computed_by(metric: InvariantLPIPS) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from invariant_lpips.datasets import RatedPairs, load_dataset, select_pairs
+from invariant_lpips.datasets import DATASETS, RatedPairs, load_dataset, select_pairs
 from invariant_lpips.datasets.bapps import load_2afc
 from invariant_lpips.files.provenance import provenance
 from invariant_lpips.metric import InvariantLPIPS
@@ -138,6 +138,10 @@ def train_linear(settings: TrainLinearSettings, *, say: Say = lambda line: None)
             (trained,) = train_linear(settings)
             InvariantLPIPS(head="gap", weights=trained.path)
     """
+    if settings.dataset not in (*DATASETS, "2afc"):
+        raise ValueError(
+            f"Option --dataset must be one of {', '.join(DATASETS)} or 2afc (BAPPS), but is {settings.dataset!r}."
+        )
     choices = load_2afc(settings.root, split=settings.split) if settings.dataset == "2afc" else ()
     if choices:
         pairs = as_pairs(choices)

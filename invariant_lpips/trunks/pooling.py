@@ -5,18 +5,22 @@ picture by one pixel changes what is kept: the periodic residue that global aver
 `blur` smooths before it subsamples (Zhang 2019, arXiv:1904.11486). `polyphase` keeps, per image, the
 phase of largest L2 norm (Chaman & Dokmanic 2021, arXiv:2011.14214): the choice moves with the content, so
 with circular padding the means over the map don't change under any integer circular shift.
+
+To add one, write a :class:`Pool2d` and its place in :data:`POOLINGS`. Linear weights and calibrations are fitted
+with one pooling: a new one uses those fitted with `max` until it has its own (`invariant-lpips train linear
+--pooling`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from invariant_lpips.trunks.circular import in_pieces
 
-POOLINGS = ("max", "blur", "polyphase")
 PADDINGS = ("zeros", "circular")
 
 
@@ -38,11 +42,65 @@ def _neighbours(x: Tensor, axis: int, padding: str) -> Tensor:
     return torch.cat([x.narrow(axis, 1, length - 1), beyond], axis)
 
 
-class _Pool2d(nn.Module):
-    """What the two downsamplers share: their padding, and that they run a few images at a time."""
+class Window(NamedTuple):
+    """What the outputs of one layer read along one axis."""
 
-    def __init__(self, padding: str) -> None:
+    kernel: int
+    stride: int
+    padding: int
+    #: How the number of outputs is rounded: "floor" and "ceil" as torch has them, "half" for n // 2.
+    rounding: str
+
+    def outputs(self, cells: int) -> int:
+        """How many outputs an axis of `cells` gives."""
+        if self.rounding == "half":
+            return cells // 2
+        room = cells + 2 * self.padding - self.kernel
+        if self.rounding == "floor":
+            return room // self.stride + 1
+        count = -(-room // self.stride) + 1
+        # torch drops a last window that would begin beyond the axis.
+        return count - 1 if (count - 1) * self.stride >= cells + self.padding else count
+
+
+class Pool2d(nn.Module):
+    """What every downsampler says of itself. It is made as `(padding, kernel_size, ceil_mode)`."""
+
+    name: ClassVar[str]
+    #: Why it needs the whole picture, in words that go on after "which"; empty where a picture may be cut into tiles.
+    needs_whole: ClassVar[str] = ""
+
+    @property
+    def window(self) -> Window:
+        """What its outputs read, for pools that do not need the whole picture."""
+        raise NotImplementedError
+
+
+class MaxPool2d(Pool2d, nn.MaxPool2d):
+    """The network's own: maxima of any kernel at stride 2."""
+
+    name = "max"
+
+    def __init__(self, padding: str = "zeros", kernel_size: int = 2, ceil_mode: bool = False) -> None:
+        super().__init__(kernel_size, stride=2, ceil_mode=ceil_mode)  # its windows never reach beyond the map
+
+    @property
+    def window(self) -> Window:
+        assert isinstance(self.kernel_size, int)
+        assert isinstance(self.stride, int)
+        return Window(self.kernel_size, self.stride, 0, "ceil" if self.ceil_mode else "floor")
+
+
+class _DensePool2d(Pool2d):
+    """What begins with a dense 2x2 maximum: in place of 2x2 pools only, and a few images at a time."""
+
+    def __init__(self, padding: str, kernel_size: int = 2, ceil_mode: bool = False) -> None:
         super().__init__()
+        if kernel_size != 2:
+            raise ValueError(
+                f"Pooling {self.name!r} needs a trunk that pools 2x2 (vgg), but this one pools "
+                f"{kernel_size}x{kernel_size}; use pooling='max' with it."
+            )
         self.padding = padding
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,11 +113,18 @@ class _Pool2d(nn.Module):
         return f"padding={self.padding!r}"
 
 
-class BlurPool2d(_Pool2d):
+class BlurPool2d(_DensePool2d):
     """2x2 max at stride 1, a 3x3 binomial low-pass, then stride 2; (N, C, H, W) -> (N, C, H//2, W//2)."""
 
-    def __init__(self, padding: str = "zeros") -> None:
-        super().__init__(padding)
+    name = "blur"
+
+    def __init__(self, padding: str = "zeros", kernel_size: int = 2, ceil_mode: bool = False) -> None:
+        super().__init__(padding, kernel_size)
+
+    @property
+    def window(self) -> Window:
+        # Maxima of 2 cells, of which 3 are averaged: one before, the rest behind.
+        return Window(4, 2, 1, "half")
 
     def pool(self, x: Tensor) -> Tensor:
         x = dense_max(x, self.padding)
@@ -78,7 +143,7 @@ def _smooth_half(x: Tensor, axis: int, padding: str) -> Tensor:
     return (left + odd).mul(0.25).add(even, alpha=0.5)
 
 
-class PolyphasePool2d(_Pool2d):
+class PolyphasePool2d(_DensePool2d):
     """2x2 max at stride 1, then the stride-2 phase of largest L2 norm, chosen per image.
 
     An axis of even length n has two phases of n/2 samples. An axis of odd length has, on the circle, a
@@ -91,8 +156,11 @@ class PolyphasePool2d(_Pool2d):
     either of them still agree.
     """
 
-    def __init__(self, padding: str = "circular") -> None:
-        super().__init__(padding)
+    name = "polyphase"
+    needs_whole = "chooses phases by the content of the whole picture"
+
+    def __init__(self, padding: str = "circular", kernel_size: int = 2, ceil_mode: bool = False) -> None:
+        super().__init__(padding, kernel_size)
 
     def pool(self, x: Tensor) -> Tensor:
         phases = dense_phases(x, self.padding)
@@ -190,19 +258,16 @@ def handedness(profile: Tensor, terms: int = 64) -> Tensor:
     return (((c1.square() - s1.square()) * s2 - 2 * c1 * s1 * c2) / k.square()).sum(-1)
 
 
-def make_pool(pooling: str, padding: str, kernel_size: int = 2, ceil_mode: bool = False) -> nn.Module:
-    """The downsampler of a trunk: `max` of any kernel at stride 2, `blur` or `polyphase` of kernel 2.
+#: name -> downsampler.
+POOLINGS: dict[str, type[Pool2d]] = {pool.name: pool for pool in (MaxPool2d, BlurPool2d, PolyphasePool2d)}
+
+
+def make_pool(pooling: str, padding: str, kernel_size: int = 2, ceil_mode: bool = False) -> Pool2d:
+    """The downsampler of a trunk, in place of its own max pool of this kernel at stride 2.
 
     Raises:
         ValueError: unknown pooling, or one that this trunk's kernel size doesn't allow.
     """
-    if pooling == "max":
-        return nn.MaxPool2d(kernel_size, stride=2, ceil_mode=ceil_mode)
     if pooling not in POOLINGS:
         raise ValueError(f"Argument `pooling` must be one of {', '.join(POOLINGS)}, but got {pooling!r}.")
-    if kernel_size != 2:
-        raise ValueError(
-            f"Pooling {pooling!r} needs a trunk that pools 2x2 (vgg), but this one pools "
-            f"{kernel_size}x{kernel_size}; use pooling='max' with it."
-        )
-    return BlurPool2d(padding) if pooling == "blur" else PolyphasePool2d(padding)
+    return POOLINGS[pooling](padding, kernel_size, ceil_mode)

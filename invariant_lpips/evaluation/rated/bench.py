@@ -41,7 +41,7 @@ class RatedBench:
         workers: processes.
         batch_size: pictures at once; None for 1 on a CPU, 16 on a GPU.
         device: where deep metrics run.
-        resamples: of the bootstrap.
+        resamples: of the bootstrap; 0 leaves intervals and tests out.
         scales: RAID only: also fit difference scales to the raw trials, "free" or "monotone"; None leaves them out.
         progress: progress bars on stderr.
     """
@@ -96,6 +96,10 @@ def run(bench: RatedBench) -> dict[str, Any]:
     """
     if not bench.metrics:
         raise ValueError("At least one metric must be named.")
+    if bench.resamples < 0:
+        raise ValueError(
+            f"Argument `resamples` must be at least 0, which leaves intervals out, but got {bench.resamples}."
+        )
     database = find_database(bench.dataset)
     if bench.download and database.download is not None:
         database.download(bench.root)

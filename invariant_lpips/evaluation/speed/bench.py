@@ -38,17 +38,21 @@ def run(bench: SpeedBench) -> dict[str, Any]:
 
     Raises:
         OSError: a file cannot be read or written.
-        ValueError: the page lacks the marks between which tables are written.
+        ValueError: a pattern is none or matches no case, the result file is another's, or the page lacks the marks
+            between which tables are written.
     """
+    chosen = chosen_cases(bench)
     report: dict[str, Any] = {"cases": {}}
     if bench.out.exists():
         report = json.loads(bench.out.read_text(encoding="utf-8"))
+        if not isinstance(report, dict) or not isinstance(report.get("cases"), dict):
+            raise ValueError(f"{bench.out} must hold results of this benchmark, but has no `cases`.")
     cases = report["cases"]
     for name in [name for name in cases if bench.again and bench.again in name]:
         del cases[name]
     end = time.monotonic() + bench.seconds
-    for device, name in [(d, n) for d in devices() for n in case_names(d)]:
-        if name in cases or not re.search(bench.only, name):
+    for device, name in chosen:
+        if name in cases:
             continue
         if time.monotonic() > end:
             print("time is up; the same command goes on from here", file=sys.stderr)
@@ -63,6 +67,36 @@ def run(bench: SpeedBench) -> dict[str, Any]:
     if bench.page is not None:
         write_page(report, bench.page)
     return report
+
+
+def chosen_cases(bench: SpeedBench) -> list[tuple[str, str]]:
+    """(device, name) of every case that is asked for.
+
+    Raises:
+        ValueError: a pattern is no regular expression, or no case's name matches.
+
+    Example:
+        >>> chosen_cases(SpeedBench(Path("speed.json"), only="cpu floors"))
+        [('cpu', 'cpu floors')]
+        >>> chosen_cases(SpeedBench(Path("speed.json"), only="("))
+        Traceback (most recent call last):
+        ValueError: Pattern `only` must be a regular expression, but '(' is none: missing ), unterminated subpattern.
+    """
+    for option in ("only", "metrics"):
+        try:
+            re.compile(getattr(bench, option))
+        except re.error as error:
+            raise ValueError(
+                f"Pattern `{option}` must be a regular expression, but {getattr(bench, option)!r} is none: {error.msg}."
+            ) from None
+    known = [(device, name) for device in devices() for name in case_names(device)]
+    chosen = [(device, name) for device, name in known if re.search(bench.only, name)]
+    if not chosen:
+        raise ValueError(
+            f"Pattern `only` must match the name of a case, but {bench.only!r} matches none of "
+            f"{', '.join(name for _, name in known)}."
+        )
+    return chosen
 
 
 def devices() -> list[str]:

@@ -288,9 +288,15 @@ def draw(folder: Path, parts: Iterable[str] = tuple(DRAWERS)) -> None:
     """The figures of those parts whose results are in `folder`, beside them.
 
     Raises:
+        FileNotFoundError: there are none of them.
         ImportError: matplotlib is not installed.
     """
-    for part in parts:
-        path = folder / f"translation-{part}.json"
-        if part in DRAWERS and path.is_file():
+    paths = {part: folder / f"translation-{part}.json" for part in parts}
+    there = {part: path for part, path in paths.items() if path.is_file()}
+    if not there:
+        raise FileNotFoundError(
+            f"{folder} must hold {' or '.join(path.name for path in paths.values())}, but has none; run a part first."
+        )
+    for part, path in there.items():
+        if part in DRAWERS:
             DRAWERS[part](folder, json.loads(path.read_text(encoding="utf-8")))
