@@ -84,7 +84,7 @@ def _window(layer: nn.Module) -> Window | None:
         assert isinstance(padding, int)  # never "same": the trunks name their paddings
         return Window(layer.kernel_size[0], layer.stride[0], padding, "floor")
     if isinstance(layer, Pool2d):
-        return layer.window
+        return layer.window()
     if isinstance(layer, Fire):  # its 3x3 half reaches farthest
         return Window(3, 1, 1, "floor")
     if isinstance(layer, nn.ReLU):

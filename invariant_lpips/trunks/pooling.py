@@ -70,7 +70,6 @@ class Pool2d(nn.Module):
     #: Why it needs the whole picture, in words that go on after "which"; empty where a picture may be cut into tiles.
     needs_whole: ClassVar[str] = ""
 
-    @property
     def window(self) -> Window:
         """What its outputs read, for pools that do not need the whole picture."""
         raise NotImplementedError
@@ -84,7 +83,6 @@ class MaxPool2d(Pool2d, nn.MaxPool2d):
     def __init__(self, padding: str = "zeros", kernel_size: int = 2, ceil_mode: bool = False) -> None:
         super().__init__(kernel_size, stride=2, ceil_mode=ceil_mode)  # its windows never reach beyond the map
 
-    @property
     def window(self) -> Window:
         assert isinstance(self.kernel_size, int)
         assert isinstance(self.stride, int)
@@ -121,7 +119,6 @@ class BlurPool2d(_DensePool2d):
     def __init__(self, padding: str = "zeros", kernel_size: int = 2, ceil_mode: bool = False) -> None:
         super().__init__(padding, kernel_size)
 
-    @property
     def window(self) -> Window:
         # Maxima of 2 cells, of which 3 are averaged: one before, the rest behind.
         return Window(4, 2, 1, "half")
