@@ -128,7 +128,6 @@ class MeanPool2d(Pool2d):
     def forward(self, x):
         return torch.nn.functional.avg_pool2d(x, self.kernel_size, 2)
 
-    @property
     def window(self):
         return Window(self.kernel_size, 2, 0, "floor")
 
