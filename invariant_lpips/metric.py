@@ -21,6 +21,8 @@ from invariant_lpips._version import __version__
 from invariant_lpips.functional import euclidean_distances
 from invariant_lpips.heads import Contrast, make_head
 from invariant_lpips.inputs import ImageInput, ScalingLayer, check_batches, check_image, check_same_size
+from invariant_lpips.motion import MODELS, Comparison, Motion, compensated, estimate_motion
+from invariant_lpips.motion.price import multiples, with_motion
 from invariant_lpips.registry import ENTRIES, saved_metric
 from invariant_lpips.registry.card import metric_card
 from invariant_lpips.registry.download import Access
@@ -35,6 +37,7 @@ from invariant_lpips.registry.linear import (
 )
 from invariant_lpips.registry.saved import Saved, SavedModel
 from invariant_lpips.registry.trunk_weights import TrunkWeights, bundled_trunk, trunk_from, trunk_of
+from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
 from invariant_lpips.tiling import embed_in_tiles
 from invariant_lpips.trunks import Summary, Trunk
 from invariant_lpips.trunks.frozen_layers import captured
@@ -49,6 +52,8 @@ class Reference:
     size: tuple[int, int]
     #: What read it.
     reader: Identity
+    #: The images themselves, in [-1, 1]: a metric that measures motion has to move them.
+    images: Tensor | None = None
 
 
 class InvariantLPIPS(nn.Module, Saved):
@@ -69,6 +74,11 @@ class InvariantLPIPS(nn.Module, Saved):
         spatial: return a map (N, 1, H, W) whose mean is d^2 (`spatial` head: d). It may be negative where a
             region draws the two images together.
         normalize: images are in [0, 1] instead of [-1, 1].
+        motion: what of a pair's motion is measured, undone and priced apart from the rest: `shift`, `similarity`
+            (shift, turn and zoom) or `affine`; None for nothing. See docs/motion.md.
+        pixels_per_degree: of visual angle, at which a shift is priced. 29 is that of the study of thresholds; a full-HD
+            screen of 52 cm seen from 57 cm has 37, a phone at arm's length about 60, RAID's display 71. In general
+            pi / 180 * distance to the screen / size of a pixel.
         checks: `auto`, `always` or `never`; see :mod:`invariant_lpips.inputs`.
         repeat_grey: accept (N, 1, H, W) and repeat it over three channels.
         checkpointing: as a loss, keep less for the backward pass and run the forward pass again there; see
@@ -109,6 +119,8 @@ class InvariantLPIPS(nn.Module, Saved):
         spatial: bool = False,
         normalize: bool = False,
         *,
+        motion: str | None = None,
+        pixels_per_degree: float = PIXELS_PER_DEGREE["the study"],
         checks: str = "auto",
         repeat_grey: bool = False,
         checkpointing: bool = False,
@@ -132,6 +144,7 @@ class InvariantLPIPS(nn.Module, Saved):
         self.images = ImageInput(
             self.net.minimum_side(self.head.taps), checks=checks, repeat_grey=repeat_grey
         )
+        self._measure(motion, pixels_per_degree)
         self.requires_grad_(False)
         self.eval()
 
@@ -152,11 +165,11 @@ class InvariantLPIPS(nn.Module, Saved):
         Returns:
             (N, 1, 1, 1), or (N, 1, H, W) with spatial=True; with retPerLayer a tuple of it and the list.
         """
-        layers = self._compared(in0, in1, normalize, maps=self.spatial)
+        layers, motion = self._compared(in0, in1, normalize, maps=self.spatial)
         if self.spatial:
             total = torch.stack(layers).sum(0)
             return (total, layers) if retPerLayer else total
-        distance = self.head.total(layers).view(-1, 1, 1, 1)
+        distance = self._priced(self.head.total(layers), motion).view(-1, 1, 1, 1)
         return (distance, [layer.view(-1, 1, 1, 1) for layer in layers]) if retPerLayer else distance
 
     def maps(self, in0: Tensor, in1: Tensor, normalize: bool | None = None) -> Tensor:
@@ -166,21 +179,82 @@ class InvariantLPIPS(nn.Module, Saved):
             in0, in1, normalize: as for :meth:`forward`; a Reference keeps too little for a map.
 
         Returns:
-            (N, 1, H, W), at least float32, whose mean is d^2 (`spatial` head: d).
+            (N, 1, H, W), at least float32, whose mean is d^2 (`spatial` head: d). With `motion`, the map of the
+            pictures half way between, whose mean is appearance^2.
         """
-        return torch.stack(self._compared(in0, in1, normalize, maps=True)).sum(0)
+        return torch.stack(self._compared(in0, in1, normalize, maps=True)[0]).sum(0)
+
+    def compare(
+        self, in0: Tensor | Reference, in1: Tensor | Reference, normalize: bool | None = None
+    ) -> Comparison:
+        """What moved between two batches, and what changed besides; without a graph.
+
+        Args:
+            in0, in1, normalize: as for :meth:`forward`.
+
+        Returns:
+            A :class:`~invariant_lpips.motion.Comparison`, whose `distance` is what :meth:`forward` returns. With
+            motion=None nothing is looked for, and all of the distance is appearance.
+
+        Raises:
+            ValueError: as :meth:`forward`; or the weights carry no calibration to just noticeable distances.
+
+        Example:
+            >>> metric = InvariantLPIPS(motion="similarity")
+            >>> x = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+            >>> x = nn.functional.interpolate(x, (128, 144), mode="bicubic").clamp(-1, 1)
+            >>> print(metric.compare(x[..., :128], x[..., 6:134]))
+            moved 6.0 px to the left; looks 0.0... apart otherwise; 0.92 times just noticeable in all
+        """
+        one = self.jnd(torch.ones(()))
+        with torch.no_grad():
+            layers, motion = self._compared(in0, in1, normalize, maps=False)
+            appearance = self.head.total(layers)
+            if motion is None:
+                sides = [side.size if isinstance(side, Reference) else side.shape[-2:] for side in (in0, in1)]
+                motion = Motion.none(len(appearance), (sides[0][0], sides[0][1]), appearance.device)
+            return Comparison(
+                distance=self._priced(appearance, motion),
+                appearance=appearance,
+                motion=multiples(motion, self.pixels_per_degree),
+                moved=motion,
+                just_noticeable=1 / float(one),
+            )
 
     def _compared(
         self, in0: Tensor | Reference, in1: Tensor | Reference, normalize: bool | None, *, maps: bool
-    ) -> list[Tensor]:
-        """r_l of two batches, (N,) or (N, 1, H, W) a tap: images are checked, run through the trunk, and contrasted."""
+    ) -> tuple[list[Tensor], Motion | None]:
+        """r_l of two batches, (N,) or (N, 1, H, W) a tap, and the motion that was undone before, if it is measured."""
+        normalize = self._normalizes(normalize)
         if isinstance(in0, Reference) or isinstance(in1, Reference):
-            x, y = self._references(in0, in1, normalize, maps=maps)
-            return self.head.layers(x.summaries, y.summaries)
-        left, right = self.images.pair(
-            in0, in1, self.scaling_layer.shift, normalize=self._normalizes(normalize)
+            return self._against_reference(in0, in1, normalize, maps=maps)
+        left, right = self.images.pair(in0, in1, self.scaling_layer.shift, normalize=normalize)
+        if self.motion is None:
+            return self._contrasted(left, right, maps=maps), None
+        motion, left, right = self._still(left, right)
+        return self._contrasted(left, right, maps=maps), motion
+
+    def _still(self, x: Tensor, y: Tensor) -> tuple[Motion, Tensor, Tensor]:
+        """The motion between two batches in [-1, 1], and the batches with it undone; as they came where it is none."""
+        assert self.motion is not None
+        pairs = max(x.shape[0], y.shape[0])
+        every_x, every_y = (
+            side if side.shape[0] == pairs else side.expand(pairs, -1, -1, -1) for side in (x, y)
         )
-        contrast = Contrast(self.head, (in0.shape[-2], in0.shape[-1]), maps=maps)
+        motion = estimate_motion(every_x, every_y, self.motion)
+        if bool(motion.found.any()):
+            # What only one shows is copied into the other. The mean is not divided by the share that both show: windows
+            # on its border would then count too much (docs/motion.md).
+            x, y, _ = compensated(every_x, every_y, motion)
+            moved = motion.found.to(x.device).view(-1, 1, 1, 1)
+            x, y = (
+                torch.where(moved, side.clamp(-1, 1), side) for side in (x, y)
+            )  # splines overshoot a little
+        return motion, x, y
+
+    def _contrasted(self, left: Tensor, right: Tensor, *, maps: bool) -> list[Tensor]:
+        """r_l of two batches in [-1, 1]: both go through the trunk, and the head contrasts them tap by tap."""
+        contrast = Contrast(self.head, (left.shape[-2], left.shape[-1]), maps=maps)
         return contrast.layers(
             reduce_pair(
                 self.net,
@@ -193,6 +267,13 @@ class InvariantLPIPS(nn.Module, Saved):
             )
         )
 
+    def _priced(self, appearance: Tensor, motion: Motion | None) -> Tensor:
+        """(N,) distances with what their motions cost."""
+        if motion is None or not bool(motion.found.any()):
+            return appearance
+        assert self.jnd_fit is not None
+        return with_motion(appearance, multiples(motion, self.pixels_per_degree), self.jnd_fit)
+
     def reference(self, x: Tensor, normalize: bool | None = None) -> Reference:
         """Read one side once, without a graph: `metric(prediction, metric.reference(target))`.
 
@@ -203,7 +284,7 @@ class InvariantLPIPS(nn.Module, Saved):
             A :class:`Reference` to hand to :meth:`forward` in place of an image, as often as needed.
         """
         with torch.no_grad():
-            return self._read(x, normalize)
+            return self._read(self._prepared(x, normalize))
 
     def embed(
         self, x: Tensor | Sequence[Tensor], normalize: bool | None = None, *, tile: int | None = None
@@ -239,7 +320,7 @@ class InvariantLPIPS(nn.Module, Saved):
             return torch.cat([self.embed(image, normalize, tile=tile) for image in images])
         if tile is not None:
             return embed_in_tiles(self, x, tile, normalize=self._normalizes(normalize))
-        return self.head.embedding(self._summaries(x, normalize))
+        return self.head.embedding(self._summaries(self._prepared(x, normalize)))
 
     def pairwise(
         self,
@@ -333,6 +414,11 @@ class InvariantLPIPS(nn.Module, Saved):
             "repeat_grey": self.images.repeat_grey,
             "weights": who.weights if who.weights == "unit" or who.weights in ENTRIES else "own",
             "trunk": {"name": who.trunk if bundled else "tuned", "hash": who.trunk_hash},
+            **(
+                {}
+                if self.motion is None
+                else {"motion": self.motion, "pixels_per_degree": self.pixels_per_degree}
+            ),
         }
 
     def _tensors(self, config: Mapping[str, Any]) -> Mapping[str, Tensor]:
@@ -388,11 +474,14 @@ class InvariantLPIPS(nn.Module, Saved):
     def _from_saved(cls, saved: SavedModel, **changes: Any) -> InvariantLPIPS:
         config = saved.config
         options = {key: config[key] for key in ("spatial", "normalize", "repeat_grey")} | changes
+        # Motion is priced by the calibration of the weights, which come last.
+        motion = {key: options.pop(key, config.get(key)) for key in ("motion", "pixels_per_degree")}
         trunk = trunk_of(saved, "distances would be others")
         metric = cls(trunk, config["head"], config["pooling"], config["padding"], "unit", **options)
         metric._use(
             saved_weights(saved, net=trunk.net, head=metric.head.name, count=metric.head.weight.numel())
         )
+        metric._measure(motion["motion"], motion["pixels_per_degree"] or metric.pixels_per_degree)
         return metric
 
     def train(self, mode: bool = True) -> InvariantLPIPS:
@@ -423,6 +512,7 @@ class InvariantLPIPS(nn.Module, Saved):
             *weights,
             self.fitted_pooling,
             __version__,
+            "none" if self.motion is None else f"{self.motion} at {self.pixels_per_degree:g} px per degree",
         )
 
     @property
@@ -442,40 +532,82 @@ class InvariantLPIPS(nn.Module, Saved):
         except RuntimeError:  # torch.func's parameters lie nowhere
             return None
 
-    def _summaries(self, x: Tensor, normalize: bool | None) -> list[Summary]:
-        image = self.images(x, self.scaling_layer.shift, normalize=self._normalizes(normalize))
+    def _prepared(self, x: Tensor, normalize: bool | None) -> Tensor:
+        """One side, checked, in [-1, 1]."""
+        image: Tensor = self.images(x, self.scaling_layer.shift, normalize=self._normalizes(normalize))
+        return image
+
+    def _summaries(self, image: Tensor) -> list[Summary]:
         size = (image.shape[-2], image.shape[-1])
-        scaled = self.scaling_layer(image)
         return summarise(
             self.net,
-            scaled,
+            self.scaling_layer(image),
             self.head.taps,
             lambda tap, f: self.head.summary(tap, f, size),
             checkpointing=self._checkpoints,
         )
 
-    def _read(self, x: Tensor, normalize: bool | None) -> Reference:
-        return Reference(tuple(self._summaries(x, normalize)), (x.shape[-2], x.shape[-1]), self._reader)
+    def _read(self, image: Tensor) -> Reference:
+        size = (image.shape[-2], image.shape[-1])
+        kept = None if self.motion is None else image
+        return Reference(tuple(self._summaries(image)), size, self._reader, kept)
 
-    def _references(
-        self, in0: Tensor | Reference, in1: Tensor | Reference, normalize: bool | None, *, maps: bool
-    ) -> tuple[Reference, Reference]:
+    def _against_reference(
+        self, in0: Tensor | Reference, in1: Tensor | Reference, normalize: bool, *, maps: bool
+    ) -> tuple[list[Tensor], Motion | None]:
+        """:meth:`_compared` where at least one side was read before."""
         if maps:
             raise ValueError(
                 "A map (spatial=True) needs both images, but one of them is a Reference, which keeps summaries only; "
                 "pass the image itself."
             )
-        x, y = (side if isinstance(side, Reference) else self._read(side, normalize) for side in (in0, in1))
-        for side in (x, y):
-            if not side.reader.reads_like(self._reader):
-                raise ValueError(
-                    f"A Reference must have been read by this metric ({self._reader}), but was read by another "
-                    f"({side.reader}); read the image again with this metric's `reference`."
-                )
+        left, right = (
+            self._checked(side) if isinstance(side, Reference) else self._prepared(side, normalize)
+            for side in (in0, in1)
+        )
+        if self.motion is None:
+            return self._from_summaries(left, right), None
+        x, y = (side.images if isinstance(side, Reference) else side for side in (left, right))
+        if x is None or y is None:
+            raise ValueError(
+                "A Reference must hold its images where motion is measured, but was read by a metric with motion=None; "
+                "read the image again with this metric's `reference`."
+            )
+        check_same_size((x.shape[-2], x.shape[-1]), (y.shape[-2], y.shape[-1]))
+        check_batches(x.shape[0], y.shape[0])
+        motion, x, y = self._still(x, y)
+        if bool(motion.found.any()):
+            return self._contrasted(x, y, maps=False), motion
+        return self._from_summaries(left, right), motion
+
+    def _checked(self, side: Reference) -> Reference:
+        if side.reader.reads_like(self._reader):
+            return side
+        raise ValueError(
+            f"A Reference must have been read by this metric ({self._reader}), but was read by another "
+            f"({side.reader}); read the image again with this metric's `reference`."
+        )
+
+    def _from_summaries(self, left: Tensor | Reference, right: Tensor | Reference) -> list[Tensor]:
+        x, y = (side if isinstance(side, Reference) else self._read(side) for side in (left, right))
         if not self.head.sizeless:
             check_same_size(x.size, y.size)
         check_batches(x.summaries[0][0].shape[0], y.summaries[0][0].shape[0])
-        return x, y
+        return self.head.layers(x.summaries, y.summaries)
+
+    def _measure(self, motion: str | None, pixels_per_degree: float) -> None:
+        if motion is not None and motion not in MODELS:
+            raise ValueError(
+                f"Argument `motion` must be None or one of {', '.join(MODELS)}, but got {motion!r}."
+            )
+        if type(pixels_per_degree) not in (int, float) or not 0 < pixels_per_degree < float("inf"):
+            raise ValueError(
+                f"Argument `pixels_per_degree` must be a positive number, but got {pixels_per_degree!r}."
+            )
+        if motion is not None:
+            self.jnd(torch.ones(()))  # what people just notice is the price of a motion, and must be known
+        self.motion = motion
+        self.pixels_per_degree = float(pixels_per_degree)
 
     def _normalizes(self, normalize: bool | None) -> bool:
         return self.normalize if normalize is None else normalize
@@ -486,6 +618,11 @@ class InvariantLPIPS(nn.Module, Saved):
         return self.checkpointing and not any(parameter.requires_grad for parameter in self.parameters())
 
     def _require_euclidean(self, what: str) -> None:
+        if self.motion is not None:
+            raise ValueError(
+                f"A motion is measured between two pictures, so a metric with motion={self.motion!r} has no `{what}`; "
+                "use motion=None."
+            )
         if not self.head.euclidean:
             raise ValueError(
                 f"Head {self.head.name!r} has no Euclidean form and so no `{what}`; use head='regional', 'gap' or "

@@ -86,7 +86,7 @@ def test_tables() -> None:
     assert rows[0] == {
         "photograph": "cat",
         "copy": "noise sigma 20 of 255",
-        "metric": "InvariantLPIPS",
+        "metric": "ours, motion",
         "value": "1",
     }
 
@@ -124,7 +124,8 @@ def test_figure_shows_every_copy(tmp_path: Path) -> None:
     heat = {name: torch.rand(1, 1, 32, 32) - 0.2 for name in NAMES}
     values = {name: dict.fromkeys((*measurements.NETWORKS, "1 - SSIM"), 0.5) for name in NAMES}
     maps = dict.fromkeys(measurements.NETWORKS[:2], heat)
-    figure.draw(tmp_path / "figure.png", window, dict.fromkeys(NAMES, window), maps, values, values)
+    moved = dict.fromkeys(NAMES, "moved 4.0 px to the right; looks 0.01 apart otherwise")
+    figure.draw(tmp_path / "figure.png", window, dict.fromkeys(NAMES, window), maps, values, values, moved)
     from PIL import Image
 
     with Image.open(tmp_path / "figure.png") as drawn:

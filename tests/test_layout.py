@@ -14,8 +14,10 @@ PACKAGE = Path(invariant_lpips.__file__).parent
 ROOMS = (
     "_version",
     "functional",
+    "statistics",
     "files",
     "trunks",
+    "motion",
     "pictures",
     "heads",
     "inputs",
@@ -26,7 +28,6 @@ ROOMS = (
     "stock",
     "metric",
     "lpips_compat",
-    "statistics",
     "datasets",
     "distortions",
     "indexing",

@@ -222,6 +222,8 @@ def _report(asked: Comparison, outcomes: Sequence[Outcome], metric: str) -> None
         write_text(asked.out, text)
         count = sum(outcome.distance is not None for outcome in outcomes)
         say("compare", f"{count} of {len(asked.pairing.pairs)} distances written to {asked.out}")
+    if len(outcomes) == 1 and outcomes[0].comparison is not None:
+        say("compare", str(outcomes[0].comparison))
     print_text(asked.printed(outcomes))
 
 
@@ -304,5 +306,7 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError("--map draws in this process and does not go with --engine ray")
     if args.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1, but got {args.batch_size}")
+    if args.motion is not None and args.engine == "ray":
+        raise ValueError("--motion measures in this process and does not go with --engine ray")
     if args.unequal_sizes and args.metric == "lpips":
         raise ValueError("--unequal-sizes does not belong to --metric lpips")

@@ -6,6 +6,8 @@ import argparse
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
+
 if TYPE_CHECKING:
     import torch
 
@@ -21,7 +23,8 @@ class MetricChoice:
 
     Attributes:
         metric: `invariant` or `lpips`.
-        net, head, weights, pooling: of InvariantLPIPS; LPIPS takes `net` and, as its file of weights, `weights`.
+        net, head, weights, pooling, motion, pixels_per_degree: of InvariantLPIPS; LPIPS takes `net` and, as its file
+            of weights, `weights`.
         version: of LPIPS.
         device, dtype: where, and in what precision.
 
@@ -38,6 +41,8 @@ class MetricChoice:
     head: str | None = None
     weights: str | None = None
     pooling: str | None = None
+    motion: str | None = None
+    pixels_per_degree: float | None = None
     version: str | None = None
     device: str = "cpu"
     dtype: str = "float32"
@@ -57,6 +62,8 @@ class MetricChoice:
         from invariant_lpips.metric import InvariantLPIPS
         from invariant_lpips.trunks.pooling import POOLINGS
 
+        if self.pixels_per_degree is not None and self.motion is None:
+            raise ValueError("--pixels-per-degree prices a motion and needs --motion")
         if self.pooling is not None and self.pooling not in POOLINGS:
             raise ValueError(f"--pooling must be one of {', '.join(POOLINGS)}, but got {self.pooling!r}")
         if self.version is not None:
@@ -67,15 +74,19 @@ class MetricChoice:
             head=self.head or "default",
             pooling=self.pooling,
             weights=self.weights,
+            motion=self.motion,
+            pixels_per_degree=(
+                PIXELS_PER_DEGREE["the study"] if self.pixels_per_degree is None else self.pixels_per_degree
+            ),
         )
         return metric.to(*place)
 
     def _build_stock(self) -> LPIPS:
         from invariant_lpips.stock import LPIPS
 
-        for name in ("head", "pooling"):
+        for name in ("head", "pooling", "motion", "pixels_per_degree"):
             if getattr(self, name) is not None:
-                raise ValueError(f"--{name} does not belong to --metric lpips")
+                raise ValueError(f"--{name.replace('_', '-')} does not belong to --metric lpips")
         place = self._place()
         metric = LPIPS(
             net=self.net or "alex", version=self.version or "0.1", model_path=self.weights, verbose=False
@@ -108,6 +119,17 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
         help="trunk: vgg, alex or squeeze, or the folder of a backbone (default: vgg; of --metric lpips: alex)",
     )
     _add_head(which)
+    which.add_argument(
+        "--motion",
+        choices=("shift", "similarity", "affine"),
+        help="measure and undo what moved, and price it apart: similarity is shift, turn and zoom",
+    )
+    which.add_argument(
+        "--pixels-per-degree",
+        type=float,
+        metavar="N",
+        help="of visual angle, for the price of a shift (29); pi / 180 * distance to the screen / size of a pixel",
+    )
     which.add_argument("-v", "--version", choices=("0.0", "0.1"), help="of --metric lpips (0.1)")
 
 

@@ -23,7 +23,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     out: Path = parser.parse_args(argv).out
     found = demonstrate(out, say=lambda sentence: print(sentence, file=sys.stderr))
-    print(f"Mean over the photographs {', '.join(found.tables)} ({SIDE} x {SIDE} pixels)\n")
+    print(f"What moved and what changed: {next(iter(found.tables))}, beside its original\n")
+    for name, words in found.moved.items():
+        print(f"{name.replace(chr(10), ' '):22}{words}")
+    print(f"\nMean over the photographs {', '.join(found.tables)} ({SIDE} x {SIDE} pixels)\n")
     print(as_text(found.means, COLUMNS, digits=3))
     print("\nAs shares of the distance to the noisy copy\n")
     print(as_text(found.shares, DISTANCES, digits=2))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from invariant_lpips.demo import copies, measurements
 from invariant_lpips.demo.figure import draw
-from invariant_lpips.demo.measurements import INVARIANT, NETWORKS, Table
+from invariant_lpips.demo.measurements import MOVING, NETWORKS, Table
 from invariant_lpips.files.writing import write_text
 
 
@@ -22,6 +22,7 @@ class Demonstration:
         means: copy -> metric -> mean over the photographs.
         shares: copy -> metric -> distance in proportion to the noisy copy's, mean over the photographs.
         thresholds: the displaced copies in multiples of what people just notice, as text.
+        moved: copy -> what moved and what changed, in words, of the first photograph.
         figure, table: the files.
     """
 
@@ -29,6 +30,7 @@ class Demonstration:
     means: Table
     shares: Table
     thresholds: str
+    moved: dict[str, str]
     figure: Path
     table: Path
 
@@ -52,25 +54,26 @@ def demonstrate(
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     metrics = measurements.Metrics()
-    say(f"measured with {metrics.networks[INVARIANT].describe()}")
+    say(f"measured with {metrics.networks[MOVING].describe()}")
     tables: dict[str, Table] = {}
     for name, centre in copies.PHOTOGRAPHS.items():
         say(f"{name} ...")
         picture = copies.photograph(name)
         tables[name] = metrics.table(copies.reference(picture, centre), copies.altered(picture, centre))
     means = measurements.mean(list(tables.values()))
+    shown, centre = next(iter(copies.PHOTOGRAPHS.items()))
+    picture = copies.photograph(shown)
+    reference, altered = copies.reference(picture, centre), copies.altered(picture, centre)
     found = Demonstration(
         tables=tables,
         means=means,
         shares=measurements.shares(list(tables.values())),
-        thresholds=measurements.against_thresholds(means, metrics.networks[INVARIANT]),
+        thresholds=measurements.against_thresholds(means, metrics.networks[MOVING]),
+        moved=metrics.moved(reference, altered),
         figure=out / "figure.png",
         table=out / "table.csv",
     )
-    shown, centre = next(iter(copies.PHOTOGRAPHS.items()))
-    picture = copies.photograph(shown)
-    reference, altered = copies.reference(picture, centre), copies.altered(picture, centre)
-    maps = {metric: metrics.maps(metric, reference, altered) for metric in NETWORKS[:2]}
-    draw(found.figure, reference, altered, maps, tables[shown], found.shares)
+    maps = {metric: metrics.maps(metric, reference, altered) for metric in NETWORKS[:3]}
+    draw(found.figure, reference, altered, maps, tables[shown], found.shares, found.moved)
     write_text(found.table, measurements.as_csv(tables))
     return found

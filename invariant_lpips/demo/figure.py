@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from invariant_lpips.demo.copies import DAMAGE, DISPLACEMENT
-from invariant_lpips.demo.measurements import INVARIANT, Table, as_tensor
+from invariant_lpips.demo.measurements import INVARIANT, MOVING, Table, as_tensor
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.pictures.heat_maps import overlay
 
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-COLOURS = {INVARIANT: "#c2185b", "LPIPS vgg": "#5c6bc0", "LPIPS alex": "#9fa8da", "1 - SSIM": "#b0bec5"}
+COLOURS = {
+    MOVING: "#c2185b",
+    INVARIANT: "#f48fb1",
+    "LPIPS vgg": "#5c6bc0",
+    "LPIPS alex": "#9fa8da",
+    "1 - SSIM": "#b0bec5",
+}
 
 
 def draw(
@@ -28,6 +34,7 @@ def draw(
     maps: Mapping[str, Mapping[str, Tensor]],
     values: Table,
     shares: Table,
+    moved: Mapping[str, str],
 ) -> None:
     """Write the figure.
 
@@ -37,6 +44,7 @@ def draw(
         maps: metric -> copy -> heat map (1, 1, H, W) in units of the distance; a row for each metric.
         values: copy -> metric -> distance for the photograph shown.
         shares: copy -> metric -> distance in proportion to the noisy copy's, over all photographs.
+        moved: copy -> what moved and what changed, in words; what moved stands below the copy.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -48,7 +56,7 @@ def draw(
     FigureCanvasAgg(figure)
     parts: Any = figure.subfigures(2, 1, height_ratios=[2.15 * rows + 0.6, 4.0])
     upper, lower = parts
-    _draw_pictures(upper, reference, copies, maps, values)
+    _draw_pictures(upper, reference, copies, maps, values, moved)
     _draw_bars(lower, shares)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110, facecolor="white")
@@ -60,6 +68,7 @@ def _draw_pictures(
     copies: Mapping[str, NDArray[np.uint8]],
     maps: Mapping[str, Mapping[str, Tensor]],
     values: Table,
+    moved: Mapping[str, str],
 ) -> None:
     axes = figure.subplots(1 + len(maps), 1 + len(copies))
     for axis in axes.flat:
@@ -69,6 +78,10 @@ def _draw_pictures(
     for column, (name, copy) in enumerate(copies.items(), start=1):
         axes[0, column].imshow(copy)
         axes[0, column].set_title(name, fontsize=12)
+        said = moved[name].partition(";")[0].replace(", ", "\n")
+        axes[0, column].text(
+            0.5, -0.03, said, ha="center", va="top", fontsize=8, transform=axes[0, column].transAxes
+        )
     for row, (metric, heats) in enumerate(maps.items(), start=1):
         axes[row, 0].text(0.98, 0.66, f"{metric}\nsees", ha="right", va="center", fontsize=13)
         _draw_colour_key(axes[row, 0].inset_axes((0.28, 0.3, 0.55, 0.09)))

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-INVARIANT = "InvariantLPIPS"
-NETWORKS = (INVARIANT, "LPIPS vgg", "LPIPS alex")
+#: Ours, with the motion of each pair measured and undone, and plain.
+MOVING, INVARIANT = "ours, motion", "InvariantLPIPS"
+NETWORKS = (MOVING, INVARIANT, "LPIPS vgg", "LPIPS alex")
 COLUMNS = (*NETWORKS, "SSIM", "PSNR dB")
 #: The metrics whose values can be put in proportion, 0 meaning no difference.
 DISTANCES = (*NETWORKS, "1 - SSIM", "mean square")
@@ -33,6 +34,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.networks: dict[str, Any] = {
+            MOVING: InvariantLPIPS(motion="similarity"),
             INVARIANT: InvariantLPIPS(),
             "LPIPS vgg": LPIPS(net="vgg", verbose=False),
             "LPIPS alex": LPIPS(net="alex", verbose=False),
@@ -58,6 +60,11 @@ class Metrics:
             }
         return table
 
+    def moved(self, reference: NDArray[np.uint8], copies: Mapping[str, NDArray[np.uint8]]) -> dict[str, str]:
+        """copy -> what moved and what changed, in words."""
+        found = self.networks[MOVING].compare(as_tensor([reference]), as_tensor(list(copies.values())))
+        return dict(zip(copies, str(found).splitlines(), strict=True))
+
     def maps(
         self, metric: str, reference: NDArray[np.uint8], copies: Mapping[str, NDArray[np.uint8]]
     ) -> dict[str, Tensor]:
@@ -66,7 +73,7 @@ class Metrics:
         x, y = as_tensor([reference]), as_tensor(list(copies.values()))
         with torch.inference_mode():
             heat = network.maps(x, y)
-        if metric == INVARIANT:  # its map averages to the squared distance
+        if metric in (MOVING, INVARIANT):  # their maps average to the squared distance
             heat = heat.sign() * heat.abs().sqrt()
         return dict(zip(copies, heat.split(1), strict=True))
 
@@ -103,10 +110,10 @@ THRESHOLDS = {
 
 def against_thresholds(means: Table, metric: Any) -> str:
     """What the metric's `jnd` says of the displaced copies, beside what people were found to need."""
-    lines = [f"{'':22}{'metric.jnd(d)':>15}{'people':>10}"]
+    lines = [f"{'':22}{MOVING:>15}{INVARIANT:>17}{'people':>10}"]
     for name, people in THRESHOLDS.items():
-        noticed = metric.jnd(torch.tensor(means[name][INVARIANT])).item()
-        lines.append(f"{name.replace(chr(10), ' '):22}{noticed:15.2f}{people:10.2f}")
+        moving, plain = (metric.jnd(torch.tensor(means[name][ours])).item() for ours in (MOVING, INVARIANT))
+        lines.append(f"{name.replace(chr(10), ' '):22}{moving:15.2f}{plain:17.2f}{people:10.2f}")
     return "\n".join(lines)
 
 

@@ -147,4 +147,5 @@ def _identity_of_version_0_1(sentence: object, arguments: object) -> object:
         **{name: arguments.get(name) for name in ("net", "head", "pooling", "padding")},
         **said,
         "fitted_pooling": "max",
+        "motion": "none",
     }

@@ -237,6 +237,11 @@ def _module(metric: LPIPS | InvariantLPIPS, normalize: bool, embed: bool) -> Any
         raise ValueError(
             "A metric with spatial=True gives maps, which are not exported; construct it without."
         )
+    if getattr(metric, "motion", None) is not None:
+        raise ValueError(
+            "A metric that measures motion decides pair by pair what moved, which no graph holds; export it with "
+            "motion=None."
+        )
     if not embed:
         return _Distance(metric, normalize).eval()
     if isinstance(metric, LPIPS) or not metric.head.euclidean:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips.metric import InvariantLPIPS
+from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
 from invariant_lpips.stock import LPIPS
 
 NET_TYPES = ("vgg", "alex", "squeeze")
@@ -32,9 +33,11 @@ def invariant_lpips(
     reduction: str | None = "mean",
     normalize: bool = False,
     *,
-    pooling: str = "max",
+    pooling: str | None = None,
     padding: str | None = None,
     weights: str | Path | None = None,
+    motion: str | None = None,
+    pixels_per_degree: float = PIXELS_PER_DEGREE["the study"],
 ) -> Tensor:
     """:class:`invariant_lpips.InvariantLPIPS` of two batches (N, 3, H, W).
 
@@ -51,7 +54,16 @@ def invariant_lpips(
     check_arguments(reduction, normalize, net_type)
     where = _place(img1)
     return _reduce(
-        scores(_invariant(*where, net_type, head, pooling, padding, weights), img1, img2, normalize),
+        scores(
+            _invariant(
+                *(*where, net_type, head, pooling, padding, weights),
+                motion=motion,
+                pixels_per_degree=pixels_per_degree,
+            ),
+            img1,
+            img2,
+            normalize,
+        ),
         reduction,
     )
 
@@ -86,10 +98,10 @@ def clear_cached_networks() -> None:
 
 
 @functools.lru_cache(maxsize=4)
-def _invariant(device: torch.device, dtype: torch.dtype, *configuration: Any) -> nn.Module:
+def _invariant(device: torch.device, dtype: torch.dtype, *configuration: Any, **motion: Any) -> nn.Module:
     # Parameters made in a caller's inference mode could take part in no later graph.
     with torch.inference_mode(False):
-        return InvariantLPIPS(*configuration).to(device, dtype)
+        return InvariantLPIPS(*configuration, **motion).to(device, dtype)
 
 
 @functools.lru_cache(maxsize=4)

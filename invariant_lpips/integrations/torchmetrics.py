@@ -38,6 +38,7 @@ from invariant_lpips.integrations.functional import (
     scores,
 )
 from invariant_lpips.metric import InvariantLPIPS
+from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
 from invariant_lpips.stock import LPIPS
 
 try:
@@ -186,7 +187,7 @@ class InvariantLPIPSMetric(_DistanceMetric):
         head: `default`, or any head of :mod:`invariant_lpips.heads`.
         reduction: `mean` or `sum` over images, or `none` (= None) for one distance an image.
         normalize: images are in [0, 1] instead of [-1, 1].
-        pooling, padding, weights: as for :class:`invariant_lpips.InvariantLPIPS`.
+        pooling, padding, weights, motion, pixels_per_degree: as for :class:`invariant_lpips.InvariantLPIPS`.
         kwargs: torchmetrics' own (`dist_sync_on_step`, `compute_on_cpu`, ...).
 
     Shape:
@@ -216,13 +217,17 @@ class InvariantLPIPSMetric(_DistanceMetric):
         reduction: str | None = "mean",
         normalize: bool = False,
         *,
-        pooling: str = "max",
+        pooling: str | None = None,
         padding: str | None = None,
         weights: str | Path | None = None,
+        motion: str | None = None,
+        pixels_per_degree: float = PIXELS_PER_DEGREE["the study"],
         **kwargs: Any,
     ) -> None:
         check_arguments(reduction, normalize, net_type)
-        network = InvariantLPIPS(net_type, head, pooling, padding, weights)
+        network = InvariantLPIPS(
+            net_type, head, pooling, padding, weights, motion=motion, pixels_per_degree=pixels_per_degree
+        )
         super().__init__(network, reduction, normalize, **kwargs)
 
 

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import torch
+from PIL import Image, ImageDraw
 from torch import Tensor
+
+from invariant_lpips.motion import Motion
+from invariant_lpips.pictures.images import eight_bits
 
 # Red, green, blue in [0, 1] at rising strength. Warm where the pictures differ; blue where a negative value
 # of an exact decomposition says that this part draws them together. Lightness rises along both, so that they
@@ -50,7 +57,51 @@ def overlay(heat: Tensor, picture: Tensor, full_colour_at: float | None = None) 
     return ((grey * (1 - opacity) + colour(strength) * opacity) * 2 - 1).unsqueeze(0)
 
 
-def strip(reference: Tensor, distorted: Tensor, heat: Tensor, full_colour_at: float | None = None) -> Tensor:
-    """Reference, distorted and map side by side: (1, 3, H, 3 W and two gaps) in [-1, 1]."""
+def strip(
+    reference: Tensor,
+    distorted: Tensor,
+    heat: Tensor,
+    full_colour_at: float | None = None,
+    *,
+    over: Tensor | None = None,
+) -> Tensor:
+    """Reference, distorted and map side by side: (1, 3, H, 3 W and two gaps) in [-1, 1].
+
+    The map is laid over `over`, the reference where that is None.
+    """
     gap = torch.ones(1, 3, reference.shape[-2], max(2, reference.shape[-1] // 64))
-    return torch.cat([reference, gap, distorted, gap, overlay(heat, reference, full_colour_at)], dim=-1)
+    drawn = overlay(heat, reference if over is None else over, full_colour_at)
+    return torch.cat([reference, gap, distorted, gap, drawn], dim=-1)
+
+
+def with_arrows(picture: Tensor, motion: Motion, across: int = 8) -> Tensor:
+    """A picture (1, 3, H, W) in [-1, 1] with arrows from where points lie to where the motion carries them."""
+    height, width = picture.shape[-2:]
+    spacing = max(height, width) / across
+    sheet = Image.fromarray(eight_bits(picture[0]))
+    draw = ImageDraw.Draw(sheet)
+    stroke = max(1, round(max(height, width) / 250))
+    for row in range(max(1, round(height / spacing))):
+        for column in range(max(1, round(width / spacing))):
+            x, y = (column + 0.5) * spacing, (row + 0.5) * spacing
+            a = motion.matrix[0].tolist()
+            to = [a[k][0] * x + a[k][1] * y + a[k][2] for k in range(2)]
+            _arrow(draw, (x, y), (to[0], to[1]), stroke)
+    levels = torch.from_numpy(np.array(sheet)).permute(2, 0, 1)
+    return (levels.float() / 127.5 - 1).unsqueeze(0)
+
+
+def _arrow(
+    draw: ImageDraw.ImageDraw, start: tuple[float, float], end: tuple[float, float], stroke: int
+) -> None:
+    length = math.dist(start, end)
+    if length < 0.5:
+        return
+    along = ((end[0] - start[0]) / length, (end[1] - start[1]) / length)
+    head = min(4.0 * stroke, length / 2)
+    back = (end[0] - head * along[0], end[1] - head * along[1])
+    side = (-along[1] * head / 2, along[0] * head / 2)
+    tip = [end, (back[0] + side[0], back[1] + side[1]), (back[0] - side[0], back[1] - side[1])]
+    for shade, wider in (("black", 2), ("yellow", 0)):  # legible on any ground
+        draw.line([start, back], fill=shade, width=stroke + wider)
+        draw.polygon(tip, fill=shade, outline=shade)

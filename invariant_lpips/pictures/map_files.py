@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from invariant_lpips.files.writing import replacing
+from invariant_lpips.motion import half_way
 from invariant_lpips.pictures.decoding import SUFFIXES
-from invariant_lpips.pictures.heat_maps import strip
+from invariant_lpips.pictures.heat_maps import strip, with_arrows
 from invariant_lpips.pictures.images import eight_bits
-from invariant_lpips.pictures.pairing import Pair
+from invariant_lpips.pictures.measuring import Outcome
 
 
 class MapFiles:
@@ -34,16 +36,23 @@ class MapFiles:
         self.keep_values = keep_values
         self._names: set[str] = set()
 
-    def __call__(
-        self, pair: Pair, reference: Tensor, distorted: Tensor, distance: float, heat: Tensor
-    ) -> None:
-        name = self._unused_name(pair.label)
+    def __call__(self, outcome: Outcome, reference: Tensor, distorted: Tensor, heat: Tensor) -> None:
+        name = self._unused_name(outcome.pair.label)
         scale = self.full_colour_at if self.full_colour_at is not None else float(heat.abs().amax())
-        caption = f"distance {distance:.4g}    map {float(heat.amin()):.3g} to {float(heat.amax()):.3g}"
+        caption = (
+            f"distance {outcome.distance:.4g}    map {float(heat.amin()):.3g} to {float(heat.amax()):.3g}"
+        )
         caption += f"    yellow: {scale:.3g}" + (
             f"    light blue: {-scale:.3g}" if float(heat.amin()) < 0 else ""
         )
-        _write_with_caption(strip(reference, distorted, heat, scale), caption, self.folder / f"{name}.png")
+        moved = outcome.comparison
+        if moved is None or not bool(moved.found):
+            picture = strip(reference, distorted, heat, scale)
+        else:  # the map is of the pictures half way between, and so is what it is drawn over
+            still = half_way(reference, distorted, moved.moved)[0].clamp(-1, 1)
+            picture = strip(with_arrows(reference, moved.moved), distorted, heat, scale, over=still)
+            caption = f"{moved}\n{caption}"
+        _write_with_caption(picture, caption, self.folder / f"{name}.png")
         if self.keep_values:
             with replacing(self.folder / f"{name}.npy") as temporary:
                 np.save(temporary, heat[0, 0].numpy())
@@ -63,12 +72,18 @@ class MapFiles:
 def _write_with_caption(picture: Tensor, caption: str, path: Path) -> None:
     height, width = picture.shape[-2:]
     size = max(11, min(28, width // 45))
+    # A letter is about half as wide as it is high: what doesn't fit goes on below.
+    lines = [
+        part for line in caption.splitlines() for part in textwrap.wrap(line, max(20, 2 * width // size - 4))
+    ]
     try:
         font = ImageFont.load_default(size)
     except (TypeError, ImportError, OSError):  # Pillow before 10.1, or built without FreeType
         font = ImageFont.load_default()
-    sheet = Image.new("RGB", (width, height + 2 * size), "white")
+    sheet = Image.new("RGB", (width, height + (4 * len(lines) + 2) * size // 3), "white")
     sheet.paste(Image.fromarray(eight_bits(picture[0])))
-    ImageDraw.Draw(sheet).text((size // 2, height + size // 3), caption, fill="black", font=font)
+    for k, line in enumerate(lines):
+        place = (size // 2, height + size // 3 + k * 4 * size // 3)
+        ImageDraw.Draw(sheet).text(place, line, fill="black", font=font)
     with replacing(path) as temporary:
         sheet.save(temporary)

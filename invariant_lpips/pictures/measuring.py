@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips.files.writing import one_line
+from invariant_lpips.motion import Comparison
 from invariant_lpips.pictures.images import Reading
 from invariant_lpips.pictures.pairing import Pair, Pairing
 
@@ -37,16 +38,18 @@ class Metric(Protocol):
 class Outcome:
     """A pair with its distance, or with the sentence that says why it has none.
 
-    A pair may have both: it was measured, but its map could not be written.
+    A pair may have both: it was measured, but its map could not be written. Of a metric that measures motion the
+    outcome holds all that it found.
     """
 
     pair: Pair
     distance: float | None
     problem: str | None = None
+    comparison: Comparison | None = None
 
 
-#: Called with the pair, its two pictures (1, 3, H, W), its distance and its map (1, 1, H, W), on the CPU.
-MapSink = Callable[[Pair, Tensor, Tensor, float, Tensor], None]
+#: Called with the outcome of a pair, its two pictures (1, 3, H, W) and its map (1, 1, H, W), on the CPU.
+MapSink = Callable[[Outcome, Tensor, Tensor, Tensor], None]
 
 
 def compare(
@@ -96,6 +99,12 @@ def compare(
         raise ValueError(
             "Pictures of unequal sizes are compared by embeddings that have no size, which this metric's have; use "
             "head='gap' (at the command line --head gap), or bring the pictures to one size."
+        )
+    moving = getattr(metric, "motion", None) is not None
+    if moving and (unequal_sizes or engine is not None):
+        raise ValueError(
+            "Motion is measured in this process and between pictures of one size; use a metric with motion=None, or "
+            "leave out `unequal_sizes` and `engine`."
         )
     if engine is not None and maps is not None:
         raise ValueError("Maps are made in this process and don't go with an engine; leave out one of them.")
@@ -168,7 +177,7 @@ class Measuring:
         if not batch:
             return
         try:
-            distances = self._distances([x for _, x, _ in batch], [y for _, _, y in batch])
+            found = self._measured([x for _, x, _ in batch], [y for _, _, y in batch])
         except (ValueError, RuntimeError, MemoryError) as error:
             if len(batch) > 1:  # alone they may fit into memory
                 for item in batch:
@@ -176,26 +185,30 @@ class Measuring:
             else:
                 yield Outcome(batch[0][0], None, f"{batch[0][0].distorted}: {one_line(error)}")
             return
-        for (pair, x, y), distance in zip(batch, distances, strict=True):
+        for (pair, x, y), (distance, comparison) in zip(batch, found, strict=True):
             if math.isfinite(distance):
-                yield Outcome(pair, distance, self._map(pair, x, y, distance))
+                outcome = Outcome(pair, distance, None, comparison)
+                yield replace(outcome, problem=self._map(outcome, x, y))
             else:
                 problem = f"{pair.distorted}: the distance is {distance}; try --dtype float32"
                 yield Outcome(pair, None, problem)
 
-    def _distances(self, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> list[float]:
+    def _measured(self, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> list[tuple[float, Comparison | None]]:
         with torch.inference_mode(), warnings.catch_warnings():
             # Files are read in [-1, 1] by construction: a bright picture is no mistake.
             warnings.filterwarnings("ignore", message=".*none below 0")
             y = self._on_device(ys)
+            if getattr(self.metric, "motion", None) is not None:
+                x = self._reference(xs) if len(xs) == 1 else self._on_device(xs)
+                compared: Comparison = self.metric.compare(x, y)  # type: ignore[attr-defined]
+                return [(float(compared.distance[k]), compared[k : k + 1]) for k in range(len(ys))]
             same_size = xs[0].shape == ys[0].shape
             if (len(xs) == 1 and hasattr(self.metric, "reference")) or not same_size:
                 distances = self.metric(self._reference(xs), self._read_once(y))
             else:
                 x = self._on_device(xs[:1] if all(x is xs[0] for x in xs) else xs)
                 distances = self.metric(x, y)
-        values: list[float] = distances.flatten().tolist()
-        return values
+        return [(distance, None) for distance in distances.flatten().tolist()]
 
     def _reference(self, xs: Sequence[Tensor]) -> object:
         """Summaries of the references; those of a single one are kept for the pairs that follow."""
@@ -209,7 +222,7 @@ class Measuring:
         reference: object = self.metric.reference(images)  # type: ignore[attr-defined]
         return reference
 
-    def _map(self, pair: Pair, x: Tensor, y: Tensor, distance: float) -> str | None:
+    def _map(self, outcome: Outcome, x: Tensor, y: Tensor) -> str | None:
         """Hand the pair's map to `maps`; the problem, if there is one."""
         if self.maps is None:
             return None
@@ -218,9 +231,9 @@ class Measuring:
         try:
             with torch.inference_mode():
                 heat = self.metric.maps(self._on_device([x]), self._on_device([y]))
-            self.maps(pair, x, y, distance, heat.float().cpu())
+            self.maps(outcome, x, y, heat.float().cpu())
         except (OSError, ValueError, RuntimeError, MemoryError) as error:
-            return f"the heat map of {pair.label} could not be made: {one_line(error)}"
+            return f"the heat map of {outcome.pair.label} could not be made: {one_line(error)}"
         return None
 
     def _on_device(self, images: Sequence[Tensor]) -> Tensor:

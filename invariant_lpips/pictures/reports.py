@@ -17,6 +17,10 @@ from invariant_lpips.pictures.measuring import Outcome
 #: What a report's file may end in.
 SUFFIXES = (".csv", ".json", ".txt")
 
+#: Columns of a pair whose motion was measured: what is left of the distance, the motion in multiples of what people
+#: just notice, and its parts in pixels, degrees (clockwise) and as a factor, from reference to distorted.
+MOTION = ("appearance", "motion", "dx", "dy", "rotation", "zoom", "overlap", "confidence")
+
 
 def as_text(
     suffix: str, outcomes: Sequence[Outcome], unmatched: Sequence[Path], settings: Mapping[str, Any]
@@ -28,14 +32,24 @@ def as_text(
 
 
 def as_csv(outcomes: Sequence[Outcome]) -> str:
-    """A row for every pair, broken ones too, with columns reference, distorted, distance, error."""
-    return csv_text(
-        ["reference", "distorted", "distance", "error"],
-        [
-            [outcome.pair.reference, outcome.pair.distorted, number(outcome.distance), outcome.problem or ""]
-            for outcome in outcomes
-        ],
-    )
+    """A row for every pair, broken ones too, with columns reference, distorted, distance, error.
+
+    Where motion was measured, the columns of :data:`MOTION` come between the last two.
+    """
+    more = MOTION if any(outcome.comparison is not None for outcome in outcomes) else ()
+    rows = []
+    for outcome in outcomes:
+        parts = _parts(outcome)
+        rows.append(
+            [
+                outcome.pair.reference,
+                outcome.pair.distorted,
+                number(outcome.distance),
+                *(number(parts.get(name)) for name in more),
+                outcome.problem or "",
+            ]
+        )
+    return csv_text(["reference", "distorted", "distance", *more, "error"], rows)
 
 
 def as_json(outcomes: Sequence[Outcome], unmatched: Sequence[Path], settings: Mapping[str, Any]) -> str:
@@ -45,6 +59,7 @@ def as_json(outcomes: Sequence[Outcome], unmatched: Sequence[Path], settings: Ma
             "reference": str(outcome.pair.reference),
             "distorted": str(outcome.pair.distorted),
             "distance": None if outcome.distance is None else float(number(outcome.distance)),
+            **{name: float(number(value)) for name, value in _parts(outcome).items()},
             "error": outcome.problem,
         }
         for outcome in outcomes
@@ -93,3 +108,21 @@ def number(distance: float | None) -> str:
 
 def _measured(outcomes: Sequence[Outcome]) -> list[float]:
     return [outcome.distance for outcome in outcomes if outcome.distance is not None]
+
+
+def _parts(outcome: Outcome) -> dict[str, float]:
+    found = outcome.comparison
+    if found is None:
+        return {}
+    dx, dy = found.shift[0].tolist()
+    values = (
+        found.appearance,
+        found.motion,
+        dx,
+        dy,
+        found.rotation,
+        found.zoom,
+        found.overlap,
+        found.confidence,
+    )
+    return {name: float(value) for name, value in zip(MOTION, values, strict=True)}

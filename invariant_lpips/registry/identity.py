@@ -35,6 +35,7 @@ class Identity:
             in it; `unit`, with no hash, where all are 1.
         fitted_pooling: the pooling that the linear weights and their calibration were fitted with.
         version: of the package.
+        motion: what is measured and undone of a pair's motion, and at how many pixels per degree; `none`.
 
     Example:
         >>> from invariant_lpips.metric import InvariantLPIPS
@@ -55,13 +56,15 @@ class Identity:
     weights_hash: str
     fitted_pooling: str
     version: str
+    motion: str = "none"
 
     def __str__(self) -> str:
         """What a paper should cite."""
         weights = f"{self.weights} [{self.weights_hash}]" if self.weights_hash else self.weights
+        motion = "" if self.motion == "none" else f"motion={self.motion}, "
         return (
             f"InvariantLPIPS(net={self.trunk} [{self.trunk_hash}], head={self.head}, pooling={self.pooling}, "
-            f"padding={self.padding}, weights={weights}, invariant-lpips {self.version})"
+            f"padding={self.padding}, weights={weights}, {motion}invariant-lpips {self.version})"
         )
 
     def reads_like(self, other: Identity) -> bool:
@@ -70,7 +73,11 @@ class Identity:
 
     def measures_like(self, other: Identity) -> bool:
         """Both give the same distances, up to rounding and to what versions of the package changed."""
-        return (*self.reading, self.weights_hash) == (*other.reading, other.weights_hash)
+        return (*self.reading, self.weights_hash, self.motion) == (
+            *other.reading,
+            other.weights_hash,
+            other.motion,
+        )
 
     @property
     def reading(self) -> tuple[str, ...]:

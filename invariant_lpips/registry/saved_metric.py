@@ -38,6 +38,9 @@ _TYPES: dict[str, type] = {
     "sha256": str,
 }
 
+# What a metric that measures motion adds.
+_OF_MOTION: dict[str, type] = {"motion": str, "pixels_per_degree": float}
+
 # field -> the names it may have: this package's tables as they stand when a config is read, with what was added to
 # them at run time. So a config can name no file and no code.
 _CHOICES: dict[str, Collection[str]] = {
@@ -60,7 +63,8 @@ def read(name_or_path: str | os.PathLike[str], access: Access) -> SavedModel:
         ValueError: files that are not a saved metric, or not the ones that were saved.
     """
     found = saved.read(saved.locate(name_or_path, access))
-    saved.check_fields(found.config, FORMAT, _TYPES, found.source)
+    types = _TYPES | _OF_MOTION if "motion" in found.config else _TYPES
+    saved.check_fields(found.config, FORMAT, types, found.source)
     for field, table in _CHOICES.items():
         choices = (*_UNREGISTERED, *table) if field == "weights" else tuple(table)
         if found.config[field] not in choices:

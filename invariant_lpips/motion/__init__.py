@@ -1,0 +1,21 @@
+"""What moved between two pictures: shift, turn and zoom, measured, and undone half of the way by each picture.
+
+from invariant_lpips.motion import compensated, estimate_motion
+
+motion = estimate_motion(x, y)  # (N, 3, H, W) in [-1, 1] each
+print(motion.shift, motion.rotation, motion.zoom, motion.found)
+x_there, y_there, both_seen = compensated(x, y, motion)
+"""
+
+from __future__ import annotations
+
+from invariant_lpips.motion.comparison import Comparison
+from invariant_lpips.motion.estimation import estimate_motion
+from invariant_lpips.motion.half_way import compensated, half_way
+from invariant_lpips.motion.motion import Motion
+from invariant_lpips.motion.refining import BASES
+
+#: What may be measured of a motion: `shift`, `similarity`, `affine`.
+MODELS = tuple(BASES)
+
+__all__ = ["MODELS", "Comparison", "Motion", "compensated", "estimate_motion", "half_way"]
