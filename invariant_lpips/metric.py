@@ -169,7 +169,8 @@ class InvariantLPIPS(nn.Module, Saved):
         if self.spatial:
             total = torch.stack(layers).sum(0)
             return (total, layers) if retPerLayer else total
-        distance = self._priced(self.head.total(layers), motion).view(-1, 1, 1, 1)
+        thresholds = None if motion is None else multiples(motion, self.pixels_per_degree)
+        distance = self._priced(self.head.total(layers), thresholds).view(-1, 1, 1, 1)
         return (distance, [layer.view(-1, 1, 1, 1) for layer in layers]) if retPerLayer else distance
 
     def maps(self, in0: Tensor, in1: Tensor, normalize: bool | None = None) -> Tensor:
@@ -213,10 +214,11 @@ class InvariantLPIPS(nn.Module, Saved):
             if motion is None:
                 sides = [side.size if isinstance(side, Reference) else side.shape[-2:] for side in (in0, in1)]
                 motion = Motion.none(len(appearance), (sides[0][0], sides[0][1]), appearance.device)
+            thresholds = multiples(motion, self.pixels_per_degree)
             return Comparison(
-                distance=self._priced(appearance, motion),
+                distance=self._priced(appearance, thresholds),
                 appearance=appearance,
-                motion=multiples(motion, self.pixels_per_degree),
+                motion=thresholds,
                 moved=motion,
                 just_noticeable=1 / float(one),
             )
@@ -267,12 +269,12 @@ class InvariantLPIPS(nn.Module, Saved):
             )
         )
 
-    def _priced(self, appearance: Tensor, motion: Motion | None) -> Tensor:
-        """(N,) distances with what their motions cost."""
-        if motion is None or not bool(motion.found.any()):
+    def _priced(self, appearance: Tensor, thresholds: Tensor | None) -> Tensor:
+        """(N,) distances with the price of motions of so many thresholds."""
+        if thresholds is None or not bool(thresholds.any()):
             return appearance
         assert self.jnd_fit is not None
-        return with_motion(appearance, multiples(motion, self.pixels_per_degree), self.jnd_fit)
+        return with_motion(appearance, thresholds, self.jnd_fit)
 
     def reference(self, x: Tensor, normalize: bool | None = None) -> Reference:
         """Read one side once, without a graph: `metric(prediction, metric.reference(target))`.

@@ -130,14 +130,17 @@ def claims(x: Tensor, y: Tensor, size: tuple[int, int], model: str) -> tuple[Ten
         generator = refined(level.x, level.y, generator, size, model, steps)
     judged = max((level for level in levels if level.short <= JUDGED), key=lambda level: level.short)
     proof = evidence(judged.x, judged.y, generator, size, model)
-    enough = LEAST_MATCH_SMALL if min(size) < SMALL or model == "shift" else LEAST_MATCH
-    found = speaks(proof, generator, size) & ~rivalled & (proof.match > enough)
+    found = speaks(proof, generator, size, model) & ~rivalled
     if found.any():
         moved = found.nonzero().flatten()
         found[moved] = repeats(judged.x[moved.to(x.device)]).cpu() < REPEATED
     generator = torch.where(found.view(-1, 1, 1), generator, 0.0)
-    still = evidence(judged.x, judged.y, torch.zeros_like(generator), size, model)
-    confidence = torch.where(found, proof.match, still.match).clamp(0, 1)
+    confidence = proof.match
+    if not found.all():
+        still = (~found).nonzero().flatten()
+        in_place = judged.of(still.to(x.device))
+        confidence[still] = evidence(in_place.x, in_place.y, generator[still], size, model).match
+    confidence = confidence.clamp(0, 1)
     overlap = torch.where(found, shared(generator, size), 1.0)
     return generator, found, confidence, overlap
 
@@ -200,13 +203,15 @@ def ranked(level: _Level, starts: Tensor, size: tuple[int, int], model: str) -> 
     return generator.view(-1, each, 2, 3), score.cpu().double().view(-1, each)
 
 
-def speaks(proof: Evidence, generator: Tensor, size: tuple[int, int]) -> Tensor:
+def speaks(proof: Evidence, generator: Tensor, size: tuple[int, int], model: str) -> Tensor:
     """(N,) bool: whether the evidence is enough."""
+    least_match = LEAST_MATCH_SMALL if min(size) < SMALL or model == "shift" else LEAST_MATCH
     significant = torch.zeros_like(proof.better, dtype=torch.bool)
     for better, significance in zip(LEAST_BETTER, LEAST_SIGNIFICANCE, strict=True):
         significant |= (proof.better > better) & (proof.significance > significance)
     return (
         significant
+        & (proof.match > least_match)
         & (proof.textured >= LEAST_TEXTURED)
         & (proof.error < min(LARGEST_ERROR * max(1.0, min(size) / JUDGED), LARGEST_SHARE * min(size)))
         & (furthest(generator, size) > LEAST_PIXELS)

@@ -42,9 +42,8 @@ class SavedModel(NamedTuple):
     metadata: dict[str, str]
     #: The file that the config was read from, for messages.
     source: Path
-    #: The tensors' file, and the first 12 hex digits of its sha256.
+    #: The tensors' file.
     path: Path
-    hash: str
 
 
 def locate(name_or_path: str | os.PathLike[str], access: hub.Access) -> Path:
@@ -134,7 +133,7 @@ def read(folder: Path) -> SavedModel:
             f"{path} is not the file that {CONFIG_FILE} names (changed, truncated or swapped): "
             f"expected sha256 {shown(config['sha256'])}, but found {found}; fetch or save the model anew."
         )
-    return SavedModel(config, parse(data, path), parse_metadata(data), source, path, found[:12])
+    return SavedModel(config, parse(data, path), parse_metadata(data), source, path)
 
 
 def check_fields(config: Mapping[str, Any], form: str, types: Mapping[str, type], source: Path) -> None:

@@ -72,7 +72,6 @@ def read(name_or_path: str | os.PathLike[str], access: Access) -> SavedModel:
             file.metadata,
             file.path,
             file.path,
-            file.hash,
         )
     if not (path.is_dir() or "/" in name):
         raise FileNotFoundError(
