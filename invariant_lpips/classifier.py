@@ -39,6 +39,7 @@ from invariant_lpips.registry.identity import cite
 from invariant_lpips.registry.saved import Saved, SavedModel
 from invariant_lpips.registry.trunk_weights import TrunkWeights, trunk_from, trunk_of
 from invariant_lpips.trunks import ARCHITECTURES, Trunk, canonical_net
+from invariant_lpips.trunks.pooling import default_padding
 
 __all__ = ["HEADS", "GAPClassifier", "Readout", "TrunkWeights", "count_parameters", "trunk_from"]
 
@@ -116,7 +117,7 @@ class GAPClassifier(nn.Module, Saved):
         self.image_size = _size(image_size)
         self.net_name = canonical_net(net)
         self.taps = default_taps(self.net_name)
-        padding = padding or ("circular" if pooling == "polyphase" else "zeros")
+        padding = padding or default_padding(pooling)
         self.trunk = Trunk(self.net_name, pooling, padding)
         minimum = self.trunk.minimum_side(self.taps)
         if min(self.image_size) < minimum:

@@ -41,6 +41,7 @@ from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
 from invariant_lpips.tiling import embed_in_tiles
 from invariant_lpips.trunks import Summary, Trunk
 from invariant_lpips.trunks.frozen_layers import captured
+from invariant_lpips.trunks.pooling import default_padding
 from invariant_lpips.trunks.two_images import reduce_pair, summarise
 
 
@@ -129,7 +130,7 @@ class InvariantLPIPS(nn.Module, Saved):
         trunk = trunk_from(net) or bundled_trunk(str(net))
         if pooling is None:  # the downsampler that the trunk was trained with
             pooling, padding = trunk.pooling, padding or trunk.padding
-        padding = padding or ("circular" if pooling == "polyphase" else "zeros")
+        padding = padding or default_padding(pooling)
         self.net_name = trunk.net
         self.spatial = spatial
         self.normalize = normalize

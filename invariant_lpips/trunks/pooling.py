@@ -259,6 +259,16 @@ def handedness(profile: Tensor, terms: int = 64) -> Tensor:
 POOLINGS: dict[str, type[Pool2d]] = {pool.name: pool for pool in (MaxPool2d, BlurPool2d, PolyphasePool2d)}
 
 
+def default_padding(pooling: str) -> str:
+    """The padding that goes with a pooling where none is chosen: polyphase is invariant on a circle only.
+
+    Example:
+        >>> default_padding("polyphase"), default_padding("max")
+        ('circular', 'zeros')
+    """
+    return "circular" if pooling == "polyphase" else "zeros"
+
+
 def make_pool(pooling: str, padding: str, kernel_size: int = 2, ceil_mode: bool = False) -> Pool2d:
     """The downsampler of a trunk, in place of its own max pool of this kernel at stride 2.
 
