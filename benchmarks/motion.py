@@ -2,8 +2,8 @@
 
 Moved pairs are rendered from photographs by splines of order 3, both pictures half of the way, 2x2 samples a pixel,
 so that the scene goes on at the borders and neither picture is privileged; the second is then damaged. OpenCV's
-enhanced correlation and scikit-image's phase correlation run on the same pairs where they are installed. Unmoved
-pairs are those of TID2013 (resynthesised).
+enhanced correlation, kornia's registrator and scikit-image's phase correlation run on the same pairs where they are
+installed (`pip install opencv-python-headless kornia`). Unmoved pairs are those of TID2013 (resynthesised).
 
     python benchmarks/motion.py --references DIR --photographs DIR --tree DIR --out benchmarks/results/motion.json
 
@@ -14,10 +14,12 @@ was tuned on the odd references; moved pairs are made from the even ones.
 from __future__ import annotations
 
 import argparse
+import functools
+import importlib.util
 import itertools
 import math
 import random
-import resource
+import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -43,7 +45,7 @@ Array = NDArray[np.float64]
 Picture = NDArray[np.float32]
 #: Side of a moved picture, and pixels of the photograph to each of its pixels.
 SIDE, PITCH = 192, 1.45
-KINDS = ("shift", "turn", "zoom", "all")
+KINDS = ("shift", "turn", "zoom", "all", "affine")
 DAMAGES: dict[str, Callable[[Picture, int], Picture]] = {
     "none": lambda image, seed: image,
     "noise of sigma 24": lambda image, seed: gaussian_noise(image, 24 / 255, seed=seed),
@@ -54,7 +56,7 @@ DAMAGES: dict[str, Callable[[Picture, int], Picture]] = {
 }
 
 
-def similarity(kind: str, dice: random.Random) -> Array:
+def drawn(kind: str, dice: random.Random) -> Array:
     """A random motion within the bars, as a 3x3 matrix of centred pixel coordinates."""
     matrix = np.eye(3)
     if kind in ("shift", "all"):
@@ -63,6 +65,9 @@ def similarity(kind: str, dice: random.Random) -> Array:
     angle = math.radians(dice.uniform(-20, 20)) if kind in ("turn", "all") else 0.0
     cosine, sine = zoom * math.cos(angle), zoom * math.sin(angle)
     matrix[:2, :2] = [[cosine, -sine], [sine, cosine]]
+    if kind == "affine":  # up to a tenth of stretch and shear, and a shift
+        matrix[:2, :2] += [[dice.uniform(-0.1, 0.1) for _ in range(2)] for _ in range(2)]
+        matrix[:2, 2] = [dice.uniform(-0.06, 0.06) * SIDE for _ in range(2)]
     return matrix
 
 
@@ -99,7 +104,7 @@ def moved_pairs(
     """Pairs, and the motion from the first to the second."""
     dice = random.Random(seed)
     while count:
-        motion = similarity(kind, dice)
+        motion = drawn(kind, dice)
         half = np.real(logm(motion)) / 2
         photo = photos[dice.randrange(len(photos))]
         first, second = rendered(photo, expm(-half)), rendered(photo, expm(half))
@@ -129,8 +134,8 @@ def errors(got: Array, motion: Array) -> dict[str, float]:
     }
 
 
-def ours(first: Picture, second: Picture) -> Array:
-    matrix: Array = estimate_motion(tensor(first), tensor(second)).matrix[0].numpy()
+def ours(first: Picture, second: Picture, model: str = "similarity") -> Array:
+    matrix: Array = estimate_motion(tensor(first), tensor(second), model).matrix[0].numpy()
     return matrix
 
 
@@ -158,16 +163,40 @@ def phase_correlation(first: Picture, second: Picture) -> Array:
     return np.array([[1.0, 0.0, -shift[1]], [0.0, 1.0, -shift[0]]])
 
 
-def methods() -> dict[str, Callable[[Picture, Picture], Array]]:
-    """Every method that is installed."""
-    found: dict[str, Callable[[Picture, Picture], Array]] = {"invariant-lpips": ours}
-    try:
-        import cv2  # noqa: F401
+def kornia_registrator(first: Picture, second: Picture) -> Array:
+    """kornia's gradient descent over a similarity, as it comes but for three levels: five leave 12 pixels."""
+    from kornia.geometry import ImageRegistrator
+    from kornia.geometry.conversions import denormalize_homography
 
-        found["OpenCV findTransformECC"] = opencv
-    except ImportError:
-        print("OpenCV is not installed: pip install opencv-python-headless", file=sys.stderr)
-    return found | {"scikit-image phase_cross_correlation": phase_correlation}
+    grey = [torch.from_numpy(image.mean(-1)).float()[None, None] for image in (first, second)]
+    backwards = ImageRegistrator("similarity", pyramid_levels=3).register(*grey).detach()
+    matrix = denormalize_homography(backwards, (SIDE, SIDE), (SIDE, SIDE), align_corners=False)
+    inverse: Array = np.linalg.inv(matrix[0].double().numpy())[:2]
+    return inverse
+
+
+Method = Callable[[Picture, Picture], Array]
+SIMILARITIES = ("shift", "turn", "zoom", "all")
+
+
+def methods() -> dict[str, tuple[Method, tuple[str, ...]]]:
+    """Every method that is installed, and the kinds of motion that it can be asked for."""
+    found: dict[str, tuple[Method, tuple[str, ...]]] = {
+        "invariant-lpips": (ours, SIMILARITIES),
+        "invariant-lpips, shift": (functools.partial(ours, model="shift"), ("shift",)),
+        "invariant-lpips, affine": (functools.partial(ours, model="affine"), KINDS),
+        "scikit-image phase_cross_correlation": (phase_correlation, ("shift",)),
+    }
+    others: dict[str, tuple[str, Method, tuple[str, ...]]] = {
+        "OpenCV findTransformECC": ("cv2", opencv, KINDS),
+        "kornia ImageRegistrator": ("kornia", kornia_registrator, SIMILARITIES),
+    }
+    for name, (module, method, kinds) in others.items():
+        if importlib.util.find_spec(module):
+            found[name] = (method, kinds)
+        else:
+            print(f"{name} is left out: {module} is not installed", file=sys.stderr)
+    return found
 
 
 def summary(found: Sequence[dict[str, float]]) -> dict[str, float]:
@@ -185,12 +214,13 @@ def accuracy(photos: Sequence[Picture], count: int) -> dict[str, Any]:
     found: dict[str, dict[str, dict[str, list[dict[str, float]]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )
+    asked = methods()
     for number, kind in enumerate(tqdm(KINDS, desc="moved", disable=None)):
         for seed, (first, second, motion) in enumerate(moved_pairs(photos, kind, count, number)):
             for damage, function in DAMAGES.items():
                 damaged = function(second.astype(np.float32), seed).clip(0, 1)
-                for name, method in methods().items():
-                    if kind == "shift" or "phase" not in name:
+                for name, (method, kinds) in asked.items():
+                    if kind in kinds:
                         found[name][kind][damage].append(errors(method(first, damaged), motion))
     return {
         name: {
@@ -277,6 +307,24 @@ def times(photos: Sequence[Picture]) -> dict[str, Any]:
     return result
 
 
+def memory() -> dict[str, float]:
+    """MiB that a pair of 1024 px adds to the peak of a process, with the plain default and with motion."""
+    program = (
+        "import resource, sys, torch; from invariant_lpips import InvariantLPIPS as Metric; "
+        "torch.set_num_threads(1); torch.set_grad_enabled(False); "
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; "
+        "scene = torch.nn.functional.interpolate(torch.rand(1, 3, 132, 132), (1056, 1056), mode='bicubic') * 2 - 1; "
+        "scene = scene.clamp(-1, 1); metric = Metric(motion=sys.argv[1] or None); "
+        "x, y = scene[..., :1024, :1024], scene[..., 9:1033, 12:1036]; "
+        "metric(x[..., :64, :64], y[..., :64, :64]); before = peak(); metric(x, y); print(peak() - before)"
+    )
+    added = {
+        name: float(subprocess.check_output([sys.executable, "-c", program, motion])) / 1024
+        for name, motion in (("plain", ""), ("motion", "similarity"))
+    }
+    return {**added, "share": added["motion"] / added["plain"]}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -308,7 +356,7 @@ def main() -> None:
         content["unmoved"] = false_claims(options.references, options.tree)
     if options.photographs:
         content["unrelated"] = unrelated(options.photographs, options.unrelated)
-    content["peak_memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    content["memory_mib_1024_px"] = memory()
     write_result(options.out, content)
 
 

@@ -11,11 +11,11 @@ from scipy.ndimage import map_coordinates
 from skimage import data
 from torch import Tensor
 
-from invariant_lpips.motion import Motion, compensated, estimate_motion, half_way
+from invariant_lpips.motion import Motion, compensated, estimate_motion, half_way, sampling
 from invariant_lpips.motion.bands import band, luma, reduced
 from invariant_lpips.motion.evidence import furthest
 from invariant_lpips.motion.motion import exponential, similarity_generator
-from invariant_lpips.motion.sampling import moved_grid, spline_sampled
+from invariant_lpips.motion.sampling import moved_grid, spline_coefficients, spline_read, strips
 
 SIDE = 112
 
@@ -267,7 +267,7 @@ def test_gradients_reach_both_pictures(moved: tuple[Tensor, Tensor, Motion]) -> 
     small = torch.rand(1, 2, 6, 7, dtype=torch.float64, requires_grad=True)
     maps = exponential(generator(shift=(0.1, 0.2), degrees=10)).unsqueeze(0)
     assert torch.autograd.gradcheck(
-        lambda p: spline_sampled(p, moved_grid(maps, (6, 7), (6, 7), p)), (small,)
+        lambda p: spline_read(spline_coefficients(p), moved_grid(maps, (6, 7), (6, 7), p)), (small,)
     )
 
 
@@ -277,7 +277,19 @@ def test_splines_are_scipys() -> None:
     grid = moved_grid(maps, (20, 30), (20, 30), picture)
     at = [((grid[0, ..., i] + 1) * n / 2 - 0.5).clamp(0, n - 1).numpy() for i, n in ((1, 20), (0, 30))]
     expected = map_coordinates(picture[0, 0].numpy(), at, order=3, mode="mirror")
-    assert np.abs(spline_sampled(picture, grid)[0, 0].numpy() - expected).max() < 1e-7
+    assert np.abs(spline_read(spline_coefficients(picture), grid)[0, 0].numpy() - expected).max() < 1e-7
+
+
+def test_large_pictures_are_carried_strip_by_strip(
+    moved: tuple[Tensor, Tensor, Motion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y, motion = moved
+    whole = compensated(x, y, motion)
+    assert len(strips(x[:1], x.shape[-2])) == 1
+    monkeypatch.setattr(sampling, "PIXELS_AT_ONCE", 16 * x.shape[-1])
+    assert len(strips(x[:1], x.shape[-2])) > 3
+    for expected, part in zip(whole, compensated(x, y, motion), strict=True):
+        assert torch.equal(part, expected)
 
 
 def test_another_size_is_refused() -> None:

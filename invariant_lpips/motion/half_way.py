@@ -9,7 +9,14 @@ from torch import Tensor
 
 from invariant_lpips.functional import full_precision, without_autocast
 from invariant_lpips.motion.motion import Motion, exponential
-from invariant_lpips.motion.sampling import inside, moved_grid, pairs_at_once, spline_sampled
+from invariant_lpips.motion.sampling import (
+    inside,
+    moved_grid,
+    pairs_at_once,
+    spline_coefficients,
+    spline_read,
+    strips,
+)
 
 __all__ = ["compensated", "half_way"]
 
@@ -84,13 +91,18 @@ def both_filled(x: Tensor, y: Tensor, motion: Motion) -> tuple[Tensor, Tensor, T
 def carried(pictures: Tensor, motion: Motion, share: float) -> tuple[Tensor, Tensor]:
     """Pictures read where a share of the motion takes each pixel, and where that is inside: (N, 1, H, W) bool."""
     pairs = motion.found.nonzero().flatten()
-    everywhere = torch.ones(len(pictures), 1, *motion.size, dtype=torch.bool, device=pictures.device)
     maps = exponential(motion.generator[pairs] * share)
     pairs = pairs.to(pictures.device)
     with without_autocast(pictures.device.type):
         chosen = full_precision(pictures[pairs])
-        grid = moved_grid(maps, motion.size, motion.size, chosen)
-        moved = spline_sampled(chosen, grid).to(pictures.dtype)
-    return pictures.index_copy(0, pairs, moved), everywhere.index_copy(
-        0, pairs, inside(grid, motion.size, SUPPORT)
-    )
+        coefficients = spline_coefficients(chosen)
+        parts = []
+        for rows in strips(chosen, motion.size[0]):
+            grid = moved_grid(maps, motion.size, motion.size, chosen, rows)
+            moved = spline_read(coefficients, grid).to(pictures.dtype)
+            parts.append((moved, inside(grid, motion.size, SUPPORT)))
+    moved, seen = (torch.cat(part, dim=-2) for part in zip(*parts, strict=True))
+    if len(pairs) == len(pictures):
+        return moved, seen
+    everywhere = torch.ones(len(pictures), 1, *motion.size, dtype=torch.bool, device=pictures.device)
+    return pictures.index_copy(0, pairs, moved), everywhere.index_copy(0, pairs, seen)

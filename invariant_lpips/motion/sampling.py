@@ -16,13 +16,29 @@ EDGE = 2
 #: Pixels of a part of a batch on a CPU.
 PIXELS_AT_ONCE = 2 * 256 * 256
 
-__all__ = ["inside", "moved_grid", "pairs_at_once", "places", "sampled", "spline_sampled"]
+__all__ = [
+    "inside",
+    "moved_grid",
+    "pairs_at_once",
+    "places",
+    "sampled",
+    "spline_coefficients",
+    "spline_read",
+    "strips",
+]
 
 
 def pairs_at_once(pictures: Tensor) -> int:
     """Into how large parts a batch is cut: on a CPU, what is worked on stays near its caches, and memory small."""
     pixels = PIXELS_AT_ONCE if pictures.device.type == "cpu" else 128 * PIXELS_AT_ONCE
     return max(1, pixels // (pictures.shape[-2] * pictures.shape[-1]))
+
+
+def strips(pictures: Tensor, length: int) -> list[slice]:
+    """`length` rows (or columns) of pictures, a few at a time for the same reason."""
+    pixels = PIXELS_AT_ONCE if pictures.device.type == "cpu" else 128 * PIXELS_AT_ONCE
+    step = max(16, pixels * length // (len(pictures) * pictures.shape[-2] * pictures.shape[-1]))
+    return [slice(start, min(start + step, length)) for start in range(0, length, step)]
 
 
 def places(level: tuple[int, int], size: tuple[int, int], like: Tensor) -> tuple[Tensor, Tensor]:
@@ -35,12 +51,15 @@ def places(level: tuple[int, int], size: tuple[int, int], like: Tensor) -> tuple
     return axis(level[1], size[1]).view(1, -1), axis(level[0], size[0]).view(-1, 1)
 
 
-def moved_grid(maps: Tensor, level: tuple[int, int], size: tuple[int, int], like: Tensor) -> Tensor:
-    """The (N, h, w, 2) grid of `grid_sample` that reads each pixel where (N, 2, 3) maps carry it.
+def moved_grid(
+    maps: Tensor, level: tuple[int, int], size: tuple[int, int], like: Tensor, rows: slice = slice(None)
+) -> Tensor:
+    """The (N, h, w, 2) grid of `grid_sample` that reads each pixel, of all rows or some, where (N, 2, 3) maps carry it.
 
     The maps are of centred coordinates; the grid has the dtype and device of `like`.
     """
     x, y = places(level, size, like)
+    y = y[rows]
     half = torch.tensor([size[1] / 2, size[0] / 2], dtype=torch.float64, device=maps.device) / unit(size)
     m = (maps / half.view(1, 2, 1)).to(like)[:, :, :, None, None]
     return torch.stack([m[:, i, 0] * x + (m[:, i, 1] * y + m[:, i, 2]) for i in range(2)], dim=-1)
@@ -51,15 +70,14 @@ def sampled(pictures: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def spline_sampled(pictures: Tensor, grid: Tensor) -> Tensor:
-    """(N, C, h, w) at a grid by cubic B-splines, the border repeated outside; linear in the pictures.
+def spline_read(coefficients: Tensor, grid: Tensor) -> Tensor:
+    """(N, C, h, w): cubic B-splines of these :func:`spline_coefficients` at a grid; the border is repeated outside.
 
     The spline's four taps an axis are two reads between pixels (Sigg & Hadwiger, Fast third-order texture filtering,
     2005). Torch's bicubic kernel (a = -.75) does not even keep a ramp: it displaces a scene by up to .07 pixels.
     """
-    coefficients = spline_coefficients(pictures)
-    size = grid.new_tensor([pictures.shape[-1], pictures.shape[-2]])
-    wide = size + 2 * EDGE
+    wide = grid.new_tensor([coefficients.shape[-1], coefficients.shape[-2]])
+    size = wide - 2 * EDGE
     place = torch.minimum((((grid + 1) * size - 1) / 2).clamp_min(0), size - 1)
     whole = place.floor()
     rest = place - whole
@@ -80,7 +98,18 @@ def spline_sampled(pictures: Tensor, grid: Tensor) -> Tensor:
 
 
 def spline_coefficients(pictures: Tensor) -> Tensor:
-    """(N, C, H + 2 EDGE, W + 2 EDGE): coefficients of the B-spline through the pixels, mirrored at the border.
+    """(N, C, H + 2 EDGE, W + 2 EDGE): coefficients of the B-spline through the pixels, mirrored at the border."""
+    for axis, other in ((-1, -2), (-2, -1)):
+        parts = [
+            _inverted(pictures.narrow(other, part.start, part.stop - part.start), axis)
+            for part in strips(pictures, pictures.shape[other])
+        ]
+        pictures = torch.cat(parts, other)
+    return pictures
+
+
+def _inverted(pictures: Tensor, axis: int) -> Tensor:
+    """Coefficients along one axis, EDGE more at each end.
 
     They invert the filter (1, 4, 1) / 6 (Unser, Splines: a perfect fit for signal and image processing, 1999), whose
     pole is sqrt(3) - 2. Each direction of 1 / (1 - pole s) is the product of the (1 + pole^k s^k), k = 1, 2, 4, 8,
@@ -88,19 +117,17 @@ def spline_coefficients(pictures: Tensor) -> Tensor:
     """
     pole = math.sqrt(3) - 2
     reach = 15 + EDGE
-    for axis in (-1, -2):
-        length = pictures.shape[axis]
-        period = max(1, 2 * length - 2)
-        place = torch.arange(-reach, length + reach, device=pictures.device) % period
-        lines = pictures.index_select(axis, torch.minimum(place, period - place))
-        for step in (1, 2, 4, 8):
-            rest = lines.shape[axis] - step
-            lines = torch.add(lines.narrow(axis, step, rest), lines.narrow(axis, 0, rest), alpha=pole**step)
-        for step in (1, 2, 4, 8):
-            rest = lines.shape[axis] - step
-            lines = torch.add(lines.narrow(axis, 0, rest), lines.narrow(axis, step, rest), alpha=pole**step)
-        pictures = lines * (6 * -pole)
-    return pictures
+    length = pictures.shape[axis]
+    period = max(1, 2 * length - 2)
+    place = torch.arange(-reach, length + reach, device=pictures.device) % period
+    lines = pictures.index_select(axis, torch.minimum(place, period - place))
+    for step in (1, 2, 4, 8):
+        rest = lines.shape[axis] - step
+        lines = torch.add(lines.narrow(axis, step, rest), lines.narrow(axis, 0, rest), alpha=pole**step)
+    for step in (1, 2, 4, 8):
+        rest = lines.shape[axis] - step
+        lines = torch.add(lines.narrow(axis, 0, rest), lines.narrow(axis, step, rest), alpha=pole**step)
+    return lines * (6 * -pole)
 
 
 def inside(grid: Tensor, level: tuple[int, int], margin: float = 0.5) -> Tensor:
