@@ -76,7 +76,8 @@ class InvariantLPIPS(nn.Module, Saved):
             region draws the two images together.
         normalize: images are in [0, 1] instead of [-1, 1].
         motion: what of a pair's motion is measured, undone and priced apart from the rest: `shift`, `similarity`
-            (shift, turn and zoom) or `affine`; None for nothing. See docs/motion.md.
+            (shift, turn and zoom), `affine`, or `local` (a similarity, and smooth displacements of parts beside it);
+            None for nothing. See docs/motion.md.
         pixels_per_degree: of visual angle, at which a shift is priced. 29 is that of the study of thresholds; a full-HD
             screen of 52 cm seen from 57 cm has 37, a phone at arm's length about 60, RAID's display 71. In general
             pi / 180 * distance to the screen / size of a pixel.

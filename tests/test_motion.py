@@ -11,7 +11,14 @@ from scipy.ndimage import map_coordinates
 from skimage import data
 from torch import Tensor
 
-from invariant_lpips.motion import Motion, compensated, estimate_motion, half_way, sampling
+from invariant_lpips.motion import (
+    Motion,
+    compensated,
+    displacement,
+    estimate_motion,
+    half_way,
+    sampling,
+)
 from invariant_lpips.motion.bands import band, luma, reduced
 from invariant_lpips.motion.evidence import furthest
 from invariant_lpips.motion.motion import exponential, similarity_generator
@@ -144,7 +151,9 @@ def test_models() -> None:
     motion = estimate_motion(x, y, "affine")
     assert motion.found.item()
     assert torch.allclose(motion.matrix[0, :, :2], exponential(sheared)[:, :2], atol=2e-3)
-    with pytest.raises(ValueError, match="`model` must be one of shift, similarity, affine, but got 'warp'"):
+    with pytest.raises(
+        ValueError, match="`model` must be one of shift, similarity, affine, local, but got 'warp'"
+    ):
         estimate_motion(x, y, "warp")
     with pytest.raises(ValueError, match=r"must both have shape \(N, 3, H, W\)"):
         estimate_motion(x, y[:, :1])
@@ -278,6 +287,49 @@ def test_splines_are_scipys() -> None:
     at = [((grid[0, ..., i] + 1) * n / 2 - 0.5).clamp(0, n - 1).numpy() for i, n in ((1, 20), (0, 30))]
     expected = map_coordinates(picture[0, 0].numpy(), at, order=3, mode="mirror")
     assert np.abs(spline_read(spline_coefficients(picture), grid)[0, 0].numpy() - expected).max() < 1e-7
+
+
+def bent(picture: Tensor, amplitude: float) -> tuple[Tensor, Tensor]:
+    """A picture displaced by a wave, and the wave (2, H, W)."""
+    height, width = picture.shape[-2:]
+    y, x = np.mgrid[:height, :width].astype(np.float64)
+    right = amplitude * np.sin(2 * np.pi * y / height)
+    down = amplitude * np.sin(2 * np.pi * x / width)
+    moved = [
+        map_coordinates(band, [y - down, x - right], order=3, mode="mirror") for band in picture[0].numpy()
+    ]
+    return torch.from_numpy(np.stack(moved)).float().unsqueeze(0), torch.from_numpy(np.stack([right, down]))
+
+
+def test_a_bent_scene_is_measured_and_straightened() -> None:
+    x = photograph("astronaut")[..., 100:356, 80:336]
+    y, wave = bent(x, 2.0)
+    motion = estimate_motion(x, y, "local")
+    assert motion.found.item()
+    assert motion.field is not None
+    assert motion.field.shape == (1, 2, 7, 7)
+    assert motion.bend.item() == pytest.approx(2.0, rel=0.2)
+    assert (displacement(motion, x)[0] - wave).norm(dim=0).median() < 0.35
+    there, here, _ = compensated(x, y, motion)
+    assert (there - here).abs().mean() < 0.25 * (x - y).abs().mean()
+    back = estimate_motion(y, x, "local")
+    assert back.field is not None
+    assert torch.equal(back.field, -motion.field)
+    assert not displacement(estimate_motion(x, y), x).any()
+
+
+def test_no_field_without_evidence() -> None:
+    x = photograph("chelsea")[..., 20:276, 100:356]
+    torch.manual_seed(0)
+    noisy = (x + 0.2 * torch.randn_like(x)).clamp(-1, 1)
+    others = torch.cat([noisy, photograph("coffee")[..., 20:276, 100:356], torch.zeros_like(x), x])
+    motion = estimate_motion(x.expand(4, -1, -1, -1), others, "local")
+    assert not motion.found.any()
+    assert motion.field is not None
+    assert not motion.field.any()
+    small = estimate_motion(x[..., :100, :], noisy[..., :100, :], "local")
+    assert small.field is None
+    assert small.bend.item() == 0
 
 
 def test_large_pictures_are_carried_strip_by_strip(

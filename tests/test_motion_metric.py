@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 import csv
 import io
@@ -14,8 +15,11 @@ from torch import Tensor
 
 from invariant_lpips import InvariantLPIPS, write_image
 from invariant_lpips.cli import main
+from invariant_lpips.cli.metric_options import add_metric_options
 from invariant_lpips.integrations import export
+from invariant_lpips.motion import MODELS
 from invariant_lpips.motion.price import distance_of, visibility, with_motion
+from invariant_lpips.pictures.heat_maps import with_arrows
 from invariant_lpips.statistics.thresholds import ROTATION, TRANSLATION, ZOOM
 
 
@@ -165,6 +169,37 @@ def test_models_measure_what_they_name(model, kept):
         assert found.motion.item() == pytest.approx(math.hypot(*parts), rel=0.05)
 
 
+def test_parts_that_are_displaced_are_undone_and_priced(pair):
+    data = pytest.importorskip("skimage.data")
+    photo = torch.from_numpy(data.astronaut().copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+    x = photo[..., 100:292, 100:292]
+    lower = torch.cat(
+        [photo[..., 100:196, 100:292], photo[..., 196:292, 97:289]], dim=-2
+    )  # 3 px to the right
+    metric = InvariantLPIPS(motion="local")
+    found = metric.compare(x, lower)
+    assert found.found
+    assert found.field is not None
+    assert found.field.shape == (1, 2, 5, 5)
+    assert 1 < found.bend.item() < 3
+    assert "parts displaced by" in str(found)
+    assert found.motion.item() >= found.bend.item() / (TRANSLATION * 29)
+    whole = InvariantLPIPS(motion="similarity").compare(x, lower)
+    assert found.appearance.item() < 0.7 * whole.appearance.item()
+    back = metric.compare(lower, x)
+    assert torch.equal(back.field, -found.field)
+    torch.testing.assert_close(back.distance, found.distance, rtol=1e-5, atol=0)
+    assert metric.compare(x, x).distance.item() == 0
+    assert with_arrows(x, found.moved).shape == x.shape
+
+
+def test_the_command_offers_every_model():
+    parser = argparse.ArgumentParser()
+    add_metric_options(parser)
+    for model in MODELS:
+        assert parser.parse_args(["--motion", model]).motion == model
+
+
 def test_price():
     calibration = {"b": 0.4, "d0": 0.1}
     distances = torch.linspace(0, 1, 101, dtype=torch.float64)
@@ -201,7 +236,10 @@ def test_a_metric_with_motion_has_no_embedding(metric, pair):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"motion": "local"}, "`motion` must be None or one of shift, similarity, affine, but got 'local'"),
+        (
+            {"motion": "flow"},
+            "`motion` must be None or one of shift, similarity, affine, local, but got 'flow'",
+        ),
         ({"motion": 3}, "`motion` must be None or one of"),
         ({"motion": "shift", "pixels_per_degree": 0}, "`pixels_per_degree` must be a positive number"),
         ({"motion": "shift", "pixels_per_degree": math.nan}, "`pixels_per_degree` must be a positive number"),
@@ -256,6 +294,7 @@ def test_the_command(pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
             "dy",
             "rotation",
             "zoom",
+            "bend",
             "overlap",
             "confidence",
             "error",

@@ -121,8 +121,8 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
     _add_head(which)
     which.add_argument(
         "--motion",
-        choices=("shift", "similarity", "affine"),
-        help="measure and undo what moved, and price it apart: similarity is shift, turn and zoom",
+        choices=("shift", "similarity", "affine", "local"),
+        help="measure and undo what moved, and price it apart: similarity is shift, turn and zoom; local bends as well",
     )
     which.add_argument(
         "--pixels-per-degree",

@@ -10,12 +10,8 @@ x_there, y_there, both_seen = compensated(x, y, motion)
 from __future__ import annotations
 
 from invariant_lpips.motion.comparison import Comparison
-from invariant_lpips.motion.estimation import estimate_motion
-from invariant_lpips.motion.half_way import compensated, half_way
+from invariant_lpips.motion.estimation import MODELS, estimate_motion
+from invariant_lpips.motion.half_way import compensated, displacement, half_way
 from invariant_lpips.motion.motion import Motion
-from invariant_lpips.motion.refining import BASES
 
-#: What may be measured of a motion: `shift`, `similarity`, `affine`.
-MODELS = tuple(BASES)
-
-__all__ = ["MODELS", "Comparison", "Motion", "compensated", "estimate_motion", "half_way"]
+__all__ = ["MODELS", "Comparison", "Motion", "compensated", "displacement", "estimate_motion", "half_way"]

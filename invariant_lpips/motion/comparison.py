@@ -58,6 +58,16 @@ class Comparison:
         return self.moved.matrix
 
     @property
+    def field(self) -> Tensor | None:
+        """(N, 2, rows, columns) float64, with motion="local": pixels by which parts are displaced beside all that."""
+        return self.moved.field
+
+    @property
+    def bend(self) -> Tensor:
+        """(N,) the root mean square of the field, in pixels; 0 without one."""
+        return self.moved.bend
+
+    @property
     def overlap(self) -> Tensor:
         """(N,) share of the picture that both show."""
         return self.moved.overlap
@@ -98,11 +108,11 @@ class Comparison:
         if not self.found[k]:
             return f"no motion found; {looks}; {times}"
         right, down = self.shift[k].tolist()
-        said = _said(right, down, float(self.rotation[k]), float(self.zoom[k]))
+        said = _said(right, down, float(self.rotation[k]), float(self.zoom[k]), float(self.bend[k]))
         return f"{said}; {looks} otherwise; {times} in all"
 
 
-def _said(right: float, down: float, degrees: float, zoom: float) -> str:
+def _said(right: float, down: float, degrees: float, zoom: float, bend: float = 0.0) -> str:
     """A motion in words, without the parts that round to nothing.
 
     Example:
@@ -118,4 +128,6 @@ def _said(right: float, down: float, degrees: float, zoom: float) -> str:
         parts.append(f"turned {abs(degrees):.1f} degrees {'' if degrees > 0 else 'counter'}clockwise")
     if abs(zoom - 1) >= 0.0005:
         parts.append(f"zoomed by {zoom:.3f}")
+    if bend >= 0.05:
+        parts.append(f"parts displaced by {bend:.1f} px")
     return ", ".join(parts) or "hardly moved"

@@ -10,6 +10,7 @@ from torch import Tensor
 from invariant_lpips.functional import full_precision, without_autocast
 from invariant_lpips.motion.motion import Motion, exponential
 from invariant_lpips.motion.sampling import (
+    field_at,
     inside,
     moved_grid,
     pairs_at_once,
@@ -18,10 +19,12 @@ from invariant_lpips.motion.sampling import (
     strips,
 )
 
-__all__ = ["compensated", "half_way"]
+__all__ = ["compensated", "displacement", "half_way"]
 
 #: This far inside its border, in pixels, a spline reads real pixels only.
 SUPPORT = 1.5
+#: The places of a field begin and end this far inside the border, in pixels: at the middle of a window of 64.
+FIELD_MARGIN = 31.5
 
 
 def half_way(x: Tensor, y: Tensor, motion: Motion) -> tuple[Tensor, Tensor, Tensor]:
@@ -91,14 +94,16 @@ def both_filled(x: Tensor, y: Tensor, motion: Motion) -> tuple[Tensor, Tensor, T
 def carried(pictures: Tensor, motion: Motion, share: float) -> tuple[Tensor, Tensor]:
     """Pictures read where a share of the motion takes each pixel, and where that is inside: (N, 1, H, W) bool."""
     pairs = motion.found.nonzero().flatten()
-    maps = exponential(motion.generator[pairs] * share)
+    moving = motion[pairs]
+    maps = exponential(moving.generator * share)
     pairs = pairs.to(pictures.device)
     with without_autocast(pictures.device.type):
         chosen = full_precision(pictures[pairs])
         coefficients = spline_coefficients(chosen)
         parts = []
         for rows in strips(chosen, motion.size[0]):
-            grid = moved_grid(maps, motion.size, motion.size, chosen, rows)
+            bent = None if moving.field is None else displacement(moving, chosen, rows) * share
+            grid = moved_grid(maps, motion.size, motion.size, chosen, rows, bent)
             moved = spline_read(coefficients, grid).to(pictures.dtype)
             parts.append((moved, inside(grid, motion.size, SUPPORT)))
     moved, seen = (torch.cat(part, dim=-2) for part in zip(*parts, strict=True))
@@ -106,3 +111,11 @@ def carried(pictures: Tensor, motion: Motion, share: float) -> tuple[Tensor, Ten
         return moved, seen
     everywhere = torch.ones(len(pictures), 1, *motion.size, dtype=torch.bool, device=pictures.device)
     return pictures.index_copy(0, pairs, moved), everywhere.index_copy(0, pairs, seen)
+
+
+def displacement(motion: Motion, like: Tensor, rows: slice = slice(None)) -> Tensor:
+    """(N, 2, h, W), dtype and device of `like`: the field of a motion at the pixels of some rows; 0 without one."""
+    height, width = motion.size
+    if motion.field is None:
+        return like.new_zeros(len(motion), 2, len(range(height)[rows]), width)
+    return field_at(motion.field, motion.size, FIELD_MARGIN, rows, like)

@@ -9,6 +9,7 @@ log-Euclidean polyaffine framework, 2009).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -29,6 +30,9 @@ class Motion:
             two pictures in which nothing could be matched.
         overlap: (N,) float64 in (0, 1]: the share of the first picture that both show.
         size: (H, W) of the pictures.
+        field: None, or (N, 2, rows, columns) float64: how far parts of the scene are displaced beside that, in pixels
+            to the right and down, at the centres of windows evenly spread over the picture, half of the way. 0 where
+            nothing is claimed.
 
     Example:
         >>> unmoved = Motion.none(1, (48, 64))
@@ -41,6 +45,7 @@ class Motion:
     confidence: Tensor
     overlap: Tensor
     size: tuple[int, int]
+    field: Tensor | None = None
 
     @classmethod
     def none(cls, pairs: int, size: tuple[int, int], device: torch.device | str = "cpu") -> Motion:
@@ -71,23 +76,36 @@ class Motion:
         """(N,) float64: the root of the magnification of areas; above 1 where the content grows."""
         return (0.5 * (self.generator[:, 0, 0] + self.generator[:, 1, 1])).exp()
 
+    @property
+    def bend(self) -> Tensor:
+        """(N,) float64: the root mean square of the field, in pixels; 0 without one."""
+        if self.field is None:
+            return torch.zeros_like(self.confidence)
+        return self.field.square().sum(1).mean((1, 2)).sqrt()
+
     def inverse(self) -> Motion:
         """The motion from the second picture to the first; exactly what estimating in that order gives."""
-        return replace(self, generator=-self.generator)
+        return replace(self, generator=-self.generator, field=None if self.field is None else -self.field)
 
     def to(self, device: torch.device | str) -> Motion:
         """The same on another device."""
-        parts = (part.to(device) for part in (self.generator, self.found, self.confidence, self.overlap))
-        generator, found, confidence, overlap = parts
-        return Motion(generator, found, confidence, overlap, self.size)
+        return self._each(lambda part: part.to(device))
 
     def __len__(self) -> int:
         return self.found.shape[0]
 
     def __getitem__(self, pairs: slice | Tensor) -> Motion:
         """The motions of a part of the batch."""
+        return self._each(lambda part: part[pairs])
+
+    def _each(self, function: Callable[[Tensor], Tensor]) -> Motion:
         return Motion(
-            self.generator[pairs], self.found[pairs], self.confidence[pairs], self.overlap[pairs], self.size
+            function(self.generator),
+            function(self.found),
+            function(self.confidence),
+            function(self.overlap),
+            self.size,
+            None if self.field is None else function(self.field),
         )
 
 

@@ -5,6 +5,8 @@ A shift, a turn and a zoom are each divided by the size at which people just not
 
     m^2 = (shift / 0.23 degrees of visual angle)^2 + (turn / 3.6 degrees)^2 + (ln zoom / ln 1.026)^2.
 
+A field of displacements beside these costs what its root mean square would as a shift.
+
 A distance d becomes a multiple of the just noticeable one by what people say of TID2013. With D = a d^b fitted to its
 scores, so that D = D0 (d / d0)^b with D0 = 0.445 at threshold, and Fechner's law D = D0 + s ln(multiple), which its
 scores of noise follow (s = 0.14), the visibility of a distance is
@@ -54,6 +56,7 @@ def multiples(motion: Motion, pixels_per_degree: float) -> Tensor:
         shift / (TRANSLATION * pixels_per_degree),
         motion.rotation.abs() / ROTATION,
         stretches / math.log(ZOOM),
+        motion.bend / (TRANSLATION * pixels_per_degree),
     ]
     total = torch.stack(parts).square().sum(0).sqrt()
     return torch.where(motion.found, total, torch.zeros_like(total))

@@ -17,6 +17,7 @@ EDGE = 2
 PIXELS_AT_ONCE = 2 * 256 * 256
 
 __all__ = [
+    "field_at",
     "inside",
     "moved_grid",
     "pairs_at_once",
@@ -52,17 +53,42 @@ def places(level: tuple[int, int], size: tuple[int, int], like: Tensor) -> tuple
 
 
 def moved_grid(
-    maps: Tensor, level: tuple[int, int], size: tuple[int, int], like: Tensor, rows: slice = slice(None)
+    maps: Tensor,
+    level: tuple[int, int],
+    size: tuple[int, int],
+    like: Tensor,
+    rows: slice = slice(None),
+    bent: Tensor | None = None,
 ) -> Tensor:
     """The (N, h, w, 2) grid of `grid_sample` that reads each pixel, of all rows or some, where (N, 2, 3) maps carry it.
 
-    The maps are of centred coordinates; the grid has the dtype and device of `like`.
+    The maps are of centred coordinates; the grid has the dtype and device of `like`. With `bent`, (N, 2, h, w) of these
+    rows in pixels, each pixel is displaced by so much before.
     """
     x, y = places(level, size, like)
     y = y[rows]
+    if bent is not None:
+        x, y = (place + bent[:, i] / unit(size) for i, place in enumerate((x, y)))
     half = torch.tensor([size[1] / 2, size[0] / 2], dtype=torch.float64, device=maps.device) / unit(size)
     m = (maps / half.view(1, 2, 1)).to(like)[:, :, :, None, None]
     return torch.stack([m[:, i, 0] * x + (m[:, i, 1] * y + m[:, i, 2]) for i in range(2)], dim=-1)
+
+
+def field_at(field: Tensor, size: tuple[int, int], margin: float, rows: slice, like: Tensor) -> Tensor:
+    """(N, 2, h, W): a field of displacements (N, 2, rows, columns) at the pixels of some rows of a picture, linear.
+
+    Its first and last places lie `margin` pixels inside the border; beyond them it goes on as it came.
+    """
+    for axis in (-2, -1):
+        ends = [2 * field.select(axis, k) - field.select(axis, k + step) for k, step in ((0, 1), (-1, -1))]
+        field = torch.cat([ends[0].unsqueeze(axis), field, ends[1].unsqueeze(axis)], axis)
+    lines = []
+    for side, count in zip(size, field.shape[-2:], strict=True):
+        place = 1 + (torch.arange(side, dtype=torch.float64) - margin) * (count - 3) / (side - 1 - 2 * margin)
+        lines.append((2 * place / (count - 1) - 1).to(like))
+    y, x = torch.meshgrid(lines[0][rows], lines[1], indexing="ij")
+    grid = torch.stack([x, y], dim=-1).expand(len(field), -1, -1, -1)
+    return F.grid_sample(field.to(like), grid, mode="bilinear", padding_mode="border", align_corners=True)
 
 
 def sampled(pictures: Tensor, grid: Tensor) -> Tensor:

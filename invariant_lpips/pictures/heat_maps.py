@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from invariant_lpips.motion import Motion
+from invariant_lpips.motion import Motion, displacement
 from invariant_lpips.pictures.images import eight_bits
 
 # Red, green, blue in [0, 1] at rising strength. Warm where the pictures differ; blue where a negative value
@@ -81,11 +81,13 @@ def with_arrows(picture: Tensor, motion: Motion, across: int = 8) -> Tensor:
     sheet = Image.fromarray(eight_bits(picture[0]))
     draw = ImageDraw.Draw(sheet)
     stroke = max(1, round(max(height, width) / 250))
+    bent = displacement(motion, picture)[0]
     for row in range(max(1, round(height / spacing))):
         for column in range(max(1, round(width / spacing))):
             x, y = (column + 0.5) * spacing, (row + 0.5) * spacing
             a = motion.matrix[0].tolist()
-            to = [a[k][0] * x + a[k][1] * y + a[k][2] for k in range(2)]
+            beside = bent[:, int(y), int(x)].tolist()
+            to = [a[k][0] * x + a[k][1] * y + a[k][2] + beside[k] for k in range(2)]
             _arrow(draw, (x, y), (to[0], to[1]), stroke)
     levels = torch.from_numpy(np.array(sheet)).permute(2, 0, 1)
     return (levels.float() / 127.5 - 1).unsqueeze(0)

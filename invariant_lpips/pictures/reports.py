@@ -19,7 +19,7 @@ SUFFIXES = (".csv", ".json", ".txt")
 
 #: Columns of a pair whose motion was measured: what is left of the distance, the motion in multiples of what people
 #: just notice, and its parts in pixels, degrees (clockwise) and as a factor, from reference to distorted.
-MOTION = ("appearance", "motion", "dx", "dy", "rotation", "zoom", "overlap", "confidence")
+MOTION = ("appearance", "motion", "dx", "dy", "rotation", "zoom", "bend", "overlap", "confidence")
 
 
 def as_text(
@@ -122,6 +122,7 @@ def _parts(outcome: Outcome) -> dict[str, float]:
         dy,
         found.rotation,
         found.zoom,
+        found.bend,
         found.overlap,
         found.confidence,
     )
