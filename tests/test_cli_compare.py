@@ -18,13 +18,13 @@ from PIL import Image
 from invariant_lpips import InvariantLPIPS, pictures, read_image
 from invariant_lpips.cli import main
 from invariant_lpips.files.writing import write_text
+from invariant_lpips.pictures.folders import pictures_in
 from invariant_lpips.pictures.heat_maps import overlay
 from invariant_lpips.pictures.measuring import Measuring
 from invariant_lpips.pictures.pairing import (
     from_csv,
     one_against_many,
     pair_paths,
-    pictures_in,
     two_folders,
     within_folder,
 )

@@ -40,6 +40,7 @@ from invariant_lpips.pictures import (
     two_folders,
     within_folder,
 )
+from invariant_lpips.pictures.folders import not_looked_at
 
 DESCRIPTION = """\
 Perceptual distance between pictures: 0 for equal ones, larger for more different ones.
@@ -50,7 +51,7 @@ Perceptual distance between pictures: 0 for equal ones, larger for more differen
   invariant-lpips compare --csv pairs.csv          the rows of a table with columns reference,distorted
 
 More than one pair gives a table (reference,distorted,distance,error) in the order of the files named, of the
-sorted names in a folder, or of the rows of the csv. Progress and complaints go to stderr.
+names in a folder (2 before 10), or of the rows of the csv. Progress and complaints go to stderr.
 """
 
 
@@ -171,7 +172,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     scripts.add_argument("-d0", "--dir0", type=Path, metavar="DIR", help="as lpips_2dirs.py")
     scripts.add_argument("-d1", "--dir1", type=Path, metavar="DIR")
     scripts.add_argument(
-        "-d", "--dir", type=Path, metavar="DIR", help="as lpips_1dir_allpairs.py: neighbours in sorted order"
+        "-d", "--dir", type=Path, metavar="DIR", help="as lpips_1dir_allpairs.py: neighbours in natural order"
     )
     scripts.add_argument("--all-pairs", action="store_true", help="with -d: each picture with each other")
     scripts.add_argument("-N", type=int, metavar="COUNT", help="with -d: only the first COUNT pictures")
@@ -216,9 +217,7 @@ def _as_far_as_it_goes(outcomes: Iterator[Outcome], total: int, *, quiet: bool) 
 
 def _report(asked: Comparison, outcomes: Sequence[Outcome], metric: str) -> None:
     if asked.out is not None:
-        text = reports.as_text(
-            asked.out.suffix.lower(), outcomes, asked.pairing.unmatched, asked.settings(metric)
-        )
+        text = reports.as_text(asked.out.suffix.lower(), outcomes, asked.pairing, asked.settings(metric))
         write_text(asked.out, text)
         count = sum(outcome.distance is not None for outcome in outcomes)
         say("compare", f"{count} of {len(asked.pairing.pairs)} distances written to {asked.out}")
@@ -238,12 +237,16 @@ def _conclude(asked: Comparison, outcomes: Sequence[Outcome], *, interrupted: bo
         say("compare", f"pictures without a partner of the same name: {len(unmatched)}")
         for path in unmatched:
             say("compare", f"  {path}")
+    skipped = asked.pairing.skipped
+    if skipped:
+        say("compare", not_looked_at(skipped))
     if interrupted:
         say("compare", f"interrupted after {len(outcomes)} of {len(asked.pairing.pairs)} pairs")
         return Exit.INTERRUPTED
     if failed and len(failed) == len(outcomes):
         return Exit.REFUSED
-    return Exit.INCOMPLETE if failed or (unmatched and not asked.allow_unmatched) else Exit.DONE
+    incomplete = failed or (unmatched and not asked.allow_unmatched) or any(item.missed for item in skipped)
+    return Exit.INCOMPLETE if incomplete else Exit.DONE
 
 
 def _pairing(args: argparse.Namespace) -> Pairing:

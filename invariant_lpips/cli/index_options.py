@@ -20,6 +20,7 @@ from invariant_lpips.indexing import Index, Reading, embed_folder, open_index
 from invariant_lpips.indexing.embedding import Engine
 from invariant_lpips.indexing.files import WRITERS
 from invariant_lpips.metric import InvariantLPIPS
+from invariant_lpips.pictures.folders import not_looked_at
 from invariant_lpips.registry.identity import OWN
 from invariant_lpips.trunks import ALIASES, ARCHITECTURES
 
@@ -163,10 +164,12 @@ def unit(index: Index, choice: MetricChoice, *, jnd: bool) -> float:
 
 
 def report_problems(index: Index, command: str) -> Exit:
-    """Say on stderr which pictures have no row; the exit status."""
+    """Say on stderr which pictures have no row, and what was not looked at; the exit status."""
     for name, sentence in index.problems:
         say(command, f"{name}: {sentence}")
-    if not index.problems:
-        return Exit.DONE
-    say(command, f"{len(index.problems)} of {len(index) + len(index.problems)} pictures failed")
-    return Exit.INCOMPLETE
+    if index.problems:
+        say(command, f"{len(index.problems)} of {len(index) + len(index.problems)} pictures failed")
+    if index.skipped:
+        say(command, not_looked_at(index.skipped))
+    incomplete = index.problems or any(item.missed for item in index.skipped)
+    return Exit.INCOMPLETE if incomplete else Exit.DONE

@@ -6,12 +6,12 @@ Paths are data: nothing is expanded, and a name that starts with a dash or holds
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 from pathlib import Path
 
-from invariant_lpips.pictures.folders import pictures_in
+from invariant_lpips.pictures.folders import Skipped, a_few, list_folder, natural
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """The pairs in the order they are reported, and the pictures of two folders that have no partner."""
+    """The pairs in the order they are reported, and the pictures of two folders that have no partner.
+
+    `skipped` is what else lies in the folders and was not looked at.
+    """
 
     pairs: tuple[Pair, ...]
     unmatched: tuple[Path, ...] = field(default=())
+    skipped: tuple[Skipped, ...] = field(default=())
 
 
 def pair_paths(paths: Sequence[Path], *, recursive: bool = False) -> Pairing:
@@ -60,7 +64,7 @@ def two_files(reference: Path, distorted: Path) -> Pairing:
 
 
 def one_against_many(reference: Path, others: Sequence[Path], *, recursive: bool = False) -> Pairing:
-    """The reference with every other file as given; a folder stands for its pictures, sorted."""
+    """The reference with every other file as given; a folder stands for its pictures, in natural order."""
     if reference.is_dir():
         raise ValueError(
             f"the first path is the reference and must be a file to be compared with several: {reference}"
@@ -68,39 +72,47 @@ def one_against_many(reference: Path, others: Sequence[Path], *, recursive: bool
     if not reference.exists():
         raise FileNotFoundError(f"there is no such file: {reference}")
     pictures: list[Path] = []
+    skipped: list[Skipped] = []
     for other in others:
-        pictures += pictures_in(other, recursive=recursive) if other.is_dir() else [other]
-    return Pairing(tuple(_pair(reference, picture) for picture in pictures))
+        if other.is_dir():
+            listing = list_folder(other, recursive=recursive)
+            pictures += listing.pictures
+            skipped += listing.skipped
+        else:
+            pictures.append(other)
+    return Pairing(tuple(_pair(reference, picture) for picture in pictures), skipped=_each_once(skipped))
 
 
 def two_folders(references: Path, distorted: Path, *, recursive: bool = False) -> Pairing:
-    """Pictures of the same name, sorted by name.
+    """Pictures of the same name, in the natural order of the names.
 
     Names are paths within the folder. Pictures left over are matched by name without suffix (a.png with
     a.jpg) where that is unambiguous on both sides.
     """
-    left = {path.relative_to(references): path for path in pictures_in(references, recursive=recursive)}
-    right = {path.relative_to(distorted): path for path in pictures_in(distorted, recursive=recursive)}
+    listings = [list_folder(folder, recursive=recursive) for folder in (references, distorted)]
+    left = {path.relative_to(references): path for path in listings[0].pictures}
+    right = {path.relative_to(distorted): path for path in listings[1].pictures}
     matches = [(name, name) for name in left.keys() & right.keys()]
     left_stems = _unique_stems(left.keys() - right.keys())
     right_stems = _unique_stems(right.keys() - left.keys())
     matches += [(left_stems[stem], right_stems[stem]) for stem in left_stems.keys() & right_stems.keys()]
-    matches.sort()
+    matches.sort(key=lambda match: natural(match[0]))
     matched_left, matched_right = {a for a, _ in matches}, {b for _, b in matches}
-    unmatched = [left[name] for name in sorted(left.keys() - matched_left)]
-    unmatched += [right[name] for name in sorted(right.keys() - matched_right)]
+    unmatched = [path for name, path in left.items() if name not in matched_left]
+    unmatched += [path for name, path in right.items() if name not in matched_right]
     if not matches:
         raise ValueError(
             f"{references} and {distorted} have no picture name in common: "
-            f"{_some(left)} in the first, {_some(right)} in the second"
+            f"{a_few(map(str, left))} in the first, {a_few(map(str, right))} in the second"
         )
     pairs = tuple(Pair(left[a], right[b], label=a.as_posix()) for a, b in matches)
-    return Pairing(pairs, tuple(unmatched))
+    return Pairing(pairs, tuple(unmatched), _each_once(listings[0].skipped + listings[1].skipped))
 
 
 def within_folder(folder: Path, *, all_pairs: bool, limit: int | None, recursive: bool = False) -> Pairing:
-    """Neighbours in sorted order (the frames of a film), or every picture with every other one."""
-    pictures = pictures_in(folder, recursive=recursive)[:limit]
+    """Neighbours in natural order (the frames of a film), or every picture with every other one."""
+    listing = list_folder(folder, recursive=recursive)
+    pictures = listing.pictures[:limit]
     if len(pictures) < 2:
         raise ValueError(f"{folder} must hold at least two pictures to compare, but holds {len(pictures)}")
     chosen = combinations(pictures, 2) if all_pairs else pairwise(pictures)
@@ -108,7 +120,8 @@ def within_folder(folder: Path, *, all_pairs: bool, limit: int | None, recursive
         tuple(
             Pair(a, b, label=f"({a.relative_to(folder).as_posix()},{b.relative_to(folder).as_posix()})")
             for a, b in chosen
-        )
+        ),
+        skipped=listing.skipped,
     )
 
 
@@ -154,13 +167,12 @@ def _pair(reference: Path, distorted: Path) -> Pair:
     return Pair(reference, distorted, label=f"{reference.stem}-{distorted.stem}")
 
 
+def _each_once(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
+    return tuple(dict.fromkeys(skipped))  # a folder may be named twice
+
+
 def _unique_stems(names: set[Path]) -> dict[Path, Path]:
     stems: dict[Path, list[Path]] = {}
     for name in names:
         stems.setdefault(name.with_suffix(""), []).append(name)
     return {stem: owners[0] for stem, owners in stems.items() if len(owners) == 1}
-
-
-def _some(names: dict[Path, Path]) -> str:
-    shown = [name.as_posix() for name in sorted(names)]
-    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")

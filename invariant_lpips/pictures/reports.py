@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from invariant_lpips.files.tables import csv_text
 from invariant_lpips.pictures.measuring import Outcome
+from invariant_lpips.pictures.pairing import Pairing
 
 #: What a report's file may end in.
 SUFFIXES = (".csv", ".json", ".txt")
@@ -22,12 +22,10 @@ SUFFIXES = (".csv", ".json", ".txt")
 MOTION = ("appearance", "motion", "dx", "dy", "rotation", "zoom", "overlap", "confidence")
 
 
-def as_text(
-    suffix: str, outcomes: Sequence[Outcome], unmatched: Sequence[Path], settings: Mapping[str, Any]
-) -> str:
+def as_text(suffix: str, outcomes: Sequence[Outcome], pairing: Pairing, settings: Mapping[str, Any]) -> str:
     """The whole report in the form that a file of this suffix holds."""
     if suffix == ".json":
-        return as_json(outcomes, unmatched, settings)
+        return as_json(outcomes, pairing, settings)
     return as_csv(outcomes) if suffix == ".csv" else as_lpips_lines(outcomes)
 
 
@@ -52,8 +50,8 @@ def as_csv(outcomes: Sequence[Outcome]) -> str:
     return csv_text(["reference", "distorted", "distance", *more, "error"], rows)
 
 
-def as_json(outcomes: Sequence[Outcome], unmatched: Sequence[Path], settings: Mapping[str, Any]) -> str:
-    """What was measured and with what: settings, pairs in order, and pictures that had no partner."""
+def as_json(outcomes: Sequence[Outcome], pairing: Pairing, settings: Mapping[str, Any]) -> str:
+    """What was measured and with what: settings, pairs in order, and what of the folders is not in them."""
     pairs = [
         {
             "reference": str(outcome.pair.reference),
@@ -64,7 +62,12 @@ def as_json(outcomes: Sequence[Outcome], unmatched: Sequence[Path], settings: Ma
         }
         for outcome in outcomes
     ]
-    report = {**settings, "pairs": pairs, "unmatched": [str(path) for path in unmatched]}
+    report = {
+        **settings,
+        "pairs": pairs,
+        "unmatched": [str(path) for path in pairing.unmatched],
+        "skipped": [{"path": str(path), "why": why} for path, why in pairing.skipped],
+    }
     return json.dumps(report, indent=2) + "\n"
 
 
