@@ -78,6 +78,7 @@ class Collector:
         self.rated = 0
         self.problems = Problems(database.name, root, database.obtain)
         self._seen: set[tuple[Path, str]] = set()
+        self._folders: dict[Path, None] = {}  # where pictures were looked for
 
     def find(self, *names: str) -> Path:
         """The first of `names` that `root` holds, in any letter case; the first name if it holds none."""
@@ -153,6 +154,7 @@ class Collector:
             return
         self._seen.add((folder.folder, Path(name).stem.lower()))
         self.rated += 1
+        self._folders |= {reference[0].folder: None, folder.folder: None}
         paths = [files.find(name) for files, name in (reference, distorted)]
         for path, (files, name) in zip(paths, (reference, distorted), strict=True):
             if path is None and not self.allow_missing:
@@ -171,6 +173,11 @@ class Collector:
         """
         if self.allow_missing:
             if not self.pairs:
-                self.problems.add(f"none of the {self.rated} {what} that {table.name} rates is there")
+                where = " and ".join(
+                    str(path) if path.is_dir() else f"{path}, which is missing," for path in self._folders
+                )
+                self.problems.add(
+                    f"none of the {self.rated} {what} that {table.name} rates is there; looked in {where or self.root}"
+                )
         elif self.verify and count is not None and self.rated != count:
             self.problems.add(f"{table} rates {self.rated} {what}, but {of} has {count}")
