@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
-from invariant_lpips.cli.metric_options import MetricChoice, add_device_options, add_invariant_options
+from invariant_lpips.cli.metric_options import (
+    MetricChoice,
+    add_device_options,
+    add_invariant_options,
+    just_noticeable,
+)
 from invariant_lpips.cli.output import Exit, say
 from invariant_lpips.cli.picture_options import add_reading_options, reading_of
 from invariant_lpips.heads import DEFAULT_HEAD
@@ -151,11 +154,6 @@ def _require_options(index: Index, choice: MetricChoice) -> None:
                 f"{index.origin} was made with --{name} {made}, not with --{name} {value}: leave the option "
                 "out, or embed the pictures again with it"
             )
-
-
-def just_noticeable(metric: InvariantLPIPS) -> float:
-    """The distance that people just notice, which `--jnd` divides by."""
-    return 1.0 / float(metric.jnd(torch.tensor(1.0)))
 
 
 def unit(index: Index, choice: MetricChoice, *, jnd: bool) -> float:

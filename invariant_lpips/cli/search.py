@@ -5,8 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from invariant_lpips.cli.index_options import just_noticeable, metric_of
-from invariant_lpips.cli.metric_options import MetricChoice, add_device_options, add_invariant_options
+from invariant_lpips.cli.index_options import metric_of
+from invariant_lpips.cli.metric_options import (
+    MetricChoice,
+    add_device_options,
+    add_invariant_options,
+    just_noticeable,
+)
 from invariant_lpips.cli.output import Exit, give_table, say
 from invariant_lpips.indexing import open_index, search
 from invariant_lpips.indexing.neighbours import BACKENDS

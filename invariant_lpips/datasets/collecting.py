@@ -7,7 +7,6 @@ that lists everything that is wrong: :class:`Database` and :class:`Collector` do
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -16,6 +15,7 @@ from pathlib import Path
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
 from invariant_lpips.datasets.verification import FolderIndex, Problems, check_pictures, find_entry
 from invariant_lpips.files.reading import read_whole
+from invariant_lpips.files.tables import read_csv
 
 __all__ = ["Collector", "Database"]
 
@@ -121,7 +121,7 @@ class Collector:
             above: how many lines of the file stand above `text`.
         """
         try:
-            reader = csv.DictReader(io.StringIO(self.text(table) if text is None else text, newline=""))
+            reader = read_csv(self.text(table) if text is None else text, columns)
             if lacking := set(columns) - set(reader.fieldnames or ()):
                 self.problems.stop(f"{table} has no column {', '.join(sorted(lacking))}")
             rows = list(reader)

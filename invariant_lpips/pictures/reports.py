@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from invariant_lpips.files.tables import csv_text
@@ -20,6 +21,41 @@ SUFFIXES = (".csv", ".json", ".txt")
 #: Columns of a pair whose motion was measured: what is left of the distance, the motion in multiples of what people
 #: just notice, and its parts in pixels, degrees (clockwise) and as a factor, from reference to distorted.
 MOTION = ("appearance", "motion", "dx", "dy", "rotation", "zoom", "overlap", "confidence")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The distances of many pairs in a few numbers; `worst` is the pair that is furthest apart."""
+
+    count: int
+    mean: float
+    median: float
+    worst: Outcome
+
+    def __str__(self) -> str:
+        pair = self.worst.pair
+        return (
+            f"mean {number(self.mean)}, median {number(self.median)}, worst {number(self.worst.distance)} "
+            f"({pair.reference} and {pair.distorted})"
+        )
+
+
+def summary(outcomes: Sequence[Outcome]) -> Summary | None:
+    """The summary of the pairs that were measured; None where none was."""
+    distances = _measured(outcomes)
+    if not distances:
+        return None
+    worst = max(outcomes, key=lambda outcome: -1.0 if outcome.distance is None else outcome.distance)
+    return Summary(len(distances), statistics.fmean(distances), statistics.median(distances), worst)
+
+
+def above(outcomes: Sequence[Outcome], limit: float) -> list[Outcome]:
+    """The pairs whose distance, as it is written, is over a limit."""
+    return [
+        outcome
+        for outcome in outcomes
+        if outcome.distance is not None and float(number(outcome.distance)) > limit
+    ]
 
 
 def as_text(suffix: str, outcomes: Sequence[Outcome], pairing: Pairing, settings: Mapping[str, Any]) -> str:
@@ -51,7 +87,8 @@ def as_csv(outcomes: Sequence[Outcome]) -> str:
 
 
 def as_json(outcomes: Sequence[Outcome], pairing: Pairing, settings: Mapping[str, Any]) -> str:
-    """What was measured and with what: settings, pairs in order, and what of the folders is not in them."""
+    """What was measured and with what: settings, summary, pairs in order, and what of the folders is not in them."""
+    found = summary(outcomes)
     pairs = [
         {
             "reference": str(outcome.pair.reference),
@@ -64,6 +101,13 @@ def as_json(outcomes: Sequence[Outcome], pairing: Pairing, settings: Mapping[str
     ]
     report = {
         **settings,
+        "summary": found
+        and {
+            "count": found.count,
+            "mean": float(number(found.mean)),
+            "median": float(number(found.median)),
+            "worst": pairs[outcomes.index(found.worst)],
+        },
         "pairs": pairs,
         "unmatched": [str(path) for path in pairing.unmatched],
         "skipped": [{"path": str(path), "why": why} for path, why in pairing.skipped],
