@@ -13,6 +13,7 @@ device makes are measured where there is one.
 from __future__ import annotations
 
 import argparse
+import copy
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -108,10 +109,9 @@ def ways(metric: Any, pairs: Pairs) -> dict[str, Callable[[], list[float]]]:
 
     def on(device: str, dtype: torch.dtype, *, tf32: bool = False) -> list[float]:
         torch.backends.cudnn.allow_tf32 = tf32
-        try:
-            return one_by_one(metric.to(device, dtype), pairs)
-        finally:
-            metric.to("cpu", torch.float32)
+        return one_by_one(
+            copy.deepcopy(metric).to(device, dtype), pairs
+        )  # what halves round off does not come back
 
     found = {
         "two threads": lambda: with_threads(2),
