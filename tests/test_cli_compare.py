@@ -18,13 +18,13 @@ from PIL import Image
 from invariant_lpips import InvariantLPIPS, pictures, read_image
 from invariant_lpips.cli import main
 from invariant_lpips.files.writing import write_text
+from invariant_lpips.pictures.folders import pictures_in
 from invariant_lpips.pictures.heat_maps import overlay
 from invariant_lpips.pictures.measuring import Measuring
 from invariant_lpips.pictures.pairing import (
     from_csv,
     one_against_many,
     pair_paths,
-    pictures_in,
     two_folders,
     within_folder,
 )
@@ -486,3 +486,137 @@ def test_an_engine_measures_in_place_of_this_process(folder: Path) -> None:
     pairing = two_folders(Path("ref"), Path("dist"))
     found = list(pictures.compare(metric, pairing, batch_size=3, engine=backwards))
     assert found[::-1] == list(pictures.compare(metric, pairing, batch_size=3))
+
+
+# summary, and a limit -------------------------------------------------------------------------------------
+
+
+def test_many_pairs_have_a_mean(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare("ref", "dist", "-o", "out.json") == 0
+    report = json.loads((folder / "out.json").read_text())
+    distances = [pair["distance"] for pair in report["pairs"]]
+    worst = report["pairs"][int(np.argmax(distances))]
+    assert report["summary"] == {
+        "count": 3,
+        "mean": pytest.approx(np.mean(distances), rel=1e-6),
+        "median": np.median(distances),
+        "worst": worst,
+    }
+    said = next(line for line in capsys.readouterr().err.splitlines() if "mean" in line)
+    assert said.startswith(f"invariant-lpips compare: 3 pairs: mean {report['summary']['mean']}, median ")
+    assert said.endswith(f"({worst['reference']} and {worst['distorted']})")
+    (folder / "dist" / "b.png").write_bytes(b"no picture")
+    assert compare("ref", "dist") == 1
+    out, err = capsys.readouterr()
+    assert "2 of 3 pairs: mean" in err
+    assert "mean" not in out, "the table stays a table"
+
+
+@pytest.mark.parametrize("pairs", [["ref/a.png", "dist/a.png"], ["ref", "dist"], ["--csv", "pairs.csv"]])
+def test_distances_above_a_limit_end_with_status_3(
+    folder: Path, capsys: pytest.CaptureFixture[str], pairs: list[str]
+) -> None:
+    (folder / "pairs.csv").write_text("reference,distorted\nref/a.png,dist/a.png\nref/a.png,ref/a.png\n")
+    distance = expected("ref/a.png", "dist/a.png")
+    assert compare(*pairs, "--fail-above", "100") == 0
+    assert "above" not in capsys.readouterr().err
+    assert compare(*pairs, "--fail-above", str(distance * 0.99)) == 3
+    out, err = capsys.readouterr()
+    assert out
+    assert f"  {distance:.3g}"[:7] in err
+    assert "ref/a.png and dist/a.png" in err
+    assert "ref/a.png and ref/a.png" not in err
+
+
+def test_the_limit_is_compared_with_the_number_that_is_printed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare("ref/a.png", "dist/a.png") == 0
+    printed = capsys.readouterr().out.strip()
+    assert compare("ref/a.png", "dist/a.png", "--fail-above", printed) == 0
+    assert compare("ref/a.png", "ref/a.png", "--fail-above", "0") == 0
+    assert compare("ref/a.png", "dist/a.png", "--fail-above", "0", "-o", "out.json") == 3
+    report = json.loads((folder / "out.json").read_text())
+    assert (report["fail_above"], report["above"]) == (0.0, 1)
+
+
+def test_a_limit_in_units_of_what_people_notice(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--head", "gap", "--resize", "64"]
+    assert compare("ref/a.png", "dist/a.png", options=options) == 0
+    distance = float(capsys.readouterr().out)
+    noticeable = distance / float(InvariantLPIPS(head="gap").jnd(torch.tensor(distance)))
+    for limit, status in ((distance / noticeable * 1.01, 0), (distance / noticeable * 0.99, 3)):
+        assert compare("ref/a.png", "dist/a.png", "--fail-above-jnd", str(limit), options=options) == status
+    assert compare("ref/a.png", "dist/a.png", "--fail-above-jnd", "1") == 2, "unit weights are not calibrated"
+    assert "carry no calibration" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--fail-above", "nan"], "--fail-above must be a distance of at least 0, but got nan"),
+        (["--fail-above-jnd", "-1"], "--fail-above-jnd must be a distance"),
+        (["--fail-above", "1", "--fail-above-jnd", "1"], "two units of one limit"),
+        (["--metric", "lpips", "--fail-above-jnd", "1"], "--metric lpips does not"),
+        (["--crop-border", "-1"], "--crop-border must be at least 0"),
+    ],
+)
+def test_limits_that_mean_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    assert compare("ref/a.png", "dist/a.png", options=options) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_pair_that_failed_is_not_below_the_limit(folder: Path) -> None:
+    (folder / "dist" / "b.png").write_bytes(b"no picture")
+    assert compare("ref", "dist", "--fail-above", "100") == 1
+    assert compare("ref", "dist", "--fail-above", "0") == 3
+
+
+# patterns, borders and luma -------------------------------------------------------------------------------
+
+
+def test_pairs_by_pattern(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in "ab":
+        (folder / "dist" / f"{name}.png").rename(folder / "ref" / f"{name}_x4.png")
+    (folder / "ref" / "c.png").unlink()
+    assert compare("ref", "--pair", "{}", "{}_x4") == 0
+    table = rows(capsys.readouterr().out)
+    assert [(row["reference"], row["distorted"]) for row in table] == [
+        ("ref/a.png", "ref/a_x4.png"),
+        ("ref/b.png", "ref/b_x4.png"),
+    ]
+    assert compare("-d", "ref", "--pair", "{}", "{}_x4") == 2
+    assert compare("-d0", "ref", "-d1", "ref", "--pair", "{}", "{}_x4") == 1, (
+        "the others of each have no partner"
+    )
+
+
+def test_a_border_is_cut_off_both(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Image.open("ref/a.png") as image:
+        framed = np.zeros((SIZE + 8, SIZE + 8, 3), np.uint8)
+        framed[4:-4, 4:-4] = np.asarray(image)
+    Image.fromarray(framed).save("framed.png")
+    framed[:] = 255
+    with Image.open("dist/a.png") as image:
+        framed[4:-4, 4:-4] = np.asarray(image)
+    Image.fromarray(framed).save("distorted.png")
+    assert compare("framed.png", "distorted.png", "--crop-border", "4", "-o", "out.json") == 0
+    report = json.loads((folder / "out.json").read_text())
+    assert report["pairs"][0]["distance"] == pytest.approx(expected("ref/a.png", "dist/a.png"), rel=1e-5)
+    assert (report["crop_border"], report["luma"]) == (4, False)
+    assert compare("framed.png", "distorted.png", "--crop-border", "40") == 2
+    assert "cannot crop 40 pixels" in capsys.readouterr().err
+
+
+def test_luma_is_that_of_bt_601(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # A red and a grey of the same luma: 16 + 65.481 = 16 + 219 v.
+    flat = np.zeros((SIZE, SIZE, 3), np.uint8)
+    flat[..., 0] = 255
+    Image.fromarray(flat).save("red.png")
+    Image.fromarray(np.full_like(flat, round(255 * 65.481 / 219))).save("grey.png")
+    assert compare("red.png", "grey.png") == 0
+    plain = float(capsys.readouterr().out)
+    assert compare("red.png", "grey.png", "--luma") == 0
+    assert float(capsys.readouterr().out) < plain / 50

@@ -14,6 +14,7 @@ from PIL import Image
 
 from invariant_lpips.datasets import DATASETS, DatasetError, find_database, load_dataset
 from invariant_lpips.datasets.hub_download import hash_problem
+from invariant_lpips.datasets.pipal import PICTURES_OF_A_KIND
 from invariant_lpips.datasets.verification import picture_problem
 
 
@@ -241,6 +242,35 @@ def test_pipal_reads_labels(tmp_path: Path) -> None:
     (tmp_path / "Train_Label" / "A0001.txt").write_text("A0001_03_07.bmp,1455.07\n")
     pairs = load_dataset("pipal", tmp_path, allow_missing=True)
     assert [(p.distortion, p.level, p.score) for p in pairs] == [("03", 7.0, 1455.07)]
+    assert find_database("pipal").distortions["03"] == "GAN-based super-resolution"
+
+
+def test_pipal_kinds_are_those_of_its_table_10() -> None:
+    names = find_database("pipal").distortions
+    assert list(names) == list(PICTURES_OF_A_KIND)
+    assert sum(PICTURES_OF_A_KIND.values()) == 116
+    # The paper's own counts: 24 outputs of GANs for each reference, 27 traditional distortions, 10 with another kernel.
+    assert {names[code]: count for code, count in PICTURES_OF_A_KIND.items()} == {
+        "traditional super-resolution": 12,
+        "PSNR-oriented super-resolution": 16,
+        "super-resolution with kernel mismatch": 10,
+        "GAN-based super-resolution": 24,
+        "denoising": 13,
+        "super-resolution and denoising": 14,
+        "traditional distortions": 27,
+    }
+
+
+def test_pipal_folders_have_several_names_and_are_named(tmp_path: Path) -> None:
+    save_picture(tmp_path / "Train_Ref" / "A0001.bmp")
+    (tmp_path / "Train_Label").mkdir()
+    (tmp_path / "Train_Label" / "A0001.txt").write_text("A0001_03_07.bmp,1455.07\n")
+    with pytest.raises(DatasetError, match=r"Train_Ref and .*Train_Dist, which is missing"):
+        load_dataset("pipal", tmp_path, allow_missing=True)
+    save_picture(tmp_path / "Train_Distort" / "A0001_03_07.bmp")
+    assert len(load_dataset("pipal", tmp_path, allow_missing=True)) == 1
+    with pytest.raises(DatasetError, match="rates 1 pictures of kind 03 of A0001, but PIPAL has 24"):
+        load_dataset("pipal", tmp_path)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".jpg"])

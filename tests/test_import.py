@@ -53,6 +53,16 @@ def test_metrics_load_nothing_heavy():
     assert loaded_by(statement) & set(HEAVY) <= {"safetensors"}
 
 
+def test_the_compiler_is_not_loaded_for_measuring():
+    statement = (
+        "import invariant_lpips.cli.compare as c; from invariant_lpips import InvariantLPIPS; InvariantLPIPS"
+    )
+    print_it = "print('torch._dynamo' in sys.modules)"
+    assert run(f"import sys, torch\n{statement}\n{print_it}").strip() == "False", (
+        "it takes as long as torch itself"
+    )
+
+
 def test_import_is_quick():
     # Measured 0.003 s on an idle core; the least of several tries, since a busy machine only adds.
     program = (

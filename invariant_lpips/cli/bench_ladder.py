@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 
 from invariant_lpips.cli.bench import words
+from invariant_lpips.cli.output import say
 from invariant_lpips.evaluation import ladder
+from invariant_lpips.pictures.folders import list_folder, not_looked_at
 
 
 def configure(parser: argparse.ArgumentParser, name: str) -> None:
@@ -29,4 +31,6 @@ def run(args: argparse.Namespace) -> int:
     metrics = words(args.metrics)
     bench = ladder.LadderBench(args.images, metrics, args.device, args.limit, args.out, progress=True)
     print(ladder.text(ladder.run(bench), metrics), end="")
+    if skipped := list_folder(args.images).skipped:
+        say("bench ladder", not_looked_at(skipped))
     return 0

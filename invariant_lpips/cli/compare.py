@@ -7,16 +7,22 @@ loaded. The work is :func:`invariant_lpips.pictures.compare`.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tqdm import tqdm
 
-from invariant_lpips.cli.metric_options import MetricChoice, add_device_options, add_metric_options
+from invariant_lpips.cli.metric_options import (
+    MetricChoice,
+    add_device_options,
+    add_metric_options,
+    just_noticeable,
+)
 from invariant_lpips.cli.output import Exit, print_text, say
 from invariant_lpips.cli.picture_options import (
     RayWorkers,
@@ -32,6 +38,7 @@ from invariant_lpips.pictures import (
     Outcome,
     Pairing,
     Reading,
+    by_pattern,
     compare,
     from_csv,
     pair_paths,
@@ -40,6 +47,11 @@ from invariant_lpips.pictures import (
     two_folders,
     within_folder,
 )
+from invariant_lpips.pictures.folders import not_looked_at
+from invariant_lpips.pictures.preparation import Prepared
+
+if TYPE_CHECKING:
+    from invariant_lpips.metric import InvariantLPIPS
 
 DESCRIPTION = """\
 Perceptual distance between pictures: 0 for equal ones, larger for more different ones.
@@ -48,9 +60,12 @@ Perceptual distance between pictures: 0 for equal ones, larger for more differen
   invariant-lpips compare originals/ results/      pictures of the same name (but for the suffix)
   invariant-lpips compare a.png b.png c.png d/     the first against each of the others
   invariant-lpips compare --csv pairs.csv          the rows of a table with columns reference,distorted
+  invariant-lpips compare d/ --pair '{}_real_B' '{}_fake_B'     pictures of one folder, or of two, by their names
+  invariant-lpips compare originals/ results/ --fail-above 0.1  status 3 if a distance is larger
 
 More than one pair gives a table (reference,distorted,distance,error) in the order of the files named, of the
-sorted names in a folder, or of the rows of the csv. Progress and complaints go to stderr.
+names in a folder (2 before 10), or of the rows of the csv. Mean, median and
+worst, progress and complaints go to stderr.
 """
 
 
@@ -74,12 +89,16 @@ class Comparison:
     pairing: Pairing
     metric: MetricChoice
     reading: Reading
+    crop_border: int
+    luma: bool
     batch_size: int
     unequal_sizes: bool
     workers: RayWorkers | None
     maps: Maps | None
     out: Path | None
     printed: Callable[[Sequence[Outcome]], str]
+    fail_above: float | None
+    fail_above_jnd: float | None
     allow_unmatched: bool
     quiet: bool
     verbose: bool
@@ -93,12 +112,16 @@ class Comparison:
             pairing=pairing,
             metric=MetricChoice.of(args),
             reading=reading_of(args),
+            crop_border=args.crop_border,
+            luma=args.luma,
             batch_size=args.batch_size,
             unequal_sizes=args.unequal_sizes,
             workers=ray_workers(args),
             maps=None if args.map is None else Maps(args.map, args.map_scale, args.map_npy),
             out=args.out,
             printed=_printed(args, pairing),
+            fail_above=args.fail_above,
+            fail_above_jnd=args.fail_above_jnd,
             allow_unmatched=args.allow_unmatched,
             quiet=args.quiet,
             verbose=args.verbose,
@@ -113,6 +136,8 @@ class Comparison:
             "dtype": self.metric.dtype,
             "resize": None if resize is None else f"{resize[0]}x{resize[1]}",
             "alpha": self.reading.alpha,
+            "crop_border": self.crop_border,
+            "luma": self.luma,
             "unequal_sizes": self.unequal_sizes,
         }
 
@@ -128,6 +153,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--csv", type=Path, metavar="FILE", help="table of pairs; relative paths start at the folder of FILE"
     )
+    which.add_argument(
+        "--pair",
+        nargs=2,
+        metavar="PATTERN",
+        help="names of references and distorted in one folder or in two; {} stands for what they have in common",
+    )
     which.add_argument("--recursive", action="store_true", help="look into subfolders too")
     which.add_argument(
         "--allow-unmatched", action="store_true", help="exit status 0 though pictures have no partner"
@@ -142,6 +173,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_device_options(parser)
     add_reading_options(parser, batch="pairs of one size measured at once (1); for GPUs")
     add_engine_options(parser)
+    papers = parser.add_argument_group(
+        "as super-resolution papers compare", "after --resize, of both pictures"
+    )
+    papers.add_argument(
+        "--crop-border", type=int, default=0, metavar="N", help="first cut N pixels off each side (0)"
+    )
+    papers.add_argument(
+        "--luma",
+        action="store_true",
+        help="luma alone, of BT.601 as MATLAB has it: (16 + 65.481 R + 128.553 G + 24.966 B) / 255",
+    )
 
     output = parser.add_argument_group("output")
     output.add_argument(
@@ -160,6 +202,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="map value of the strongest colour (each map's largest)",
     )
     output.add_argument("--map-npy", action="store_true", help="with --map: its values too, float32 (H, W)")
+    output.add_argument(
+        "--fail-above",
+        type=float,
+        metavar="D",
+        help="end with status 3 if a distance is above D, and name the pairs",
+    )
+    output.add_argument(
+        "--fail-above-jnd",
+        type=float,
+        metavar="D",
+        help="the same, with D in units of the just noticeable one",
+    )
     output.add_argument("--quiet", action="store_true", help="no progress bar")
     output.add_argument("--verbose", action="store_true", help="say what is used, with hashes (on stderr)")
 
@@ -171,7 +225,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     scripts.add_argument("-d0", "--dir0", type=Path, metavar="DIR", help="as lpips_2dirs.py")
     scripts.add_argument("-d1", "--dir1", type=Path, metavar="DIR")
     scripts.add_argument(
-        "-d", "--dir", type=Path, metavar="DIR", help="as lpips_1dir_allpairs.py: neighbours in sorted order"
+        "-d", "--dir", type=Path, metavar="DIR", help="as lpips_1dir_allpairs.py: neighbours in natural order"
     )
     scripts.add_argument("--all-pairs", action="store_true", help="with -d: each picture with each other")
     scripts.add_argument("-N", type=int, metavar="COUNT", help="with -d: only the first COUNT pictures")
@@ -182,21 +236,31 @@ def run(args: argparse.Namespace) -> Exit:
     asked = Comparison.of(args)
     engine = None if asked.workers is None else ray.pair_engine(**asdict(asked.workers))
     metric = asked.metric.build()
+    limit = asked.fail_above
+    if asked.fail_above_jnd is not None:
+        limit = asked.fail_above_jnd * just_noticeable(cast("InvariantLPIPS", metric))
     if asked.verbose:
         place = f"on {asked.metric.device} in {asked.metric.dtype}"
         say("compare", f"{metric.describe()} {place}, {len(asked.pairing.pairs)} pairs")
     outcomes = compare(
         metric,
         asked.pairing,
-        reading=asked.reading,
+        reading=Prepared(asked.reading, asked.crop_border, asked.luma),
         batch_size=asked.batch_size,
         unequal_sizes=asked.unequal_sizes,
         maps=None if asked.maps is None else MapFiles(**asdict(asked.maps)),
         engine=engine,
     )
     measured, interrupted = _as_far_as_it_goes(outcomes, len(asked.pairing.pairs), quiet=asked.quiet)
-    _report(asked, measured, metric.describe())
-    return _conclude(asked, measured, interrupted=interrupted)
+    failing = [] if limit is None else reports.above(measured, limit)
+    settings = {**asked.settings(metric.describe()), "fail_above": limit, "above": len(failing)}
+    _report(asked, measured, settings)
+    if failing:
+        say("compare", f"distances above {reports.number(limit)}: {len(failing)} of {len(measured)}")
+        for outcome in failing:
+            pair = outcome.pair
+            say("compare", f"  {reports.number(outcome.distance)}  {pair.reference} and {pair.distorted}")
+    return _conclude(asked, measured, too_far=bool(failing), interrupted=interrupted)
 
 
 def _as_far_as_it_goes(outcomes: Iterator[Outcome], total: int, *, quiet: bool) -> tuple[list[Outcome], bool]:
@@ -214,20 +278,24 @@ def _as_far_as_it_goes(outcomes: Iterator[Outcome], total: int, *, quiet: bool) 
     return measured, False
 
 
-def _report(asked: Comparison, outcomes: Sequence[Outcome], metric: str) -> None:
+def _report(asked: Comparison, outcomes: Sequence[Outcome], settings: dict[str, Any]) -> None:
     if asked.out is not None:
-        text = reports.as_text(
-            asked.out.suffix.lower(), outcomes, asked.pairing.unmatched, asked.settings(metric)
-        )
+        text = reports.as_text(asked.out.suffix.lower(), outcomes, asked.pairing, settings)
         write_text(asked.out, text)
         count = sum(outcome.distance is not None for outcome in outcomes)
         say("compare", f"{count} of {len(asked.pairing.pairs)} distances written to {asked.out}")
     if len(outcomes) == 1 and outcomes[0].comparison is not None:
         say("compare", str(outcomes[0].comparison))
     print_text(asked.printed(outcomes))
+    total = len(asked.pairing.pairs)
+    if total > 1 and (found := reports.summary(outcomes)) is not None:
+        say(
+            "compare",
+            f"{found.count if found.count == total else f'{found.count} of {total}'} pairs: {found}",
+        )
 
 
-def _conclude(asked: Comparison, outcomes: Sequence[Outcome], *, interrupted: bool) -> Exit:
+def _conclude(asked: Comparison, outcomes: Sequence[Outcome], *, too_far: bool, interrupted: bool) -> Exit:
     failed = [outcome for outcome in outcomes if outcome.problem is not None]
     for outcome in failed:
         say("compare", str(outcome.problem))
@@ -238,12 +306,18 @@ def _conclude(asked: Comparison, outcomes: Sequence[Outcome], *, interrupted: bo
         say("compare", f"pictures without a partner of the same name: {len(unmatched)}")
         for path in unmatched:
             say("compare", f"  {path}")
+    skipped = asked.pairing.skipped
+    if skipped:
+        say("compare", not_looked_at(skipped))
     if interrupted:
         say("compare", f"interrupted after {len(outcomes)} of {len(asked.pairing.pairs)} pairs")
         return Exit.INTERRUPTED
     if failed and len(failed) == len(outcomes):
         return Exit.REFUSED
-    return Exit.INCOMPLETE if failed or (unmatched and not asked.allow_unmatched) else Exit.DONE
+    if too_far:
+        return Exit.ABOVE
+    incomplete = failed or (unmatched and not asked.allow_unmatched) or any(item.missed for item in skipped)
+    return Exit.INCOMPLETE if incomplete else Exit.DONE
 
 
 def _pairing(args: argparse.Namespace) -> Pairing:
@@ -264,6 +338,11 @@ def _pairing(args: argparse.Namespace) -> Pairing:
         raise ValueError("-p0 and -p1 go together: two pictures are compared")
     if (args.dir0 is None) != (args.dir1 is None):
         raise ValueError("-d0 and -d1 go together: two folders are compared")
+    if args.pair is not None:
+        folders = args.paths or [folder for folder in (args.dir0, args.dir1) if folder is not None]
+        if not folders:
+            raise ValueError("--pair picks pairs in one folder or in two; name them as paths")
+        return by_pattern(folders, tuple(args.pair), recursive=args.recursive)
     if args.csv is not None:
         return from_csv(args.csv)
     if args.path0 is not None:
@@ -304,6 +383,20 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError(f"--map-scale must be positive, but got {args.map_scale}")
     if args.map is not None and args.engine == "ray":
         raise ValueError("--map draws in this process and does not go with --engine ray")
+    if args.crop_border < 0:
+        raise ValueError(f"--crop-border must be at least 0, but got {args.crop_border}")
+    if args.fail_above is not None and args.fail_above_jnd is not None:
+        raise ValueError(
+            "--fail-above and --fail-above-jnd are two units of one limit; leave out one of them"
+        )
+    for name in ("fail_above", "fail_above_jnd"):
+        limit = getattr(args, name)
+        if limit is not None and not 0 <= limit < math.inf:
+            raise ValueError(f"--{name.replace('_', '-')} must be a distance of at least 0, but got {limit}")
+    if args.fail_above_jnd is not None and args.metric == "lpips":
+        raise ValueError(
+            "--fail-above-jnd needs a metric that knows what people notice; --metric lpips does not"
+        )
     if args.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1, but got {args.batch_size}")
     if args.motion is not None and args.engine == "ray":

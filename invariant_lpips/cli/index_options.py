@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
-from invariant_lpips.cli.metric_options import MetricChoice, add_device_options, add_invariant_options
+from invariant_lpips.cli.metric_options import (
+    MetricChoice,
+    add_device_options,
+    add_invariant_options,
+    just_noticeable,
+)
 from invariant_lpips.cli.output import Exit, say
 from invariant_lpips.cli.picture_options import add_reading_options, reading_of
 from invariant_lpips.heads import DEFAULT_HEAD
@@ -20,6 +23,7 @@ from invariant_lpips.indexing import Index, Reading, embed_folder, open_index
 from invariant_lpips.indexing.embedding import Engine
 from invariant_lpips.indexing.files import WRITERS
 from invariant_lpips.metric import InvariantLPIPS
+from invariant_lpips.pictures.folders import not_looked_at
 from invariant_lpips.registry.identity import OWN
 from invariant_lpips.trunks import ALIASES, ARCHITECTURES
 
@@ -152,21 +156,18 @@ def _require_options(index: Index, choice: MetricChoice) -> None:
             )
 
 
-def just_noticeable(metric: InvariantLPIPS) -> float:
-    """The distance that people just notice, which `--jnd` divides by."""
-    return 1.0 / float(metric.jnd(torch.tensor(1.0)))
-
-
 def unit(index: Index, choice: MetricChoice, *, jnd: bool) -> float:
     """What distances are divided by: 1, or with `--jnd` the just noticeable one."""
     return just_noticeable(metric_of(index, choice)) if jnd else 1.0
 
 
 def report_problems(index: Index, command: str) -> Exit:
-    """Say on stderr which pictures have no row; the exit status."""
+    """Say on stderr which pictures have no row, and what was not looked at; the exit status."""
     for name, sentence in index.problems:
         say(command, f"{name}: {sentence}")
-    if not index.problems:
-        return Exit.DONE
-    say(command, f"{len(index.problems)} of {len(index) + len(index.problems)} pictures failed")
-    return Exit.INCOMPLETE
+    if index.problems:
+        say(command, f"{len(index.problems)} of {len(index) + len(index.problems)} pictures failed")
+    if index.skipped:
+        say(command, not_looked_at(index.skipped))
+    incomplete = index.problems or any(item.missed for item in index.skipped)
+    return Exit.INCOMPLETE if incomplete else Exit.DONE

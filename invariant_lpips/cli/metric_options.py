@@ -105,6 +105,13 @@ class MetricChoice:
         return device, getattr(torch, self.dtype)
 
 
+def just_noticeable(metric: InvariantLPIPS) -> float:
+    """The distance that people just notice, which `--jnd` divides by."""
+    import torch
+
+    return 1.0 / float(metric.jnd(torch.tensor(1.0)))
+
+
 def add_metric_options(parser: argparse.ArgumentParser) -> None:
     """Add what names a metric of either kind."""
     which = parser.add_argument_group("which metric")

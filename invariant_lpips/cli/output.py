@@ -20,13 +20,15 @@ class Exit(IntEnum):
     DONE = 0
     INCOMPLETE = 1
     REFUSED = 2
+    ABOVE = 3
     INTERRUPTED = 130  # as a shell says of a program that SIGINT ended: 128 + 2
 
 
 #: The same, for the foot of every command's help.
 EXIT_STATUS = """\
-exit status: 0 done; 1 some pictures or files failed or had no partner, the rest is done; 2 wrong usage, or
-nothing could be done; 130 interrupted. Complaints are on stderr, as `invariant-lpips COMMAND: sentence`.
+exit status: 0 done; 1 some pictures or files failed, had no partner or were not looked at, the rest is done;
+2 wrong usage, or nothing could be done; 3 a distance is above --fail-above; 130 interrupted. Complaints are on
+stderr, as `invariant-lpips COMMAND: sentence`.
 """
 
 #: Errors that mean "this can't be done as asked", in a sentence that a traceback would only bury.

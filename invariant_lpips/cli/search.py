@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from invariant_lpips.cli.index_options import just_noticeable, metric_of
-from invariant_lpips.cli.metric_options import MetricChoice, add_device_options, add_invariant_options
+from invariant_lpips.cli.index_options import metric_of
+from invariant_lpips.cli.metric_options import (
+    MetricChoice,
+    add_device_options,
+    add_invariant_options,
+    just_noticeable,
+)
 from invariant_lpips.cli.output import Exit, give_table, say
 from invariant_lpips.indexing import open_index, search
 from invariant_lpips.indexing.neighbours import BACKENDS
+from invariant_lpips.pictures.folders import not_looked_at
 from invariant_lpips.pictures.reports import number
 
 DESCRIPTION = """\
@@ -60,4 +66,6 @@ def run(args: argparse.Namespace) -> Exit:
         for rank, (path, distance) in enumerate(zip(answer.paths, answer.distances, strict=True), 1)
     ]
     give_table(["query", "rank", "path", "distance"], rows, args.out)
+    if index.skipped:
+        say("search", f"when {args.index} was made: {not_looked_at(index.skipped)}")
     return Exit.INCOMPLETE if failed else Exit.DONE

@@ -32,6 +32,7 @@ OBTAIN = (
     "https://github.com/richzhang/PerceptualSimilarity "
     "(twoafc_val.tar.gz, 1.3 GB, and jnd.tar.gz, 0.4 GB) and unpack both."
 )
+# Checked against the lists in the authors' train.py and test_dataset_model.py (richzhang/PerceptualSimilarity).
 TWO_AFC_SUBSETS: dict[str, tuple[str, ...]] = {
     "val": ("traditional", "cnn", "superres", "deblur", "color", "frameinterp"),
     "train": ("traditional", "cnn", "mix"),

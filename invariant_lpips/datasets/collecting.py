@@ -7,7 +7,6 @@ that lists everything that is wrong: :class:`Database` and :class:`Collector` do
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -16,6 +15,7 @@ from pathlib import Path
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
 from invariant_lpips.datasets.verification import FolderIndex, Problems, check_pictures, find_entry
 from invariant_lpips.files.reading import read_whole
+from invariant_lpips.files.tables import read_csv
 
 __all__ = ["Collector", "Database"]
 
@@ -78,6 +78,7 @@ class Collector:
         self.rated = 0
         self.problems = Problems(database.name, root, database.obtain)
         self._seen: set[tuple[Path, str]] = set()
+        self._folders: dict[Path, None] = {}  # where pictures were looked for
 
     def find(self, *names: str) -> Path:
         """The first of `names` that `root` holds, in any letter case; the first name if it holds none."""
@@ -120,7 +121,7 @@ class Collector:
             above: how many lines of the file stand above `text`.
         """
         try:
-            reader = csv.DictReader(io.StringIO(self.text(table) if text is None else text, newline=""))
+            reader = read_csv(self.text(table) if text is None else text, columns)
             if lacking := set(columns) - set(reader.fieldnames or ()):
                 self.problems.stop(f"{table} has no column {', '.join(sorted(lacking))}")
             rows = list(reader)
@@ -153,6 +154,7 @@ class Collector:
             return
         self._seen.add((folder.folder, Path(name).stem.lower()))
         self.rated += 1
+        self._folders |= {reference[0].folder: None, folder.folder: None}
         paths = [files.find(name) for files, name in (reference, distorted)]
         for path, (files, name) in zip(paths, (reference, distorted), strict=True):
             if path is None and not self.allow_missing:
@@ -171,6 +173,11 @@ class Collector:
         """
         if self.allow_missing:
             if not self.pairs:
-                self.problems.add(f"none of the {self.rated} {what} that {table.name} rates is there")
+                where = " and ".join(
+                    str(path) if path.is_dir() else f"{path}, which is missing," for path in self._folders
+                )
+                self.problems.add(
+                    f"none of the {self.rated} {what} that {table.name} rates is there; looked in {where or self.root}"
+                )
         elif self.verify and count is not None and self.rated != count:
             self.problems.add(f"{table} rates {self.rated} {what}, but {of} has {count}")

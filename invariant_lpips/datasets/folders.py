@@ -31,6 +31,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from invariant_lpips.pictures.decoding import SUFFIXES
+from invariant_lpips.pictures.folders import Skipped, sort_out
 from invariant_lpips.pictures.images import read_image
 
 __all__ = ["Folders", "LabelledImages", "load", "load_picture", "read_class_list"]
@@ -102,12 +103,16 @@ class LabelledImages:
 
 @dataclass(frozen=True)
 class Folders:
-    """A tree of labelled pictures: its classes and its three parts; `val` and `test` may be empty."""
+    """A tree of labelled pictures: its classes and its three parts; `val` and `test` may be empty.
+
+    `skipped` is what else lies in the folders of the classes.
+    """
 
     classes: tuple[str, ...]
     train: LabelledImages
     val: LabelledImages
     test: LabelledImages
+    skipped: tuple[Skipped, ...] = ()
 
 
 def load(
@@ -144,19 +149,21 @@ def load(
         raise ValueError(
             f"{train_root} must hold at least two folders, one for each class, but has {len(names)}."
         )
-    whole = _read(root, train_root, names)
+    whole, skipped = _read(root, train_root, names)
     nothing = LabelledImages(root, (), ())
     if not split:
         val, test, train = _divide(whole, fractions, seed)
         _every_class(train.labels, names, f"must keep pictures to train on when {fractions} are taken")
-        return Folders(names, train, val, test)
+        return Folders(names, train, val, test, skipped)
     val_root = next((root / name for name in _VALIDATION_NAMES if (root / name).is_dir()), None)
-    test = _read(root, root / "test", names) if (root / "test").is_dir() else nothing
+    test, more = _read(root, root / "test", names) if (root / "test").is_dir() else (nothing, ())
+    skipped += more
     if val_root is not None:
-        return Folders(names, whole, _read(root, val_root, names), test)
+        val, more = _read(root, val_root, names)
+        return Folders(names, whole, val, test, skipped + more)
     val, _, train = _divide(whole, (fractions[0], 0.0), seed)
     _every_class(train.labels, names, f"must keep pictures to train on when {fractions[0]} are taken")
-    return Folders(names, train, val, test)
+    return Folders(names, train, val, test, skipped)
 
 
 def read_class_list(path: str | os.PathLike[str], root: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -205,25 +212,24 @@ def _class_folders(folder: Path) -> tuple[str, ...]:
     )
 
 
-def _read(root: Path, folder: Path, classes: Sequence[str]) -> LabelledImages:
+def _read(root: Path, folder: Path, classes: Sequence[str]) -> tuple[LabelledImages, tuple[Skipped, ...]]:
     paths: list[str] = []
+    skipped: list[Skipped] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
         if not (folder / name).is_dir():
             raise FileNotFoundError(f"Class {name!r} must have a folder in {folder}, but has none.")
-        files = sorted(
-            entry
-            for entry in (folder / name).rglob("*")
-            if entry.suffix.lower() in SUFFIXES and entry.is_file()
-        )
-        paths += [entry.relative_to(root).as_posix() for entry in files]
-        labels += [label] * len(files)
+        found = sort_out(folder / name, recursive=True)
+        # In the order of the names as text: features that an earlier run kept lie in it.
+        paths += [entry.relative_to(root).as_posix() for entry in sorted(found.pictures)]
+        labels += [label] * len(found.pictures)
+        skipped += found.skipped
     if not paths:
         raise ValueError(
             f"{folder} must hold pictures ({', '.join(SUFFIXES)}) in class folders, but has none."
         )
     _every_class(labels, classes, f"must have pictures ({', '.join(SUFFIXES)}) in {folder}")
-    return LabelledImages(root, tuple(paths), tuple(labels))
+    return LabelledImages(root, tuple(paths), tuple(labels)), tuple(skipped)
 
 
 def _divide(

@@ -29,6 +29,8 @@ __all__ = ["DATABASE", "DISTORTIONS"]
 
 REFERENCES, TYPES, LEVELS = 81, 25, 5
 
+# Checked against the numbered lists of other public readers and the groups of the paper: blurs 01-03, colour 04-08,
+# compression 09-10, noise 11-15, brightness 16-18, spatial 19-23, sharpness and contrast 24-25.
 DISTORTIONS: dict[str, str] = {
     "01": "Gaussian blur",
     "02": "lens blur",

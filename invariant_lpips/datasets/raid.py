@@ -39,6 +39,8 @@ __all__ = ["DATABASE", "DISTORTIONS", "STEP_SIZES", "Trial", "download", "load_t
 HUB_REPOSITORY = "paudauo/Affine_Transformation_Database"
 IMAGES, LEVELS = 24, 10
 
+# Checked against arXiv:2412.10211 and its analysis, arXiv:2603.26267: 24 references; rotation, translation, scaling and
+# Gaussian noise at nine levels each; 864 distorted pictures.
 DISTORTIONS: dict[str, str] = {
     "gn": "Gaussian noise",
     "rot": "rotation",
@@ -83,9 +85,9 @@ def read(collector: Collector) -> None:
     """Read ``responses.csv``; undistorted pictures (level 01) are references only: their distance is 0."""
     table = collector.find("responses.csv")
     images = FolderIndex(picture_folder(collector), suffixes=(".png",))
-    for row, cells in collector.rows(table, {"Distorted", "Response"}):
-        match = PICTURE.fullmatch((cells["Distorted"] or "").strip())
-        if match is None or not is_number(cells["Response"] or ""):
+    for row, cells in collector.rows(table, {"distorted", "response"}):
+        match = PICTURE.fullmatch((cells["distorted"] or "").strip())
+        if match is None or not is_number(cells["response"] or ""):
             collector.problems.add(f"{row} does not hold rot_img_01_level_02.png and a Response")
             continue
         distortion, image, level = match[1].lower(), int(match[2]), int(match[3])
@@ -94,7 +96,7 @@ def read(collector: Collector) -> None:
                 row,
                 (images, f"{distortion}_img_{match[2]}_level_01.png"),
                 (images, match[0]),
-                float(cells["Response"]),
+                float(cells["response"]),
                 reference_id=f"img_{image:02d}",
                 distortion=distortion,
                 level=float(level - 1),

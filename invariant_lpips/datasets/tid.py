@@ -30,6 +30,8 @@ from invariant_lpips.datasets.verification import FolderIndex, is_number
 
 __all__ = ["DISTORTIONS", "EDITION_2008", "EDITION_2013", "PROTOCOL_TYPES", "SATURATION", "TYPES_AND_LEVELS"]
 
+# Checked against Table I of TID2013's readme, as public readers repeat it word for word, and for 01 to 17 against a
+# list of TID2008's.
 DISTORTIONS: dict[str, str] = {
     "01": "additive Gaussian noise",
     "02": "noise stronger in colour components",

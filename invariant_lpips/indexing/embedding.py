@@ -60,7 +60,8 @@ def embed_folder(
             :func:`invariant_lpips.integrations.ray.chunk_engine`. `workers` is then the engine's affair.
 
     Returns:
-        The index. Pictures that can't be read are in its `problems` and have no row.
+        The index. Pictures that can't be read are in its `problems` and have no row; what else is in the folder is in
+        its `skipped`.
 
     Raises:
         ValueError: no pictures; pictures of several sizes with a head whose embedding grows with them; `out` exists
@@ -161,6 +162,9 @@ def _complete(out: Path, settings: Settings) -> Index:
 def _write(journal: Journal, pictures: Pictures, settings: Settings, out: Path) -> None:
     paths: list[str] = []
     problems: list[tuple[str, str]] = []
+    # What this run and one before a kill leave beside the pictures is no matter.
+    own = {f"{out.name}{suffix}" for suffix in ("", ".unfinished", ".writing")}
+    skipped = [item for item in pictures.skipped if item.path.name not in own]
     columns = 0
     for record in journal.records():
         paths += [pictures.names[position] for position in record.positions]
@@ -172,7 +176,9 @@ def _write(journal: Journal, pictures: Pictures, settings: Settings, out: Path) 
     # A name that is always the same, so that what a kill leaves is written over: the journal's lock guards it.
     temporary = out.with_name(f"{out.name}.writing")
     with naming(out, temporary):
-        WRITERS[out.suffix.lower()](Contents(settings, paths, problems, columns, _rows(journal)), temporary)
+        WRITERS[out.suffix.lower()](
+            Contents(settings, paths, problems, skipped, columns, _rows(journal)), temporary
+        )
         temporary.replace(out)
 
 

@@ -27,6 +27,7 @@ from typing import IO, Any
 from torch import Tensor
 
 from invariant_lpips.indexing.settings import Settings
+from invariant_lpips.pictures.folders import Skipped
 
 #: An index is read in blocks of at most so many bytes, and so many rows: distances between the rows of two blocks then
 #: fit into memory too, however short the rows.
@@ -47,6 +48,7 @@ class Contents:
         settings: how the rows were made.
         paths: one for each row.
         problems: (path, sentence) of every picture that has no row.
+        skipped: what was in the folder and not looked at.
         columns: D.
         blocks: the rows, as float32 tensors (n, D) on the CPU, in order.
     """
@@ -54,12 +56,17 @@ class Contents:
     settings: Settings
     paths: Sequence[str]
     problems: Sequence[tuple[str, str]]
+    skipped: Sequence[Skipped]
     columns: int
     blocks: Iterable[Tensor]
 
     def about(self) -> str:
         return json.dumps(
-            {"settings": self.settings.to_json(), "problems": [list(item) for item in self.problems]}
+            {
+                "settings": self.settings.to_json(),
+                "problems": [list(item) for item in self.problems],
+                "skipped": [[path.as_posix(), why] for path, why in self.skipped],
+            }
         )
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from invariant_lpips.indexing.files import WRITERS, pyarrow_parquet, rows_in_a_block
 from invariant_lpips.indexing.settings import Settings
+from invariant_lpips.pictures.folders import Skipped
 
 #: rows(start, stop) -> (stop - start, D) float32.
 Rows = Callable[[int, int], Tensor]
@@ -30,6 +31,7 @@ class Index:
         paths: the pictures' names, one for each row.
         problems: (path, sentence) of every picture that has no row.
         columns: length of a row.
+        skipped: what else was in the folder and not looked at: (path, why).
 
     Example:
         >>> index = Index.of_tensor(torch.eye(3), ["a", "b", "c"])
@@ -45,9 +47,10 @@ class Index:
         problems: Sequence[tuple[str, str]],
         columns: int,
         rows: Rows,
+        skipped: Sequence[Skipped] = (),
     ) -> None:
         self.origin, self._settings, self.columns = origin, settings, columns
-        self.paths, self.problems = list(paths), list(problems)
+        self.paths, self.problems, self.skipped = list(paths), list(problems), list(skipped)
         self._rows = rows
 
     @classmethod
@@ -197,10 +200,13 @@ def _mapped_rows(path: Path, offset: int, shape: tuple[int, ...]) -> Rows:
 def _index(path: Path, about: str, paths: Any, shape: tuple[int, ...], rows: Rows) -> Index:
     facts: dict[str, Any] = json.loads(about)
     problems = [(name, sentence) for name, sentence in facts["problems"]]
-    words = [*paths, *(word for problem in problems for word in problem)]
+    noted = [(name, why) for name, why in facts.get("skipped", [])]  # files of earlier versions have none
+    words = [*paths, *(word for pair in (*problems, *noted) for word in pair)]
     if type(paths) is not list or len(paths) != shape[0] or not all(type(word) is str for word in words):
         raise ValueError(f"it doesn't name its {shape[0]} pictures")
-    return Index(str(path), Settings.from_json(facts["settings"], str(path)), paths, problems, shape[1], rows)
+    settings = Settings.from_json(facts["settings"], str(path))
+    skipped = [Skipped(Path(name), why) for name, why in noted]
+    return Index(str(path), settings, paths, problems, shape[1], rows, skipped)
 
 
 def _joined(folder: Path) -> Index:
@@ -239,4 +245,9 @@ def _joined(folder: Path) -> Index:
         ],
         first.columns,
         rows,
+        [
+            Skipped(stem / skipped, why)
+            for stem, part in zip(map(Path, stems), parts, strict=True)
+            for skipped, why in part.skipped
+        ],
     )

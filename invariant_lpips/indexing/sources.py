@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from invariant_lpips.indexing.files import pyarrow_parquet
-from invariant_lpips.pictures.folders import pictures_in
+from invariant_lpips.pictures.folders import Skipped, list_folder
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,12 @@ class Pictures:
     Attributes:
         root: where relative names start.
         names: one for each picture, relative to `root` with forward slashes, or absolute.
+        skipped: what else is in the folder, by paths relative to it.
     """
 
     root: Path
     names: tuple[str, ...]
+    skipped: tuple[Skipped, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -48,7 +50,7 @@ class Pictures:
 def find_pictures(
     source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, recursive: bool = False
 ) -> Pictures:
-    """The pictures of a folder, sorted; of a Parquet file with a column `path`; or of a list, in its order.
+    """The pictures of a folder, in natural order; of a Parquet file with a column `path`; or of a list, in its order.
 
     Args:
         source: a folder, a .parquet file (relative paths start at its folder), or paths.
@@ -65,8 +67,12 @@ def find_pictures(
     folder = Path(source)
     if folder.suffix.lower() == ".parquet":
         return Pictures(folder.parent, _path_column(folder))
-    found = pictures_in(folder, recursive=recursive)
-    return Pictures(folder, tuple(path.relative_to(folder).as_posix() for path in found))
+    found = list_folder(folder, recursive=recursive)
+    return Pictures(
+        folder,
+        tuple(path.relative_to(folder).as_posix() for path in found.pictures),
+        tuple(Skipped(path.relative_to(folder), why) for path, why in found.skipped),
+    )
 
 
 def _path_column(table: Path) -> tuple[str, ...]:

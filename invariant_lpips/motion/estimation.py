@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,7 +25,23 @@ LOCAL = "local"
 MODELS = (*BASES, LOCAL)
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def outside_compiler(function: Callable[P, R]) -> Callable[P, R]:
+    """`torch.compiler.disable`, which loads the compiler, as long as torch itself takes, once something is compiled."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        disable: Any = torch.compiler.disable
+        chosen: Callable[P, R] = disable(function) if torch.compiler.is_compiling() else function
+        return chosen(*args, **kwargs)
+
+    return call
+
+
+@outside_compiler
 @torch.no_grad()
 def estimate_motion(x: Tensor, y: Tensor, model: str = "similarity") -> Motion:
     """The motion that carries each picture of x to its partner in y.

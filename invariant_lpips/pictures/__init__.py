@@ -19,6 +19,7 @@ from invariant_lpips.pictures.measuring import Outcome, compare
 from invariant_lpips.pictures.pairing import (
     Pair,
     Pairing,
+    by_pattern,
     from_csv,
     one_against_many,
     pair_paths,
@@ -33,6 +34,7 @@ __all__ = [
     "Pair",
     "Pairing",
     "Reading",
+    "by_pattern",
     "compare",
     "from_csv",
     "one_against_many",

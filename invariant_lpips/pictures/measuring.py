@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +18,10 @@ from invariant_lpips.files.writing import one_line
 from invariant_lpips.motion import Comparison
 from invariant_lpips.pictures.images import Reading
 from invariant_lpips.pictures.pairing import Pair, Pairing
+from invariant_lpips.pictures.reading_ahead import read_ahead
+
+#: Bytes of what was read of pictures that come again in later pairs: they are not run through the network again.
+REMEMBERED = 256 * 2**20
 
 
 class Metric(Protocol):
@@ -65,12 +71,14 @@ def compare(
     """The distances of pairs of picture files, one after another, in the order of the pairs.
 
     A picture that can't be read or measured is the problem of its own pair: the others go on. Nothing is measured
-    before it is asked for, so what was taken from the iterator is there also after an interruption.
+    before it is asked for, so what was taken from the iterator is there also after an interruption. Pictures are
+    decoded ahead, by threads; one that comes in several pairs goes through the network once, where the metric has a
+    method `reference` and pairs are measured one by one.
 
     Args:
         metric: `InvariantLPIPS` or `LPIPS`, on its device and in its dtype.
         pairing: from `two_files`, `two_folders`, `one_against_many`, `within_folder` or `from_csv`.
-        reading: a file to (1, 3, H, W) in [-1, 1], on the CPU; by default `Reading()`.
+        reading: a file to (1, 3, H, W) in [-1, 1], on the CPU; by default `Reading()`. Called in threads.
         batch_size: pairs of one size measured at once. On a CPU 1 is as fast as any.
         unequal_sizes: compare pictures of different sizes by their embeddings; needs head `gap`.
         maps: gets the map of every pair, such as :class:`invariant_lpips.pictures.map_files.MapFiles`.
@@ -132,15 +140,23 @@ class Measuring:
         self.unequal_sizes = unequal_sizes
         self.maps = maps
         self._like = next(metric.parameters())
-        self._last_read: tuple[Path, Tensor] | None = None
-        self._last_reference: tuple[Tensor, object] | None = None
+        self._to_come: Counter[Path] = Counter()  # how often a picture comes in the pairs after this one
+        self._read: dict[Path, tuple[object, int]] = {}  # summaries of those, and their bytes; last used last
+        self._held = 0
 
     def __call__(self, pairs: Sequence[Pair]) -> Iterator[Outcome]:
         """One outcome for each pair, in the order of the pairs."""
+        self._to_come = Counter(path for pair in pairs for path in (pair.reference, pair.distorted))
+        self._read.clear()
+        self._held = 0
+        threads = 2 if self._like.device.type == "cpu" else min(8, os.cpu_count() or 1)
         waiting: list[tuple[Pair, Tensor, Tensor]] = []
-        for pair in pairs:
+        for pair, reference, distorted in read_ahead(
+            self.reading, pairs, ahead=self.batch_size + threads, threads=threads
+        ):
+            self._to_come.subtract((pair.reference, pair.distorted))
             try:
-                x, y = self._read_pair(pair)
+                x, y = self._same_size(pair, reference(), distorted())
             except (OSError, ValueError) as error:
                 yield from self._measure(waiting)
                 waiting = []
@@ -155,11 +171,7 @@ class Measuring:
                 waiting = []
         yield from self._measure(waiting)
 
-    def _read_pair(self, pair: Pair) -> tuple[Tensor, Tensor]:
-        if pair.problem is not None:
-            raise ValueError(pair.problem)
-        x = self._read_reference(pair.reference)
-        y = self.reading(pair.distorted)
+    def _same_size(self, pair: Pair, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         if x.shape != y.shape and not self.unequal_sizes:
             raise ValueError(
                 f"{pair.reference} and {pair.distorted} differ in size ({_size(x)} and {_size(y)}); "
@@ -167,17 +179,11 @@ class Measuring:
             )
         return x, y
 
-    def _read_reference(self, path: Path) -> Tensor:
-        # One reference is often compared with many pictures in a row.
-        if self._last_read is None or self._last_read[0] != path:
-            self._last_read = path, self.reading(path)
-        return self._last_read[1]
-
     def _measure(self, batch: Sequence[tuple[Pair, Tensor, Tensor]]) -> Iterator[Outcome]:
         if not batch:
             return
         try:
-            found = self._measured([x for _, x, _ in batch], [y for _, _, y in batch])
+            found = self._measured(*zip(*batch, strict=True))
         except (ValueError, RuntimeError, MemoryError) as error:
             if len(batch) > 1:  # alone they may fit into memory
                 for item in batch:
@@ -193,33 +199,44 @@ class Measuring:
                 problem = f"{pair.distorted}: the distance is {distance}; try --dtype float32"
                 yield Outcome(pair, None, problem)
 
-    def _measured(self, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> list[tuple[float, Comparison | None]]:
+    def _measured(
+        self, pairs: Sequence[Pair], xs: Sequence[Tensor], ys: Sequence[Tensor]
+    ) -> list[tuple[float, Comparison | None]]:
         with torch.inference_mode(), warnings.catch_warnings():
             # Files are read in [-1, 1] by construction: a bright picture is no mistake.
             warnings.filterwarnings("ignore", message=".*none below 0")
-            y = self._on_device(ys)
             if getattr(self.metric, "motion", None) is not None:
-                x = self._reference(xs) if len(xs) == 1 else self._on_device(xs)
-                compared: Comparison = self.metric.compare(x, y)  # type: ignore[attr-defined]
+                x = self._summary(pairs[0].reference, xs[0]) if len(xs) == 1 else self._on_device(xs)
+                compared: Comparison = self.metric.compare(x, self._on_device(ys))  # type: ignore[attr-defined]
                 return [(float(compared.distance[k]), compared[k : k + 1]) for k in range(len(ys))]
-            same_size = xs[0].shape == ys[0].shape
-            if (len(xs) == 1 and hasattr(self.metric, "reference")) or not same_size:
-                distances = self.metric(self._reference(xs), self._read_once(y))
+            if len(xs) == 1 and hasattr(self.metric, "reference"):
+                x = self._summary(pairs[0].reference, xs[0])
+                same = pairs[0].reference == pairs[0].distorted
+                distances = self.metric(x, x if same else self._summary(pairs[0].distorted, ys[0]))
+            elif xs[0].shape != ys[0].shape:
+                distances = self.metric(self._read_once(xs), self._read_once(ys))
             else:
                 x = self._on_device(xs[:1] if all(x is xs[0] for x in xs) else xs)
-                distances = self.metric(x, y)
+                distances = self.metric(x, self._on_device(ys))
         return [(distance, None) for distance in distances.flatten().tolist()]
 
-    def _reference(self, xs: Sequence[Tensor]) -> object:
-        """Summaries of the references; those of a single one are kept for the pairs that follow."""
-        if len(xs) > 1:
-            return self._read_once(self._on_device(xs))
-        if self._last_reference is None or self._last_reference[0] is not xs[0]:
-            self._last_reference = xs[0], self._read_once(self._on_device(xs))
-        return self._last_reference[1]
+    def _summary(self, path: Path, image: Tensor) -> object:
+        """What the metric reads of a picture; kept as long as it comes in later pairs, within REMEMBERED bytes."""
+        if path in self._read:
+            summary, size = self._read.pop(path)
+            self._held -= size
+        else:
+            summary = self._read_once([image])
+            size = _bytes(summary)
+        if self._to_come[path] > 0:
+            while self._read and self._held + size > REMEMBERED:
+                self._held -= self._read.pop(next(iter(self._read)))[1]
+            self._read[path] = summary, size
+            self._held += size
+        return summary
 
-    def _read_once(self, images: Tensor) -> object:
-        reference: object = self.metric.reference(images)  # type: ignore[attr-defined]
+    def _read_once(self, images: Sequence[Tensor]) -> object:
+        reference: object = self.metric.reference(self._on_device(images))  # type: ignore[attr-defined]
         return reference
 
     def _map(self, outcome: Outcome, x: Tensor, y: Tensor) -> str | None:
@@ -242,6 +259,11 @@ class Measuring:
 
 #: Measures pairs somewhere as a `Measuring` says and gives their outcomes in order.
 Engine = Callable[[Measuring, Sequence[Pair]], Iterator[Outcome]]
+
+
+def _bytes(summary: object) -> int:
+    """Of what a metric's `reference` returned: 0 where it has no summaries."""
+    return sum(part.nbytes for parts in getattr(summary, "summaries", ()) for part in parts)
 
 
 def _size(image: Tensor) -> str:

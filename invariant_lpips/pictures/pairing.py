@@ -6,12 +6,15 @@ Paths are data: nothing is expanded, and a name that starts with a dash or holds
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 from pathlib import Path
 
-from invariant_lpips.pictures.folders import pictures_in
+from invariant_lpips.files.tables import read_csv
+from invariant_lpips.pictures.folders import NO_PATTERN, Skipped, a_few, list_folder, natural
+from invariant_lpips.pictures.matching import Pattern, match
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """The pairs in the order they are reported, and the pictures of two folders that have no partner."""
+    """The pairs in the order they are reported, and the pictures of two folders that have no partner.
+
+    `skipped` is what else lies in the folders and was not looked at.
+    """
 
     pairs: tuple[Pair, ...]
     unmatched: tuple[Path, ...] = field(default=())
+    skipped: tuple[Skipped, ...] = field(default=())
 
 
 def pair_paths(paths: Sequence[Path], *, recursive: bool = False) -> Pairing:
@@ -60,7 +67,7 @@ def two_files(reference: Path, distorted: Path) -> Pairing:
 
 
 def one_against_many(reference: Path, others: Sequence[Path], *, recursive: bool = False) -> Pairing:
-    """The reference with every other file as given; a folder stands for its pictures, sorted."""
+    """The reference with every other file as given; a folder stands for its pictures, in natural order."""
     if reference.is_dir():
         raise ValueError(
             f"the first path is the reference and must be a file to be compared with several: {reference}"
@@ -68,39 +75,74 @@ def one_against_many(reference: Path, others: Sequence[Path], *, recursive: bool
     if not reference.exists():
         raise FileNotFoundError(f"there is no such file: {reference}")
     pictures: list[Path] = []
+    skipped: list[Skipped] = []
     for other in others:
-        pictures += pictures_in(other, recursive=recursive) if other.is_dir() else [other]
-    return Pairing(tuple(_pair(reference, picture) for picture in pictures))
+        if other.is_dir():
+            listing = list_folder(other, recursive=recursive)
+            pictures += listing.pictures
+            skipped += listing.skipped
+        else:
+            pictures.append(other)
+    return Pairing(tuple(_pair(reference, picture) for picture in pictures), skipped=_each_once(skipped))
 
 
 def two_folders(references: Path, distorted: Path, *, recursive: bool = False) -> Pairing:
-    """Pictures of the same name, sorted by name.
+    """Pictures of the same name, in the natural order of the names.
 
-    Names are paths within the folder. Pictures left over are matched by name without suffix (a.png with
-    a.jpg) where that is unambiguous on both sides.
+    Names are paths within the folder. Where letters differ, :func:`invariant_lpips.pictures.matching.match` says what
+    is still the same name: another suffix, accents written another way, a number without its zeros.
     """
-    left = {path.relative_to(references): path for path in pictures_in(references, recursive=recursive)}
-    right = {path.relative_to(distorted): path for path in pictures_in(distorted, recursive=recursive)}
-    matches = [(name, name) for name in left.keys() & right.keys()]
-    left_stems = _unique_stems(left.keys() - right.keys())
-    right_stems = _unique_stems(right.keys() - left.keys())
-    matches += [(left_stems[stem], right_stems[stem]) for stem in left_stems.keys() & right_stems.keys()]
-    matches.sort()
-    matched_left, matched_right = {a for a, _ in matches}, {b for _, b in matches}
-    unmatched = [left[name] for name in sorted(left.keys() - matched_left)]
-    unmatched += [right[name] for name in sorted(right.keys() - matched_right)]
-    if not matches:
-        raise ValueError(
-            f"{references} and {distorted} have no picture name in common: "
-            f"{_some(left)} in the first, {_some(right)} in the second"
-        )
-    pairs = tuple(Pair(left[a], right[b], label=a.as_posix()) for a, b in matches)
-    return Pairing(pairs, tuple(unmatched))
+    listings = [list_folder(folder, recursive=recursive) for folder in (references, distorted)]
+    left = {path.relative_to(references): path for path in listings[0].pictures}
+    right = {path.relative_to(distorted): path for path in listings[1].pictures}
+    skipped = listings[0].skipped + listings[1].skipped
+    return _matched(left, right, skipped, f"{references} and {distorted} have no picture name in common")
+
+
+def by_pattern(folders: Sequence[Path], patterns: tuple[str, str], *, recursive: bool = False) -> Pairing:
+    """Pictures whose names fit one pattern each and agree in what stands for {}, in one folder or in two.
+
+    Args:
+        folders: where the references and the distorted pictures lie; one for both.
+        patterns: of the references and of the distorted, see :class:`invariant_lpips.pictures.matching.Pattern`.
+        recursive: look into subfolders too; partners lie in subfolders of the same name.
+
+    Raises:
+        ValueError: no such pattern or folder, no pair, or names that the patterns don't tell apart.
+    """
+    if not 1 <= len(folders) <= 2:
+        raise ValueError(f"patterns pick pairs in one folder or in two, but got {len(folders)} paths")
+    both = Pattern(patterns[0]), Pattern(patterns[1])
+    sides: tuple[dict[Path, Path], dict[Path, Path]] = ({}, {})
+    skipped: list[Skipped] = []
+    for folder, possible in zip(folders, ([0], [1]) if len(folders) == 2 else ([0, 1],), strict=True):
+        listing = list_folder(folder, recursive=recursive)
+        skipped += listing.skipped
+        for path in listing.pictures:
+            # A name may fit both, as x_fake does '{}' and '{}_fake': the one that fixes more letters is meant.
+            fitting = {
+                side: common for side in possible if (common := both[side].common(path.relative_to(folder)))
+            }
+            side = max(fitting, key=lambda k: both[k].letters, default=None)
+            if side is None:
+                skipped.append(Skipped(path, NO_PATTERN))
+            elif len(fitting) == 2 and both[0].letters == both[1].letters:
+                raise ValueError(
+                    f"{path} fits both patterns, {patterns[0]!r} and {patterns[1]!r}; make one fix more letters"
+                )
+            elif (other := sides[side].setdefault(fitting[side], path)) != path:
+                raise ValueError(
+                    f"{patterns[side]!r} does not tell {other} from {path}; write the suffix into it"
+                )
+    return _matched(
+        *sides, skipped, f"no two names agree in what stands for {{}} in {patterns[0]!r} and {patterns[1]!r}"
+    )
 
 
 def within_folder(folder: Path, *, all_pairs: bool, limit: int | None, recursive: bool = False) -> Pairing:
-    """Neighbours in sorted order (the frames of a film), or every picture with every other one."""
-    pictures = pictures_in(folder, recursive=recursive)[:limit]
+    """Neighbours in natural order (the frames of a film), or every picture with every other one."""
+    listing = list_folder(folder, recursive=recursive)
+    pictures = listing.pictures[:limit]
     if len(pictures) < 2:
         raise ValueError(f"{folder} must hold at least two pictures to compare, but holds {len(pictures)}")
     chosen = combinations(pictures, 2) if all_pairs else pairwise(pictures)
@@ -108,25 +150,27 @@ def within_folder(folder: Path, *, all_pairs: bool, limit: int | None, recursive
         tuple(
             Pair(a, b, label=f"({a.relative_to(folder).as_posix()},{b.relative_to(folder).as_posix()})")
             for a, b in chosen
-        )
+        ),
+        skipped=listing.skipped,
     )
 
 
 def from_csv(table: Path) -> Pairing:
     """The rows of a csv file with columns `reference` and `distorted` (others are ignored), in its order.
 
-    Relative paths start at the folder of the csv file. A row with an empty cell is a pair with a problem.
+    Columns may be separated by commas, semicolons or tabs; see :func:`invariant_lpips.files.tables.read_csv`. Relative
+    paths start at the folder of the csv file. A row with an empty cell is a pair with a problem.
     """
     try:
-        with table.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines)
-            columns = reader.fieldnames or []
-            if not {"reference", "distorted"} <= set(columns):
-                raise ValueError(
-                    f"{table} must have the columns reference and distorted in its first line, "
-                    f"but has {', '.join(columns) or 'none'}"
-                )
-            pairs = [_csv_pair(table, row, reader.line_num) for row in reader]
+        text = table.read_bytes().decode("utf-8-sig")
+        reader = read_csv(text, ("reference", "distorted"))
+        columns = reader.fieldnames or []
+        if not {"reference", "distorted"} <= set(columns):
+            raise ValueError(
+                f"{table} must have the columns reference and distorted in its first line, "
+                f"but has {', '.join(columns) or 'none'}"
+            )
+        pairs = [_csv_pair(table, row, reader.line_num) for row in reader]
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no such file: {table}") from None
     except IsADirectoryError:
@@ -139,28 +183,45 @@ def from_csv(table: Path) -> Pairing:
 
 
 def _csv_pair(table: Path, row: dict[str, str | None], line: int) -> Pair:
-    reference, distorted = row["reference"] or "", row["distorted"] or ""
-    missing = [name for name in ("reference", "distorted") if not row[name]]
+    reference, distorted = ((row[name] or "").rstrip() for name in ("reference", "distorted"))
+    missing = [name for name, path in (("reference", reference), ("distorted", distorted)) if not path]
     problem = f"line {line} of {table} has no {' and no '.join(missing)}" if missing else None
     return Pair(
-        table.parent / reference if reference else Path(),
-        table.parent / distorted if distorted else Path(),
+        _as_on_disk(table.parent / reference) if reference else Path(),
+        _as_on_disk(table.parent / distorted) if distorted else Path(),
         label=f"{Path(reference).stem}-{Path(distorted).stem}",
         problem=problem,
     )
+
+
+def _as_on_disk(path: Path) -> Path:
+    """The path, with its accents written the way of the file that is there: composed, or apart as on macOS."""
+    if not path.exists():
+        for form in ("NFC", "NFD"):
+            written = Path(unicodedata.normalize(form, str(path)))
+            if written.exists():
+                return written
+    return path
 
 
 def _pair(reference: Path, distorted: Path) -> Pair:
     return Pair(reference, distorted, label=f"{reference.stem}-{distorted.stem}")
 
 
-def _unique_stems(names: set[Path]) -> dict[Path, Path]:
-    stems: dict[Path, list[Path]] = {}
-    for name in names:
-        stems.setdefault(name.with_suffix(""), []).append(name)
-    return {stem: owners[0] for stem, owners in stems.items() if len(owners) == 1}
+def _matched(
+    left: dict[Path, Path], right: dict[Path, Path], skipped: Iterable[Skipped], complaint: str
+) -> Pairing:
+    """The pairs of two sides, each name to picture; `complaint` begins the sentence where there is none."""
+    matches = sorted(match(left, right), key=lambda names: natural(names[0]))
+    if not matches:
+        some = [a_few(map(str, names)) or "none" for names in (left, right)]
+        raise ValueError(f"{complaint}: {some[0]} in the first, {some[1]} in the second")
+    matched_left, matched_right = {a for a, _ in matches}, {b for _, b in matches}
+    unmatched = [path for name, path in left.items() if name not in matched_left]
+    unmatched += [path for name, path in right.items() if name not in matched_right]
+    pairs = tuple(Pair(left[a], right[b], label=a.as_posix()) for a, b in matches)
+    return Pairing(pairs, tuple(unmatched), _each_once(skipped))
 
 
-def _some(names: dict[Path, Path]) -> str:
-    shown = [name.as_posix() for name in sorted(names)]
-    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
+def _each_once(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
+    return tuple(dict.fromkeys(skipped))  # a folder may be named twice

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from invariant_lpips.files.tables import csv_text
 from invariant_lpips.pictures.measuring import Outcome
+from invariant_lpips.pictures.pairing import Pairing
 
 #: What a report's file may end in.
 SUFFIXES = (".csv", ".json", ".txt")
@@ -22,12 +23,45 @@ SUFFIXES = (".csv", ".json", ".txt")
 MOTION = ("appearance", "motion", "dx", "dy", "rotation", "zoom", "bend", "overlap", "confidence")
 
 
-def as_text(
-    suffix: str, outcomes: Sequence[Outcome], unmatched: Sequence[Path], settings: Mapping[str, Any]
-) -> str:
+@dataclass(frozen=True)
+class Summary:
+    """The distances of many pairs in a few numbers; `worst` is the pair that is furthest apart."""
+
+    count: int
+    mean: float
+    median: float
+    worst: Outcome
+
+    def __str__(self) -> str:
+        pair = self.worst.pair
+        return (
+            f"mean {number(self.mean)}, median {number(self.median)}, worst {number(self.worst.distance)} "
+            f"({pair.reference} and {pair.distorted})"
+        )
+
+
+def summary(outcomes: Sequence[Outcome]) -> Summary | None:
+    """The summary of the pairs that were measured; None where none was."""
+    distances = _measured(outcomes)
+    if not distances:
+        return None
+    worst = max(outcomes, key=lambda outcome: -1.0 if outcome.distance is None else outcome.distance)
+    return Summary(len(distances), statistics.fmean(distances), statistics.median(distances), worst)
+
+
+def above(outcomes: Sequence[Outcome], limit: float) -> list[Outcome]:
+    """The pairs whose distance, as it is written, is over a limit."""
+    return [
+        outcome
+        for outcome in outcomes
+        if outcome.distance is not None and float(number(outcome.distance)) > limit
+    ]
+
+
+def as_text(suffix: str, outcomes: Sequence[Outcome], pairing: Pairing, settings: Mapping[str, Any]) -> str:
     """The whole report in the form that a file of this suffix holds."""
     if suffix == ".json":
-        return as_json(outcomes, unmatched, settings)
+        return as_json(outcomes, pairing, settings)
     return as_csv(outcomes) if suffix == ".csv" else as_lpips_lines(outcomes)
 
 
@@ -52,8 +86,9 @@ def as_csv(outcomes: Sequence[Outcome]) -> str:
     return csv_text(["reference", "distorted", "distance", *more, "error"], rows)
 
 
-def as_json(outcomes: Sequence[Outcome], unmatched: Sequence[Path], settings: Mapping[str, Any]) -> str:
-    """What was measured and with what: settings, pairs in order, and pictures that had no partner."""
+def as_json(outcomes: Sequence[Outcome], pairing: Pairing, settings: Mapping[str, Any]) -> str:
+    """What was measured and with what: settings, summary, pairs in order, and what of the folders is not in them."""
+    found = summary(outcomes)
     pairs = [
         {
             "reference": str(outcome.pair.reference),
@@ -64,7 +99,19 @@ def as_json(outcomes: Sequence[Outcome], unmatched: Sequence[Path], settings: Ma
         }
         for outcome in outcomes
     ]
-    report = {**settings, "pairs": pairs, "unmatched": [str(path) for path in unmatched]}
+    report = {
+        **settings,
+        "summary": found
+        and {
+            "count": found.count,
+            "mean": float(number(found.mean)),
+            "median": float(number(found.median)),
+            "worst": pairs[outcomes.index(found.worst)],
+        },
+        "pairs": pairs,
+        "unmatched": [str(path) for path in pairing.unmatched],
+        "skipped": [{"path": str(path), "why": why} for path, why in pairing.skipped],
+    }
     return json.dumps(report, indent=2) + "\n"
 
 

@@ -33,6 +33,7 @@ from invariant_lpips._version import __version__
 from invariant_lpips.classifier import GAPClassifier, count_parameters
 from invariant_lpips.datasets import folders
 from invariant_lpips.datasets.folders import LabelledImages
+from invariant_lpips.pictures.folders import not_looked_at
 from invariant_lpips.training.backbone_batches import (
     FeatureSource,
     PictureSource,
@@ -354,6 +355,8 @@ class _Run:
             say(f"{self.out} holds no checkpoint: starting anew")
         elif checkpoint is not None:
             say(f"{self.out}: {checkpoint.where()}")
+        if self.data.skipped:
+            say(f"{self.config.data}: {not_looked_at(self.data.skipped)}")
         if self.engine.rank == 0:
             write_json(file, record)
         return decides
