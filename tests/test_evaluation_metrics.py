@@ -34,16 +34,18 @@ def pictures(side: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 PACKAGES = {"dists": "DISTS_pytorch", "st-lpips": "stlpips_pytorch", "lpips:": "lpips", "ssim": "skimage"}
-PACKAGES |= {"torchmetrics:": "torchmetrics", "piq:": "piq"}
+PACKAGES |= {"torchmetrics:": "torchmetrics", "piq:": "piq", "flip": "flip_evaluator", "cvvdp": "pycvvdp"}
+PACKAGES |= dict.fromkeys(("ssim-rgb", "ms-ssim", "vsi", "fsimc", "haarpsi", "dss", "mdsi", "gmsd"), "piq")
+PACKAGES |= {"ssimulacra2": "ssimulacra2"}
+SIDES = {"ms-ssim": 176, "ssimulacra2": 225}
 
 
 @pytest.mark.parametrize("name", [*METRICS, "gap+unit", "gap+unit+polyphase"])
 def test_each_metric_ranks_the_stronger_noise_worse(name: str) -> None:
-    package = next((package for start, package in PACKAGES.items() if name.startswith(start)), None)
-    package = "piq" if name in ("ssim-rgb", "ms-ssim") else package
+    package = max((start for start in PACKAGES if name.startswith(start)), key=len, default=None)
     if package is not None:
-        pytest.importorskip(package, reason=f"{package} is not installed")
-    reference, distorted = pictures(176 if name == "ms-ssim" else 64)
+        pytest.importorskip(PACKAGES[package], reason=f"{PACKAGES[package]} is not installed")
+    reference, distorted = pictures(SIDES.get(name, 64))
     try:
         scorer = resolve_metric(name)
     except FileNotFoundError as error:  # the SqueezeNet trunk does not come with the package
@@ -148,6 +150,9 @@ def test_unknown_names_list_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "piq", None)
     with pytest.raises(ImportError, match=r"pip install 'invariant-lpips\[bench\]'"):
         resolve_metric("ms-ssim")
+    monkeypatch.setitem(sys.modules, "pycvvdp", None)
+    with pytest.raises(ImportError, match=r"needs cvvdp .*pip install 'invariant-lpips\[cvvdp\]'"):
+        resolve_metric("cvvdp")
 
 
 def test_scores_must_be_one_a_pair() -> None:

@@ -5,6 +5,10 @@ name                       metric
 =========================  ==============================================================================
 psnr                       peak signal-to-noise ratio over RGB
 ssim, ssim-rgb, ms-ssim    SSIM of luma at full resolution; over RGB, downsampled; multi-scale over RGB
+vsi, fsimc, haarpsi, dss,  piq's; mdsi and gmsd are distances, the others similarities
+mdsi, gmsd
+ssimulacra2, flip          SSIMULACRA 2 (a similarity); the mean of LDR-FLIP's map
+cvvdp, cvvdp-fhd           ColorVideoVDP in JOD (a similarity) on its 4K display and on its full-HD one
 lpips-vgg, -alex, -squeeze stock LPIPS 0.1 (:class:`invariant_lpips.LPIPS`)
 lpips:vgg, lpips:alex      the same from the lpips package itself
 torchmetrics:vgg, piq:vgg  the same from torchmetrics and piq

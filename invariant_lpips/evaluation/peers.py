@@ -5,17 +5,20 @@ in its builder. Where a package asks torchvision for a pretrained trunk, its own
 one and our bundled copy of torchvision's parameters is put in (stored in float16, see the model card of the trunk:
 distances move by less than 0.1 %). The packages' formulas are theirs, called as their own examples call them.
 
-To add a peer, write its builder and add its line to :data:`PEERS`: `bench` then knows it by that name.
+To add a peer, write its builder and add its line to :data:`PEERS`: `bench` then knows it by that name. What each does
+that one might not expect (ranges, sizes, order of arguments) stands in docs/peer-suites.md.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import io
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from invariant_lpips.evaluation.scorers import EmbeddingScorer, FunctionScorer, Scorer
@@ -24,6 +27,7 @@ from invariant_lpips.registry import load_weights, weights_hash
 __all__ = ["PEERS", "Peer", "fill_trunk", "peer", "untrained_torchvision"]
 
 PSNR_CEILING_MSE = 1e-10  # equal pictures count 100 dB in place of infinity, which no correlation takes
+SSIMULACRA2_SIDE = 225  # halved five times, rounded up, this is 8 px, below which the package stops
 
 
 class Peer(NamedTuple):
@@ -106,25 +110,95 @@ def ssim(name: str, device: str) -> Scorer:
     return FunctionScorer(name, description, score, higher_is_better=True)
 
 
-def ssim_rgb(name: str, device: str) -> Scorer:
-    """SSIM averaged over R, G, B after downsampling to about 256 px (piq's default)."""
-    import piq
+def piq_measure(
+    function: str, words: str, *, higher_is_better: bool = True, **options: Any
+) -> Callable[[str, str], Scorer]:
+    """A formula of piq on R'G'B' in [0, 1], the distorted picture first: MDSI is not symmetric, and asks for this."""
 
-    def score(reference: Tensor, distorted: Tensor) -> Any:
-        return piq.ssim(distorted, reference, data_range=1.0, reduction="none", downsample=True)
+    def build(name: str, device: str) -> Scorer:
+        import piq
 
-    description = f"SSIM over RGB, downsampled ({version('piq')})"
-    return FunctionScorer(name, description, score, higher_is_better=True)
+        measure = getattr(piq, function)
+
+        def score(reference: Tensor, distorted: Tensor) -> Any:
+            return measure(distorted, reference, data_range=1.0, reduction="none", **options)
+
+        description = f"{words} ({version('piq')})"
+        return FunctionScorer(name, description, score, higher_is_better=higher_is_better)
+
+    return build
 
 
-def ms_ssim(name: str, device: str) -> Scorer:
-    """Multi-scale SSIM over R, G, B; pictures of at least 161 px."""
-    import piq
+def ssimulacra2(name: str, device: str) -> Scorer:
+    """SSIMULACRA 2 from the ssimulacra2 package, which reads files: pictures go to it as 8-bit sRGB, in memory.
 
-    def score(reference: Tensor, distorted: Tensor) -> Any:
-        return piq.multi_scale_ssim(distorted, reference, data_range=1.0, reduction="none")
+    Below 225 px it has fewer than six scales and puts the weights of one scale on another (below 8 px it gives any
+    pair 100, "lossless"), so smaller pictures are refused. Not symmetric: the reference is its first picture.
+    """
+    from ssimulacra2 import compute_ssimulacra2
 
-    return FunctionScorer(name, f"MS-SSIM over RGB ({version('piq')})", score, higher_is_better=True)
+    def score(reference: Tensor, distorted: Tensor) -> Tensor:
+        if min(distorted.shape[-2:]) < SSIMULACRA2_SIDE:
+            raise ValueError(
+                f"Metric {name} needs pictures of at least {SSIMULACRA2_SIDE} px a side for its six scales, but got "
+                f"{distorted.shape[-1]}x{distorted.shape[-2]}."
+            )
+        values = [
+            compute_ssimulacra2(as_file(x), as_file(y)) for x, y in zip(reference, distorted, strict=True)
+        ]
+        return torch.tensor(values, dtype=torch.float64)
+
+    return FunctionScorer(name, f"SSIMULACRA 2 ({version('ssimulacra2')})", score, higher_is_better=True)
+
+
+def as_file(picture: Tensor) -> io.BytesIO:
+    """A (3, H, W) picture in [0, 1] as a file in memory: 8 bits, uncompressed."""
+    levels = (picture * 255).round().clamp(0, 255).to("cpu", torch.uint8)
+    file = io.BytesIO()
+    Image.fromarray(levels.permute(1, 2, 0).numpy()).save(file, "BMP")
+    file.seek(0)
+    return file
+
+
+def flip(name: str, device: str) -> Scorer:
+    """Mean of the map of LDR-FLIP (Andersson et al. 2020) at 67 pixels per degree, its package's default."""
+    import flip_evaluator
+
+    def score(reference: Tensor, distorted: Tensor) -> Tensor:
+        values = [
+            flip_evaluator.evaluate(rows_of(x), rows_of(y), "LDR", applyMagma=False)[1]
+            for x, y in zip(reference, distorted, strict=True)
+        ]
+        return torch.tensor(values, dtype=torch.float64)
+
+    return FunctionScorer(name, f"LDR-FLIP, 67 pixels per degree ({version('flip-evaluator')})", score)
+
+
+def rows_of(picture: Tensor) -> Any:
+    """A (3, H, W) picture as an array (H, W, 3)."""
+    return picture.permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def cvvdp(display: str) -> Callable[[str, str], Scorer]:
+    """ColorVideoVDP (Mantiuk et al. 2024) in JOD, 10 for equal pictures, on one of its displays, which it names.
+
+    Not symmetric; its call takes the distorted picture first.
+    """
+
+    def build(name: str, device: str) -> Scorer:
+        import pycvvdp
+
+        model = pycvvdp.cvvdp(display_name=display, device=torch.device(device))
+
+        def score(reference: Tensor, distorted: Tensor) -> Any:
+            return model.predict(distorted, reference, dim_order="BCHW")[0]
+
+        seen = model.get_info_string().strip('"')
+        return FunctionScorer(
+            name, f"{seen} ({version('cvvdp')})", score, higher_is_better=True, one_by_one=True
+        )
+
+    return build
 
 
 @contextlib.contextmanager
@@ -312,8 +386,18 @@ _ST_LPIPS = "stlpips_pytorch, IPython and torchsummary"
 PEERS: dict[str, Peer] = {
     "psnr": Peer(psnr, "nothing"),
     "ssim": Peer(ssim, "scikit-image"),
-    "ssim-rgb": Peer(ssim_rgb, "piq"),
-    "ms-ssim": Peer(ms_ssim, "piq"),
+    "ssim-rgb": Peer(piq_measure("ssim", "SSIM over RGB, downsampled", downsample=True), "piq"),
+    "ms-ssim": Peer(piq_measure("multi_scale_ssim", "MS-SSIM over RGB"), "piq"),
+    "vsi": Peer(piq_measure("vsi", "VSI"), "piq"),
+    "fsimc": Peer(piq_measure("fsim", "FSIMc", chromatic=True), "piq"),
+    "haarpsi": Peer(piq_measure("haarpsi", "HaarPSI"), "piq"),
+    "dss": Peer(piq_measure("dss", "DSS of luma"), "piq"),
+    "mdsi": Peer(piq_measure("mdsi", "MDSI", higher_is_better=False), "piq"),
+    "gmsd": Peer(piq_measure("gmsd", "GMSD of luma", higher_is_better=False), "piq"),
+    "ssimulacra2": Peer(ssimulacra2, "ssimulacra2", "ssimulacra2"),
+    "flip": Peer(flip, "flip-evaluator", "flip"),
+    "cvvdp": Peer(cvvdp("standard_4k"), "cvvdp", "cvvdp"),
+    "cvvdp-fhd": Peer(cvvdp("standard_fhd"), "cvvdp", "cvvdp"),
     "dists": Peer(dists, "DISTS_pytorch"),
     "dists-full": Peer(dists, "DISTS_pytorch"),
     "st-lpips": Peer(st_lpips("alex"), _ST_LPIPS),

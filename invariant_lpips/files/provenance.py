@@ -32,6 +32,9 @@ PACKAGES = (
     "piq",
     "torchmetrics",
     "scikit-image",
+    "ssimulacra2",
+    "flip-evaluator",
+    "cvvdp",
 )
 
 

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Agreement with people against cost: docs/figures/agreement_cost.png, from the files in benchmarks/results/.
+
+    python benchmarks/agreement_cost.py
+
+Up: Spearman correlation with the scores of TID2013 (resynthesised). Across: CPU time of a pair of 256 px as a share of
+lpips' with VGG-16. A metric that stands in one of the reports of agreement and in `cost.json` under the same name is
+drawn, so a new one needs nothing here: score it (`benchmarks/left_out.py`, `bench tid2013 --json`), time it
+(`benchmarks/cost.py`), and draw again. A hollow dot was scored on some of the references only. A metric that learned
+from TID2013 has a second row, "NAME, types left out": it is drawn in orange, with a line down to what it reaches on
+types it never saw.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from invariant_lpips.evaluation.figures import COLOURS, new_figure, save
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+#: Reports of agreement, of the whole database first; where two know a metric, the first counts.
+REPORTS = ("tid2013.json", "tid2013_peers.json", "tid2013_peers_part.json")
+UNSEEN = ", types left out"
+#: Metrics that are one and the same in the two files.
+SAME = {"lpips-vgg": "lpips:vgg", "lpips-alex": "lpips:alex"}
+LABELS = {
+    "regional": "regional (default)",
+    "gap": "gap (the paper)",
+    "lpips-vgg": "LPIPS vgg",
+    "lpips-alex": "LPIPS alex",
+    "st-lpips-alex": "ST-LPIPS alex",
+    "dists": "DISTS",
+    "haarpsi": "HaarPSI",
+    "fsimc": "FSIMc",
+    "flip": "FLIP",
+    "cvvdp": "ColorVideoVDP, 4K",
+    "cvvdp-fhd": "ColorVideoVDP, full HD",
+    "ssimulacra2": "SSIMULACRA 2",
+    "ssim-rgb": "SSIM (RGB, halved)",
+    "ssim": "SSIM (luma)",
+}
+
+
+def results(name: str) -> dict[str, Any]:
+    """One file of results."""
+    found: dict[str, Any] = json.loads((RESULTS / name).read_text(encoding="utf-8"))
+    return found
+
+
+def main() -> None:
+    """Draw the figure."""
+    reports = [results(name) for name in REPORTS if (RESULTS / name).is_file()]
+    whole = reports[0]["pairs"]
+    agreement: dict[str, Any] = {}
+    for report in reversed(reports):
+        agreement |= {name: entry | {"pairs": report["pairs"]} for name, entry in report["metrics"].items()}
+    cost = results("cost.json")["metrics"]
+    figure = new_figure(8.5, 5.2)
+    axes = figure.subplots()
+    labelled: list[tuple[float, float]] = []
+    for name, entry in sorted(agreement.items(), key=lambda item: -float(item[1]["srcc"])):
+        timed = SAME.get(name, name)
+        if timed not in cost:
+            continue
+        share, srcc = cost[timed]["share"], entry["srcc"]
+        unseen = agreement.get(name + UNSEEN)
+        colour = COLOURS[4] if unseen else COLOURS[0]
+        if unseen:
+            axes.plot([share, share], [unseen["srcc"], srcc], color=colour, linewidth=1)
+            axes.plot(share, unseen["srcc"], "_", color=colour, markersize=8)
+        part = entry["pairs"] < whole
+        axes.plot(share, srcc, "o", color=colour, markersize=5, fillstyle="none" if part else "full")
+        label = LABELS.get(name, name if unseen else name.upper())
+        height, offset, side = srcc, (6, -3), "left"
+        if unseen:  # several of nearly equal cost: labels to the left, one below the other
+            while any(0.5 < share / x < 2 and abs(height - y) < 0.008 for x, y in labelled):
+                height -= 0.001
+            labelled.append((share, height))
+            offset, side = (-7, -3), "right"
+        axes.annotate(label, (share, height), xytext=offset, textcoords="offset points", ha=side, fontsize=8)
+    axes.set_xscale("log")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("CPU time of a pair of 256 px, lpips with VGG-16 = 1")
+    axes.set_ylabel(f"Spearman correlation, TID2013 (resynthesised), {whole:,} pairs")
+    axes.set_title(
+        "Orange: learned from TID2013, scored on references (dot) and types (bar) left out. Blue: saw none of it.",
+        fontsize=9,
+    )
+    save(figure, ROOT / "docs" / "figures" / "agreement_cost.png", dpi=110, facecolor="white")
+
+
+if __name__ == "__main__":
+    main()
