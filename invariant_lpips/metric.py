@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips._version import __version__
-from invariant_lpips.functional import euclidean_distances
+from invariant_lpips.functional import captured, euclidean_distances
 from invariant_lpips.heads import Contrast, make_head
 from invariant_lpips.inputs import ImageInput, ScalingLayer, check_batches, check_image, check_same_size
 from invariant_lpips.motion import MODELS, Comparison, Motion, compensated, estimate_motion
@@ -40,7 +40,6 @@ from invariant_lpips.registry.trunk_weights import TrunkWeights, bundled_trunk, 
 from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
 from invariant_lpips.tiling import embed_in_tiles
 from invariant_lpips.trunks import Summary, Trunk
-from invariant_lpips.trunks.frozen_layers import captured
 from invariant_lpips.trunks.pooling import default_padding
 from invariant_lpips.trunks.two_images import reduce_pair, summarise
 
@@ -287,7 +286,7 @@ class InvariantLPIPS(nn.Module, Saved):
             A :class:`Reference` to hand to :meth:`forward` in place of an image, as often as needed.
         """
         with torch.no_grad():
-            return self._read(self._prepared(x, normalize))
+            return self._read(self._prepared(x, normalize).detach())
 
     def embed(
         self, x: Tensor | Sequence[Tensor], normalize: bool | None = None, *, tile: int | None = None

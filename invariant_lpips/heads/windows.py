@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from invariant_lpips.trunks.frozen_layers import captured
+from invariant_lpips.functional import captured, transformed
 
 
 def window_count(pixels: int, size: float) -> int:
@@ -53,8 +53,9 @@ def window_means(features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     The rows of a channels_last map are reduced where they lie; a product of matrices would copy it first.
     """
     n, channels, height, width = features.shape
-    # A captured graph may leave sizes open, on which the order in memory depends.
-    if captured() or not features.is_contiguous(memory_format=torch.channels_last):
+    # A captured graph may leave sizes open, on which the order in memory depends; under torch.vmap none can be asked.
+    plain = captured() or transformed()
+    if plain or not features.is_contiguous(memory_format=torch.channels_last):
         return rows @ (features @ columns.mT)
     lines = features.permute(0, 2, 3, 1).reshape(n, height, width * channels)
     reduced = torch.bmm(rows.expand(n, -1, -1), lines).view(n * rows.shape[0], width, channels)
