@@ -37,6 +37,23 @@ def at_least_float32(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
+def in_float64(x: Tensor) -> Tensor:
+    """x in float64, or as it is on a device that has none, such as Apple's GPUs.
+
+    Example:
+        >>> in_float64(torch.zeros(1)).dtype
+        torch.float64
+    """
+    if x.device.type == "mps":
+        return x
+    if captured():
+        return x.double()
+    try:
+        return x.double()
+    except (TypeError, RuntimeError):
+        return x
+
+
 def without_autocast(device_type: str) -> AbstractContextManager[object]:
     """A region in which autocast leaves precisions alone; nothing on devices that have no autocast."""
     return nullcontext() if device_type == "meta" else torch.autocast(device_type, enabled=False)

@@ -79,7 +79,8 @@ class InvariantLPIPS(nn.Module, Saved):
         pixels_per_degree: of visual angle, at which a shift is priced. 29 is that of the study of thresholds; a full-HD
             screen of 52 cm seen from 57 cm has 37, a phone at arm's length about 60, RAID's display 71. In general
             pi / 180 * distance to the screen / size of a pixel.
-        checks: `auto`, `always` or `never`; see :mod:`invariant_lpips.inputs`.
+        checks: `auto` looks at values (NaN, range) on the CPU only, `always` on every device, `never` nowhere; see
+            :mod:`invariant_lpips.inputs`. So on a GPU pass `always` to be told of images in the wrong range.
         repeat_grey: accept (N, 1, H, W) and repeat it over three channels.
         checkpointing: as a loss, keep less for the backward pass and run the forward pass again there; see
             docs/speed.md. It may also be set later, as an attribute.
@@ -274,7 +275,8 @@ class InvariantLPIPS(nn.Module, Saved):
         if thresholds is None or not bool(thresholds.any()):
             return appearance
         assert self.jnd_fit is not None
-        return with_motion(appearance, thresholds, self.jnd_fit)
+        # Thresholds lie on the CPU where the device has no float64.
+        return with_motion(appearance, thresholds.to(appearance), self.jnd_fit)
 
     def reference(self, x: Tensor, normalize: bool | None = None) -> Reference:
         """Read one side once, without a graph: `metric(prediction, metric.reference(target))`.

@@ -37,14 +37,13 @@ def window_matrix(cells: int, windows: int, like: Tensor) -> Tensor:
         >>> window_matrix(4, 1, torch.zeros(1))
         tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
     """
-    dtype = torch.float64
     if windows == 1:
         return torch.full((1, cells), 1 / cells, device=like.device, dtype=like.dtype)
-    spacing = cells / windows
-    centre = (torch.arange(windows, device=like.device, dtype=dtype) + 0.5).unsqueeze(1) * spacing
-    cell = (torch.arange(cells, device=like.device, dtype=dtype) + 0.5).unsqueeze(0)
-    weight = (1 - (cell - centre).abs() / spacing).clamp_min(0)
-    return (weight / weight.sum(1, keepdim=True)).to(like.dtype)
+    # In units of 1 / (2 * windows) of a cell centres and heights are whole numbers, exact on every device.
+    centre = (2 * torch.arange(windows, device=like.device) + 1).unsqueeze(1) * cells
+    cell = (2 * torch.arange(cells, device=like.device) + 1).unsqueeze(0) * windows
+    height = (2 * cells - (cell - centre).abs()).clamp_min(0)
+    return height.to(like.dtype) / height.sum(1, keepdim=True).to(like.dtype)
 
 
 def window_means(features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
