@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
+from torch.autograd.forward_ad import unpack_dual
 
 #: Below this value the slope of :func:`safe_sqrt` stops growing: it is at most 1 / (2 * ROOT_FLOOR).
 ROOT_FLOOR = 1e-8
@@ -36,9 +37,62 @@ def at_least_float32(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
+def in_float64(x: Tensor) -> Tensor:
+    """x in float64, or as it is on a device that has none, such as Apple's GPUs.
+
+    Example:
+        >>> in_float64(torch.zeros(1)).dtype
+        torch.float64
+    """
+    if x.device.type == "mps":
+        return x
+    if captured():
+        return x.double()
+    try:
+        return x.double()
+    except (TypeError, RuntimeError):
+        return x
+
+
 def without_autocast(device_type: str) -> AbstractContextManager[object]:
     """A region in which autocast leaves precisions alone; nothing on devices that have no autocast."""
     return nullcontext() if device_type == "meta" else torch.autocast(device_type, enabled=False)
+
+
+def captured() -> bool:
+    """A graph is being captured, in which the batch's size may be left open."""
+    tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    return torch.compiler.is_compiling() or tracing
+
+
+def transformed(*tensors: Tensor) -> bool:
+    """A tangent is carried forward with one of these, or a transform of torch.func (grad, jvp, vmap ...) is at work.
+
+    Neither shows in `requires_grad`.
+
+    Example:
+        >>> from torch.autograd import forward_ad
+        >>> with forward_ad.dual_level():
+        ...     transformed(forward_ad.make_dual(torch.zeros(1), torch.ones(1))), transformed(torch.zeros(1))
+        (True, False)
+    """
+    if captured():  # what is captured is transformed later, if at all
+        return False
+    active: bool = torch._C._are_functorch_transforms_active()
+    return active or any(unpack_dual(tensor).tangent is not None for tensor in tensors)  # type: ignore[no-untyped-call]
+
+
+def overwritable(*tensors: Tensor) -> bool:
+    """What is made of these may be written where they lie: no derivative and no transform reads them again.
+
+    A captured graph may be differentiated by whoever runs it, so there nothing is written over.
+
+    Example:
+        >>> overwritable(torch.zeros(1)), overwritable(torch.zeros(1), torch.zeros(1, requires_grad=True))
+        (True, False)
+    """
+    graph = any(tensor.requires_grad for tensor in tensors)
+    return not (graph or captured() or transformed(*tensors))
 
 
 def safe_sqrt(x: Tensor, floor: float = ROOT_FLOOR) -> Tensor:
@@ -61,7 +115,7 @@ def safe_sqrt(x: Tensor, floor: float = ROOT_FLOOR) -> Tensor:
         tensor([0.0000, 0.2500])
     """
     x = full_precision(x)
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() and not transformed(x):
         return x.sqrt()
     steep = x < floor * floor
     ordinary = torch.where(steep, torch.ones_like(x), x).sqrt()
@@ -240,10 +294,10 @@ def lpips_layer(fx: Tensor, fy: Tensor, weight: Tensor, eps: float = 1e-10) -> T
     """
     difference = unit_difference(fx, fy, eps)
     weight = full_precision(weight).view(1, -1, 1, 1)
-    if difference.requires_grad or weight.requires_grad:
+    if not overwritable(difference, weight):
         return (difference.square() * weight).sum(dim=1, keepdim=True)
     # These maps are the largest tensors of LPIPS: without a graph they are reused.
-    return difference.mul_(difference).mul_(weight).sum(dim=1, keepdim=True)
+    return difference.square_().mul_(weight).sum(dim=1, keepdim=True)
 
 
 def unit_difference(fx: Tensor, fy: Tensor, eps: float = 1e-10) -> Tensor:

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from invariant_lpips.trunks.frozen_layers import captured
+from invariant_lpips.functional import captured
 
 CHECKS = ("auto", "always", "never")
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips._version import __version__
-from invariant_lpips.functional import euclidean_distances
+from invariant_lpips.functional import captured, euclidean_distances
 from invariant_lpips.heads import Contrast, make_head
 from invariant_lpips.inputs import ImageInput, ScalingLayer, check_batches, check_image, check_same_size
 from invariant_lpips.motion import MODELS, Comparison, Motion, compensated, estimate_motion
@@ -40,7 +40,6 @@ from invariant_lpips.registry.trunk_weights import TrunkWeights, bundled_trunk, 
 from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
 from invariant_lpips.tiling import embed_in_tiles
 from invariant_lpips.trunks import Summary, Trunk
-from invariant_lpips.trunks.frozen_layers import captured
 from invariant_lpips.trunks.pooling import default_padding
 from invariant_lpips.trunks.two_images import reduce_pair, summarise
 
@@ -81,7 +80,8 @@ class InvariantLPIPS(nn.Module, Saved):
         pixels_per_degree: of visual angle, at which a shift is priced. 29 is that of the study of thresholds; a full-HD
             screen of 52 cm seen from 57 cm has 37, a phone at arm's length about 60, RAID's display 71. In general
             pi / 180 * distance to the screen / size of a pixel.
-        checks: `auto`, `always` or `never`; see :mod:`invariant_lpips.inputs`.
+        checks: `auto` looks at values (NaN, range) on the CPU only, `always` on every device, `never` nowhere; see
+            :mod:`invariant_lpips.inputs`. So on a GPU pass `always` to be told of images in the wrong range.
         repeat_grey: accept (N, 1, H, W) and repeat it over three channels.
         checkpointing: as a loss, keep less for the backward pass and run the forward pass again there; see
             docs/speed.md. It may also be set later, as an attribute.
@@ -276,7 +276,8 @@ class InvariantLPIPS(nn.Module, Saved):
         if thresholds is None or not bool(thresholds.any()):
             return appearance
         assert self.jnd_fit is not None
-        return with_motion(appearance, thresholds, self.jnd_fit)
+        # Thresholds lie on the CPU where the device has no float64.
+        return with_motion(appearance, thresholds.to(appearance), self.jnd_fit)
 
     def reference(self, x: Tensor, normalize: bool | None = None) -> Reference:
         """Read one side once, without a graph: `metric(prediction, metric.reference(target))`.
@@ -288,7 +289,7 @@ class InvariantLPIPS(nn.Module, Saved):
             A :class:`Reference` to hand to :meth:`forward` in place of an image, as often as needed.
         """
         with torch.no_grad():
-            return self._read(self._prepared(x, normalize))
+            return self._read(self._prepared(x, normalize).detach())
 
     def embed(
         self, x: Tensor | Sequence[Tensor], normalize: bool | None = None, *, tile: int | None = None

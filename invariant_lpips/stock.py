@@ -69,7 +69,8 @@ class LPIPS(nn.Module):
         model_path: linear weights of your own (.safetensors, or lpips' .pth).
         eval_mode: True freezes everything, for good; False makes the linear layers trainable.
         verbose: log what is loaded (through `logging`; nothing is printed).
-        checks: `auto`, `always` or `never`; see :mod:`invariant_lpips.inputs`.
+        checks: `auto` looks at values (NaN, range) on the CPU only, `always` on every device, `never` nowhere; see
+            :mod:`invariant_lpips.inputs`. So on a GPU pass `always` to be told of images in the wrong range.
         repeat_grey: accept (N, 1, H, W) and repeat it over three channels.
         checkpointing: as a loss, keep less for the backward pass and run the forward pass again there; without
             effect where parameters are trained. It may also be set later, as an attribute.

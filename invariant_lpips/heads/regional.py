@@ -57,8 +57,8 @@ class Regional(Head):
         one = torch.ones((), dtype=features.dtype, device=features.device)
         compressed = torch.add(one, ILF.full_precision(features), alpha=1 / self.typical[tap])
         # Without a graph one map serves for all three: a new one costs as much time as what is written to it.
-        graph = compressed.requires_grad
-        compressed = compressed.log() if graph else compressed.log_()
+        reused = ILF.overwritable(compressed)
+        compressed = compressed.log_() if reused else compressed.log()
         # Never more windows than cells: then each cell is a window.
         height, width = features.shape[-2:]
         rows = window_matrix(height, min(height, window_count(size[0], self.window)), compressed)
@@ -66,7 +66,7 @@ class Regional(Head):
         mean = window_means(compressed, rows, columns)
         if self._statistics[tap] == 1:
             return (mean,)
-        squared = compressed.square() if graph else compressed.square_()
+        squared = compressed.square_() if reused else compressed.square()
         variance = window_means(squared, rows, columns) - mean.square()
         return mean, (variance.clamp_min(0) + self.variance_floor).sqrt()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from invariant_lpips.trunks.frozen_layers import captured
+from invariant_lpips.functional import captured, transformed
 
 
 def window_count(pixels: int, size: float) -> int:
@@ -37,14 +37,13 @@ def window_matrix(cells: int, windows: int, like: Tensor) -> Tensor:
         >>> window_matrix(4, 1, torch.zeros(1))
         tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
     """
-    dtype = torch.float64
     if windows == 1:
         return torch.full((1, cells), 1 / cells, device=like.device, dtype=like.dtype)
-    spacing = cells / windows
-    centre = (torch.arange(windows, device=like.device, dtype=dtype) + 0.5).unsqueeze(1) * spacing
-    cell = (torch.arange(cells, device=like.device, dtype=dtype) + 0.5).unsqueeze(0)
-    weight = (1 - (cell - centre).abs() / spacing).clamp_min(0)
-    return (weight / weight.sum(1, keepdim=True)).to(like.dtype)
+    # In units of 1 / (2 * windows) of a cell centres and heights are whole numbers, exact on every device.
+    centre = (2 * torch.arange(windows, device=like.device) + 1).unsqueeze(1) * cells
+    cell = (2 * torch.arange(cells, device=like.device) + 1).unsqueeze(0) * windows
+    height = (2 * cells - (cell - centre).abs()).clamp_min(0)
+    return height.to(like.dtype) / height.sum(1, keepdim=True).to(like.dtype)
 
 
 def window_means(features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -53,8 +52,9 @@ def window_means(features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     The rows of a channels_last map are reduced where they lie; a product of matrices would copy it first.
     """
     n, channels, height, width = features.shape
-    # A captured graph may leave sizes open, on which the order in memory depends.
-    if captured() or not features.is_contiguous(memory_format=torch.channels_last):
+    # A captured graph may leave sizes open, on which the order in memory depends; under torch.vmap none can be asked.
+    plain = captured() or transformed()
+    if plain or not features.is_contiguous(memory_format=torch.channels_last):
         return rows @ (features @ columns.mT)
     lines = features.permute(0, 2, 3, 1).reshape(n, height, width * channels)
     reduced = torch.bmm(rows.expand(n, -1, -1), lines).view(n * rows.shape[0], width, channels)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from invariant_lpips.functional import overwritable
+
 
 def halo(layers: Sequence[nn.Module]) -> int | None:
     """How many rows of its neighbours a band needs on each side for `layers` to end as on the whole map.
@@ -59,7 +61,7 @@ def in_bands(run: Callable[[Tensor], Tensor], x: Tensor, rows: int, halo: int) -
         above, below = min(halo, start), min(halo, x.shape[2] - stop)
         piece = run(x[:, :, start - above : stop + below])
         piece = piece.narrow(2, above // 2, (stop - start) // 2)
-        if piece.requires_grad:
+        if not overwritable(piece):
             pieces.append(piece)
             continue
         if whole is None:  # bands that waited to be joined would be in memory twice

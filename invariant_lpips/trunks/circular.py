@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from invariant_lpips.trunks.frozen_layers import captured
+from invariant_lpips.functional import captured
 
 
 def wrapped(x: Tensor, rows: int, columns: int) -> Tensor:

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
+from invariant_lpips.functional import captured, transformed
+
 #: Bytes of a mask that are floats at a time: they stay in the processor's cache.
 ROWS_OF_FLOATS = 2**21
 
@@ -38,18 +40,15 @@ class _Places(NamedTuple):
 def run_frozen(layer: nn.Module, x: Tensor) -> Tensor:
     """`layer(x)` for a layer without trainable parameters; derivatives of any order are those of `layer(x)`.
 
-    While a graph is captured, and under torch.func's transforms, the layer runs as it is.
+    While a graph is captured, with forward-mode derivatives and under torch.func's transforms (which allow no hooks),
+    the layer runs as it is.
     """
-    if not x.requires_grad or not torch.is_grad_enabled() or x.is_meta or captured():
+    if not x.requires_grad or not torch.is_grad_enabled() or x.is_meta or captured() or transformed(x):
         return _plain(layer, x)
     pack = _packing(layer, x)
     if pack is None:
         return _plain(layer, x)
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(saved_tensors_hooks(pack, _unpack))
-        except RuntimeError:  # torch.func's transforms allow no hooks
-            return _plain(layer, x)
+    with saved_tensors_hooks(pack, _unpack):
         if isinstance(layer, nn.ReLU):
             rectified: Tensor = _FrozenReLU.apply(x, layer.inplace)
             return rectified
@@ -72,19 +71,12 @@ class _FrozenReLU(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Tensor, bool], output: Tensor) -> None:
         if inputs[1]:
             ctx.mark_dirty(inputs[0])
-        positive = output > 0
-        ctx.save_for_backward(positive)
-        ctx.save_for_forward(positive)
+        ctx.save_for_backward(output > 0)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (positive,) = ctx.saved_tensors
         return _where_positive(gradient, positive), None
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
-        (positive,) = ctx.saved_tensors
-        return tangent.masked_fill(~positive, 0)
 
 
 def _where_positive(gradient: Tensor, positive: Tensor) -> Tensor:
@@ -102,12 +94,6 @@ def _where_positive(gradient: Tensor, positive: Tensor) -> Tensor:
                     )
             return result
     return gradient.masked_fill(~positive, 0)
-
-
-def captured() -> bool:
-    """A graph is being captured, in which the batch's size may be left open."""
-    tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    return torch.compiler.is_compiling() or tracing
 
 
 def _packing(layer: nn.Module, x: Tensor) -> Callable[[Tensor], Any] | None:

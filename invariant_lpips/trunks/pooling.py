@@ -19,6 +19,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from invariant_lpips.functional import in_float64
 from invariant_lpips.trunks.circular import in_pieces
 
 PADDINGS = ("zeros", "circular")
@@ -211,15 +212,15 @@ NORM_TIE_HALF = 1e-4
 def strongest_phase(phases: Sequence[Tensor]) -> Tensor:
     """Index of the phase to keep, from P of (N, C, h, w) to (N,), int64.
 
-    The phase of largest L2 norm (sums over positions in float64), and among those whose norms agree, the one
-    of largest :func:`handedness`: two equal objects an odd number of pixels apart on a flat ground give
-    phases of equal norm and mirrored order, and a shift must not change which one is kept. Phases that
+    The phase of largest L2 norm (sums over positions in float64 where the device has it), and among those whose
+    norms agree, the one of largest :func:`handedness`: two equal objects an odd number of pixels apart on a flat
+    ground give phases of equal norm and mirrored order, and a shift must not change which one is kept. Phases that
     agree in both are taken as equal, and the first is kept.
     """
     half = phases[0].dtype in (torch.float16, torch.bfloat16)
     lengths = [torch.linalg.vector_norm(phase.float() if half else phase, dim=1) for phase in phases]
     stacked = torch.stack(lengths, 1)
-    energy = (stacked if stacked.device.type == "mps" else stacked.double()).square()  # Metal has no float64
+    energy = in_float64(stacked).square()
     norms = energy.sum((2, 3))
     variation = (energy - energy.mean((2, 3), keepdim=True)).abs().sum((2, 3)).amax(1, keepdim=True)
     alike = norms >= norms.amax(1, keepdim=True) - variation * (NORM_TIE_HALF if half else NORM_TIE)

@@ -13,9 +13,10 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from invariant_lpips.functional import captured, transformed
 from invariant_lpips.trunks.architectures import ARCHITECTURES, Fire, Padding, canonical_net
 from invariant_lpips.trunks.bands import halo, in_bands
-from invariant_lpips.trunks.frozen_layers import captured, run_frozen
+from invariant_lpips.trunks.frozen_layers import run_frozen
 from invariant_lpips.trunks.pooling import PADDINGS
 from invariant_lpips.trunks.recomputing import recomputed
 
@@ -95,8 +96,8 @@ class Trunk(nn.Module):
             keep_order: leave the order of the dimensions in memory as it is. Otherwise CPU tensors are
                 brought to channels_last, whose kernels are a fifth to a half faster; that changes last bits.
             checkpointing: keep the maps behind each pool alone, and run what lies between, reducers included, again
-                in the backward pass. Gradients flow to x only. Without effect on a tuned trunk and in a captured
-                graph.
+                in the backward pass. Gradients flow to x only. Without effect on a tuned trunk, in a captured graph
+                and under torch.func's transforms.
 
         Without a graph, or with checkpointing, layers up to a pool whose maps are large run on bands of rows
         (:mod:`invariant_lpips.trunks.bands`).
@@ -125,7 +126,7 @@ class Trunk(nn.Module):
             return results, x
 
         graph = torch.is_grad_enabled() and (x.requires_grad or tuned)
-        again = checkpointing and graph and not tuned
+        again = checkpointing and graph and not tuned and not transformed(x)
         if captured() or (graph and not again):
             return run(x, layers)[0]
 

@@ -9,9 +9,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from invariant_lpips.functional import without_autocast
+from invariant_lpips.functional import captured, without_autocast
 from invariant_lpips.trunks import Summary, Trunk
-from invariant_lpips.trunks.frozen_layers import captured
 
 T = TypeVar("T")
 
