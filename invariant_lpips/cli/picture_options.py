@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from invariant_lpips.cli.sizes import width_and_height
 from invariant_lpips.pictures import Reading
 from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS, check_choices
-from invariant_lpips.pictures.images import ALPHA_CHOICES
+from invariant_lpips.pictures.transparency import ALPHA_CHOICES
 
 
 def add_reading_options(parser: argparse.ArgumentParser, *, batch: str) -> None:
@@ -26,7 +26,7 @@ def add_reading_options(parser: argparse.ArgumentParser, *, batch: str) -> None:
         "--alpha",
         choices=ALPHA_CHOICES,
         default="white",
-        help="what transparent pictures are shown against (white)",
+        help="what transparent pictures are shown against (white); grey shows white and black drawings alike",
     )
     how.add_argument(
         "--frame",

@@ -11,7 +11,8 @@ from typing import Any
 from invariant_lpips.inputs import DTYPES
 from invariant_lpips.metric import InvariantLPIPS
 from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS, check_choices
-from invariant_lpips.pictures.images import ALPHA_CHOICES, Reading
+from invariant_lpips.pictures.images import Reading
+from invariant_lpips.pictures.transparency import ALPHA_CHOICES
 from invariant_lpips.registry import ENTRIES, read_weights
 from invariant_lpips.registry.identity import OWN, Identity
 from invariant_lpips.registry.linear import weight_hash

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,10 +18,15 @@ from torch.nn.functional import interpolate
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.pictures.channels import Decoded, Stored, Unsupported, picture_of
 from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS, decode_file
+from invariant_lpips.pictures.transparency import (
+    ALPHA_CHOICES,
+    Alpha,
+    against_ground,
+    mention_hidden_shape,
+    outline,
+)
 
-Alpha = Literal["white", "black", "drop", "refuse"]
-ALPHA_CHOICES: tuple[Alpha, ...] = ("white", "black", "drop", "refuse")
-
+_ROWS = 256  # of a transparent picture looked at together, so that it is not held twice
 _WRITABLE = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP", ".jpg": "JPEG"}
 
 
@@ -47,8 +52,9 @@ def read_image(
     16- to 64-bit float     must lie in [0, 1] (TIFF); mapped by 2 v - 1
     2, 4 or more bands      refused without `bands`, unless the file says that the last is alpha
     palette                 looked up
-    alpha, transparent key  composited over `alpha="white"` or "black" in the file's own (gamma) values;
-                            "drop" ignores the alpha channel, "refuse" raises if anything is transparent
+    alpha, transparent key  composited over `alpha="white"`, "black" or (mid) "grey" in the file's own (gamma)
+                            values, with a warning where that ground hides the picture's shape; "drop" ignores
+                            the alpha channel, "refuse" raises if anything is transparent
     CMYK, YCbCr             Pillow's plain conversion to RGB
     ICC profile, gamma      ignored: values are taken as sRGB, as lpips and the rated databases do
     EXIF orientation        applied: the picture is as a viewer shows it
@@ -81,6 +87,7 @@ def read_image(
         [-1.0, 0.003921568859368563, 1.0]
     """
     decoded = decode_file(path, max_pixels=max_pixels, frame=frame, bands=bands, full_scale=full_scale)
+    mention_what_is_hidden(decoded, alpha, str(path))
     return tensor_from_samples(decoded, alpha=alpha, name=str(path))
 
 
@@ -150,12 +157,31 @@ def tensor_from_samples(decoded: Decoded, *, alpha: Alpha, name: str) -> Tensor:
     if decoded.has_alpha and alpha != "drop":
         if alpha == "refuse" and (decoded.samples[..., 3] < decoded.full_scale).any():
             raise ValueError(
-                f"cannot read {name}: parts are transparent; choose alpha='white', 'black' or 'drop'"
+                f"cannot read {name}: parts are transparent; choose alpha='white', 'black', 'grey' or 'drop'"
             )
-        opacity = decoded.samples[..., 3:].astype(np.float32) / np.float32(decoded.full_scale)
-        background = np.float32(1 if alpha == "white" else -1)
-        colour = colour * opacity + background * (1 - opacity)
+        if alpha != "refuse":
+            colour = against_ground(colour, _opacity(decoded), alpha)
     return torch.from_numpy(np.ascontiguousarray(colour.transpose(2, 0, 1)))[None]
+
+
+def mention_what_is_hidden(decoded: Decoded, alpha: Alpha, name: str) -> None:
+    """Warn where the ground hides the shape of a transparent picture, which then may equal others."""
+    if not decoded.has_alpha or alpha in ("drop", "refuse"):
+        return
+    found = np.zeros(2)
+    for top in range(0, decoded.samples.shape[0], _ROWS):
+        part = Decoded(decoded.samples[top : top + _ROWS], decoded.full_scale)
+        colour = _to_signed_unit(part.samples[..., :3], part.full_scale)
+        found += outline(colour, _opacity(part), alpha)
+    mention_hidden_shape(found, alpha, name)
+
+
+def _opacity(decoded: Decoded) -> NDArray[np.float32]:
+    """Alpha (H, W, 1) in [0, 1]."""
+    opacity: NDArray[np.float32] = decoded.samples[..., 3:].astype(np.float32) / np.float32(
+        decoded.full_scale
+    )
+    return opacity
 
 
 def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:

@@ -8,6 +8,8 @@ extra, reads the rest.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -124,8 +126,14 @@ def find_page(handle: Any, frame: int, max_pixels: int | None) -> tuple[Page, in
     check_frame(frame, frames)
     if frame >= len(pages):
         raise Unsupported("of an ImageJ stack without pages only the first frame is read; save it as pages")
-    check_pixels(pages[frame].width, pages[frame].height, max_pixels)
-    return pages[frame], frames
+    page = pages[frame]
+    check_pixels(page.width, page.height, max_pixels)
+    if max_pixels is not None and page.width * page.height * page.bands > 4 * max_pixels:
+        raise Unsupported(
+            f"{page.bands} bands of {page.width} x {page.height} pixels are over the limit of 4 bands of {max_pixels} "
+            "pixels, a guard against decompression bombs; raise max_pixels if the file is meant to be this large"
+        )
+    return page, frames
 
 
 def read_tiff(handle: Any, frame: int, max_pixels: int | None) -> Stored:
@@ -164,7 +172,7 @@ def _read_with_tifffile(handle: Any, page: Page) -> Stored:
         import tifffile
     except ImportError:
         raise Unsupported(f"a TIFF of {page} needs the package tifffile; {EXTRA}") from None
-    with tifffile.TiffFile(handle) as file:
+    with unlogged(), tifffile.TiffFile(handle) as file:
         stored: Any = file.pages[page.number].aspage()
         samples = _samples(stored, page)
     full_scale = {"b": 1, "u": 2**page.bits - 1 if page.bits <= 16 else None, "f": 1}.get(samples.dtype.kind)
@@ -175,6 +183,17 @@ def _read_with_tifffile(handle: Any, page: Page) -> Stored:
     if page.extra == (_PREMULTIPLIED,):
         samples = _straight(samples, full_scale, page)
     return Stored(samples, full_scale, page.colours, page.has_alpha, page.orientation)
+
+
+@contextlib.contextmanager
+def unlogged() -> Iterator[None]:
+    """Keep from stderr what tifffile logs of damaged files, of which one sentence is said."""
+    logger = logging.getLogger("tifffile")
+    disabled, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = disabled
 
 
 def _samples(stored: Any, page: Page) -> NDArray[Any]:

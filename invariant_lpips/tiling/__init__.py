@@ -17,7 +17,8 @@ from torch import Tensor
 from invariant_lpips.heads import Head
 from invariant_lpips.inputs import ImageInput, ScalingLayer, check_image
 from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS
-from invariant_lpips.pictures.images import Alpha, Reading
+from invariant_lpips.pictures.images import Reading
+from invariant_lpips.pictures.transparency import Alpha
 from invariant_lpips.tiling.embedding import embed_regions
 from invariant_lpips.tiling.regions import Regions, TensorRegions, open_regions
 from invariant_lpips.trunks import Trunk

@@ -27,9 +27,9 @@ from torch import Tensor
 
 from invariant_lpips.pictures.channels import Stored, Unsupported
 from invariant_lpips.pictures.decoding import check_choices, decode_file, mention_frames
-from invariant_lpips.pictures.images import Reading
+from invariant_lpips.pictures.images import Reading, mention_what_is_hidden
 from invariant_lpips.pictures.pillow_files import check_frame, check_pixels
-from invariant_lpips.pictures.tiff import Page, find_page
+from invariant_lpips.pictures.tiff import Page, find_page, unlogged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -151,6 +151,7 @@ def open_regions(path: str | os.PathLike[str], reading: Reading | None = None) -
         bands=reading.bands,
         full_scale=reading.full_scale,
     )
+    mention_what_is_hidden(whole, reading.alpha, str(path))
     stored = Stored(whole.samples, whole.full_scale, 3, whole.has_alpha)
     return SampleRegions(stored, replace(reading, bands=None, full_scale=None), str(path))
 
@@ -190,7 +191,7 @@ def _segments(path: Path, reading: Reading) -> SegmentRegions | None:
             if not meaning.plain or (meaning.colours is None and reading.bands is None):
                 return None
             handle.seek(0)
-            with tifffile.TiffFile(handle) as file:
+            with unlogged(), tifffile.TiffFile(handle) as file:
                 page: Any = file.pages[meaning.number].aspage()
                 if page.imagedepth != 1:
                     return None
