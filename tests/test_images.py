@@ -228,17 +228,6 @@ def test_exif_rotation_is_applied(tmp_path: Path, orientation: int, suffix: str)
     assert torch.equal(read_image(path), as_tensor(np.asarray(expected)))
 
 
-@pytest.mark.parametrize("suffix", ["gif", "webp", "png", "tif"])
-def test_first_frame_of_several(tmp_path: Path, suffix: str) -> None:
-    first, second = (Image.new("RGB", (9, 8), colour) for colour in ("red", "blue"))
-    path = tmp_path / f"moving.{suffix}"
-    first.save(
-        path, save_all=True, append_images=[second], **({"lossless": True} if suffix == "webp" else {})
-    )
-    assert Image.open(path).n_frames == 2
-    assert torch.equal(read_image(path), as_tensor(np.asarray(first)))
-
-
 def one_sentence(error: BaseException) -> bool:
     return "\n" not in str(error) and error.__cause__ is None and len(str(error)) < 400
 

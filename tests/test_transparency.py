@@ -90,12 +90,12 @@ def test_grey_shows_white_and_black_drawings(tmp_path: Path) -> None:
 def test_commands_say_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = drawing(tmp_path / "square.png", SQUARE), drawing(tmp_path / "cross.png", CROSS)
     quick = ["--net", "alex", "--head", "gap", "--weights", "unit", "--quiet"]
-    assert main(["compare", str(a), str(b), "--net", "alex"]) == 0
+    assert main(["compare", str(a), str(b), *quick]) == 0
     said = capsys.readouterr()
     assert float(said.out.split()[-1]) == 0
     for name in ("square", "cross"):
         assert f"invariant-lpips compare: {tmp_path / name}.png is transparent, and against white" in said.err
-    assert main(["compare", str(a), str(b), "--net", "alex", "--alpha", "grey"]) == 0
+    assert main(["compare", str(a), str(b), "--alpha", "grey", *quick]) == 0
     said = capsys.readouterr()
     assert float(said.out.split()[-1]) > 0.1
     assert not said.err

@@ -20,6 +20,7 @@ from invariant_lpips.pictures.channels import Decoded, Stored, Unsupported, pict
 from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS, decode_file
 from invariant_lpips.pictures.transparency import (
     ALPHA_CHOICES,
+    GROUNDS,
     Alpha,
     against_ground,
     mention_hidden_shape,
@@ -166,7 +167,7 @@ def tensor_from_samples(decoded: Decoded, *, alpha: Alpha, name: str) -> Tensor:
 
 def mention_what_is_hidden(decoded: Decoded, alpha: Alpha, name: str) -> None:
     """Warn where the ground hides the shape of a transparent picture, which then may equal others."""
-    if not decoded.has_alpha or alpha in ("drop", "refuse"):
+    if not decoded.has_alpha or alpha not in GROUNDS:
         return
     found = np.zeros(2)
     for top in range(0, decoded.samples.shape[0], _ROWS):

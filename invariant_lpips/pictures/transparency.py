@@ -17,7 +17,7 @@ from invariant_lpips.pictures.channels import PictureWarning
 Alpha = Literal["white", "black", "grey", "drop", "refuse"]
 ALPHA_CHOICES: tuple[Alpha, ...] = ("white", "black", "grey", "drop", "refuse")
 
-_GROUNDS: dict[str, float] = {"white": 1.0, "black": -1.0, "grey": 0.0}  # in [-1, 1]
+GROUNDS: dict[str, float] = {"white": 1.0, "black": -1.0, "grey": 0.0}  # in [-1, 1]
 _HIDDEN = 0.25  # the part of the outline without a colour of its own from which on it is said
 _VISIBLE = 0.02  # least step of colour (of [-1, 1]) for a whole step of opacity: two and a half of 255 levels
 
@@ -30,7 +30,7 @@ def against_ground(colour: NDArray[Any], opacity: NDArray[Any], alpha: Alpha) ->
         >>> against_ground(np.full((1, 1, 3), -1.0), np.full((1, 1, 1), 0.25), "white").ravel().tolist()
         [0.5, 0.5, 0.5]
     """
-    ground = np.float32(_GROUNDS[alpha])
+    ground = np.float32(GROUNDS[alpha])
     shown: NDArray[Any] = colour * opacity + ground * (1 - opacity)
     return shown
 
