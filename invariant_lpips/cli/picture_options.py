@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from invariant_lpips.cli.sizes import width_and_height
 from invariant_lpips.pictures import Reading
 from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS, check_choices
+from invariant_lpips.pictures.profiles import ICC_CHOICES
 from invariant_lpips.pictures.transparency import ALPHA_CHOICES
 
 
@@ -47,6 +48,12 @@ def add_reading_options(parser: argparse.ArgumentParser, *, batch: str) -> None:
         help="the value of white in integers of more than 8 bits: 4095 for 12-bit data in 16-bit files",
     )
     how.add_argument(
+        "--icc",
+        choices=ICC_CHOICES,
+        default="convert",
+        help="colours of a file with an ICC profile are converted to sRGB, or the profile is ignored (convert)",
+    )
+    how.add_argument(
         "--max-pixels",
         type=int,
         default=DEFAULT_MAX_PIXELS,
@@ -57,7 +64,7 @@ def add_reading_options(parser: argparse.ArgumentParser, *, batch: str) -> None:
 
 def reading_of(args: argparse.Namespace) -> Reading:
     """How files become tensors, as parsed."""
-    check_choices(frame=args.frame, bands=args.bands, full_scale=args.full_scale)
+    check_choices(frame=args.frame, bands=args.bands, full_scale=args.full_scale, icc=args.icc)
     return Reading(
         args.alpha,
         args.max_pixels,
@@ -65,6 +72,7 @@ def reading_of(args: argparse.Namespace) -> Reading:
         frame=args.frame,
         bands=args.bands,
         full_scale=args.full_scale,
+        icc=args.icc,
     )
 
 

@@ -30,7 +30,7 @@ class Settings:
     Attributes:
         metric: who embedded the pictures.
         dtype: of the network.
-        alpha, max_pixels, resize, frame, bands, full_scale: see :class:`invariant_lpips.pictures.images.Reading`.
+        alpha, max_pixels, resize, frame, bands, full_scale, icc: see :class:`invariant_lpips.pictures.images.Reading`.
         batch_size: pictures of one size embedded at once.
         tile: side of the tiles in which pictures are embedded, or None.
         pictures: fingerprint of the pictures.
@@ -47,6 +47,7 @@ class Settings:
     frame: int | None = None
     bands: tuple[int, ...] | None = None
     full_scale: int | None = None
+    icc: str = "ignore"  # which indexes did before they said so
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -80,7 +81,7 @@ class Settings:
             and resize[0] * resize[1] <= DEFAULT_MAX_PIXELS
             and self.dtype in [str(dtype).removeprefix("torch.") for dtype in DTYPES]
             and self.alpha in ALPHA_CHOICES
-            and _can_be_chosen(self.frame, self.bands, self.full_scale)
+            and _can_be_chosen(frame=self.frame, bands=self.bands, full_scale=self.full_scale, icc=self.icc)
         )
 
     def difference(self, other: Settings) -> str:
@@ -130,9 +131,9 @@ def settings_for(
     )
 
 
-def _can_be_chosen(frame: Any, bands: Any, full_scale: Any) -> bool:
+def _can_be_chosen(**choices: Any) -> bool:
     try:
-        check_choices(frame=frame, bands=bands, full_scale=full_scale)
+        check_choices(**choices)
     except ValueError:
         return False
     return True

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-#: What says how to install the packages that read what Pillow cannot.
-EXTRA = "pip install 'invariant-lpips[formats]'"
+from invariant_lpips.pictures.profiles import Icc, in_srgb
+from invariant_lpips.pictures.refusals import PictureWarning, Unsupported
 
 #: Full scales of 8, 10 and 12 bits: a 16-bit picture that stays below one of them probably holds no more.
 _NARROWER_SCALES = (255, 1023, 4095)
@@ -19,14 +19,6 @@ _NARROWER_SCALES = (255, 1023, 4095)
 
 #: How far floats may leave [0, 1], as tensors may; they are brought back to it.
 _ROUNDING = 1e-3
-
-
-class PictureWarning(UserWarning):
-    """Something of a picture file is not in the picture that was read from it."""
-
-
-class Unsupported(Exception):
-    """Pixels that cannot be read without losing or guessing something; the message is the end of a sentence."""
 
 
 class Decoded(NamedTuple):
@@ -47,10 +39,13 @@ class Stored:
     Attributes:
         samples: (H, W, bands), as stored: not turned upright.
         full_scale: the number that is full intensity; None where the format agrees on none (signed, 32-bit).
-        colours: what the bands before alpha are: 1 (grey) or 3 (red, green, blue); None where the file doesn't say.
+        colours: what the bands before alpha are: 1 (grey), 3 (red, green, blue) or 4 (cyan, magenta, yellow,
+            black); None where the file doesn't say.
         has_alpha: whether the last band is opacity.
         orientation: EXIF's number for how to turn it upright.
         frames: how many the file has.
+        profile: the ICC profile of its colours.
+        other_colours: how the file names colours that are not sRGB, and of which it has no profile.
     """
 
     samples: NDArray[Any]
@@ -59,15 +54,20 @@ class Stored:
     has_alpha: bool = False
     orientation: int = 1
     frames: int = 1
+    profile: bytes | None = None
+    other_colours: str = ""
 
 
-def picture_of(stored: Stored, *, bands: Sequence[int] | None, full_scale: int | None) -> Decoded:
+def picture_of(
+    stored: Stored, *, bands: Sequence[int] | None, full_scale: int | None, icc: Icc = "convert"
+) -> Decoded:
     """The picture in a frame, not yet upright.
 
     Args:
         stored: the frame.
         bands: one band (grey) or three (red, green, blue), counted from 1; None: as the file says.
         full_scale: what is full intensity, where samples are integers of more than 8 bits or signed.
+        icc: whether colours are converted to sRGB; bands that were chosen are not.
 
     Raises:
         Unsupported: the file doesn't say which bands are the colours or what is full intensity, a band isn't there,
@@ -86,11 +86,33 @@ def picture_of(stored: Stored, *, bands: Sequence[int] | None, full_scale: int |
         samples = samples.clip(0, 1)
     if samples.dtype.kind in "ib":
         samples = samples.astype(f"u{samples.dtype.itemsize}")
+    if bands is None:
+        samples, scale = _shown(stored, samples, scale, icc)
     if samples.shape[2] in (1, 2):
         height, width = samples.shape[:2]
         grey = np.broadcast_to(samples[..., :1], (height, width, 3))
         samples = np.concatenate([grey, samples[..., 1:]], axis=2) if has_alpha else grey
     return Decoded(samples, scale)
+
+
+def _shown(stored: Stored, samples: NDArray[Any], scale: int, icc: Icc) -> tuple[NDArray[Any], int]:
+    """Grey or RGB, with alpha, in sRGB where that is asked for."""
+    if stored.other_colours and icc == "convert":
+        raise Unsupported(
+            f"its colours are {stored.other_colours}, without a profile that says how to show them; convert it to "
+            "sRGB, or take its values as sRGB with icc='ignore' (--icc ignore)"
+        )
+    profile = stored.profile if icc == "convert" else None
+    if profile is None and stored.colours != 4:
+        return samples, scale
+    assert stored.colours is not None
+    colours, shown_scale = in_srgb(samples[..., : stored.colours], scale, profile)
+    if stored.has_alpha:
+        alpha = samples[..., -1:]
+        if shown_scale != scale:
+            alpha = np.rint(alpha * (shown_scale / scale)).astype(colours.dtype)
+        colours = np.concatenate([colours, alpha], axis=2)
+    return colours, shown_scale
 
 
 def _chosen_bands(stored: Stored, bands: Sequence[int] | None) -> tuple[NDArray[Any], bool]:

@@ -17,15 +17,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from invariant_lpips.files.writing import one_line
-from invariant_lpips.pictures.channels import (
-    Decoded,
-    PictureWarning,
-    Stored,
-    Unsupported,
-    hint_at_narrower_scale,
-    picture_of,
-)
+from invariant_lpips.pictures.channels import Decoded, Stored, hint_at_narrower_scale, picture_of
 from invariant_lpips.pictures.pillow_files import read_with_pillow
+from invariant_lpips.pictures.profiles import ICC_CHOICES, Icc
+from invariant_lpips.pictures.refusals import PictureWarning, Unsupported
 from invariant_lpips.pictures.tiff import SIGNATURES as TIFF_SIGNATURES
 from invariant_lpips.pictures.tiff import read_tiff
 
@@ -45,6 +40,7 @@ def decode_file(
     frame: int | None = None,
     bands: Sequence[int] | None = None,
     full_scale: int | None = None,
+    icc: Icc = "convert",
 ) -> Decoded:
     """Decode one frame of a picture file, upright, as unsigned integer or (TIFF only) floating-point samples.
 
@@ -54,6 +50,7 @@ def decode_file(
         frame: of several frames or pages, counted from 0; None: the first, with a warning if there are others.
         bands: one band (grey) or three (red, green, blue), counted from 1; None: as the file says.
         full_scale: what is full intensity, where samples are integers of more than 8 bits or signed.
+        icc: whether colours with a profile are converted to sRGB, or taken as they are.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: the file cannot be opened.
@@ -63,14 +60,14 @@ def decode_file(
     Warns:
         PictureWarning: there are more frames, or a 16-bit picture is nearly black.
     """
-    check_choices(frame=frame, bands=bands, full_scale=full_scale)
+    check_choices(frame=frame, bands=bands, full_scale=full_scale, icc=icc)
     path = Path(path)
     with _open_binary(path) as handle:
         try:
             if os.fstat(handle.fileno()).st_size == 0:
                 raise Unsupported("the file is empty (0 bytes)")
             stored = _read(handle, frame or 0, max_pixels)
-            picture = picture_of(stored, bands=bands, full_scale=full_scale)
+            picture = picture_of(stored, bands=bands, full_scale=full_scale, icc=icc)
             if full_scale is None:
                 hint_at_narrower_scale(picture)
         except Unsupported as reason:
@@ -81,7 +78,7 @@ def decode_file(
             raise ValueError(
                 f"cannot read {path}: the file is damaged or cut short ({one_line(error)})"
             ) from None
-    if frame is None:
+    if frame is None:  # and where the picture can be read
         mention_frames(path, stored.frames)
     return Decoded(_upright(picture.samples, stored.orientation), picture.full_scale)
 
@@ -97,7 +94,9 @@ def mention_frames(path: Path, frames: int) -> None:
         )
 
 
-def check_choices(*, frame: int | None, bands: Sequence[int] | None, full_scale: int | None) -> None:
+def check_choices(
+    *, frame: int | None, bands: Sequence[int] | None, full_scale: int | None, icc: str
+) -> None:
     """Raise ValueError where one of these can be meant for no file."""
     if frame is not None and (type(frame) is not int or frame < 0):
         raise ValueError(f"Argument `frame` must be a whole number from 0, or None, but got {frame!r}.")
@@ -109,6 +108,8 @@ def check_choices(*, frame: int | None, bands: Sequence[int] | None, full_scale:
         raise ValueError(
             f"Argument `full_scale` must be a whole number from 1 to 4294967295, but got {full_scale!r}."
         )
+    if icc not in ICC_CHOICES:
+        raise ValueError(f"Argument `icc` must be one of {', '.join(ICC_CHOICES)}, but got {icc!r}.")
 
 
 def _read(handle: Any, frame: int, max_pixels: int | None) -> Stored:

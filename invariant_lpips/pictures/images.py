@@ -16,8 +16,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from invariant_lpips.files.writing import replacing
-from invariant_lpips.pictures.channels import Decoded, Stored, Unsupported, picture_of
+from invariant_lpips.pictures.channels import Decoded, Stored, picture_of
 from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS, decode_file
+from invariant_lpips.pictures.profiles import Icc
+from invariant_lpips.pictures.refusals import Unsupported
 from invariant_lpips.pictures.transparency import (
     ALPHA_CHOICES,
     GROUNDS,
@@ -39,6 +41,7 @@ def read_image(
     frame: int | None = None,
     bands: Sequence[int] | None = None,
     full_scale: int | None = None,
+    icc: Icc = "convert",
 ) -> Tensor:
     """Read a picture file as a float32 tensor of shape (1, 3, H, W) in [-1, 1], as the metrics take it.
 
@@ -56,8 +59,9 @@ def read_image(
     alpha, transparent key  composited over `alpha="white"`, "black" or (mid) "grey" in the file's own (gamma)
                             values, with a warning where that ground hides the picture's shape; "drop" ignores
                             the alpha channel, "refuse" raises if anything is transparent
-    CMYK, YCbCr             Pillow's plain conversion to RGB
-    ICC profile, gamma      ignored: values are taken as sRGB, as lpips and the rated databases do
+    ICC profile             colours are converted to sRGB, as a viewer does; files in sRGB stay bit for bit
+    CMYK without profile    Pillow's plain conversion to RGB
+    PNG's gamma chunk       ignored: values are taken as sRGB
     EXIF orientation        applied: the picture is as a viewer shows it
     several frames, pages   `frame`, or the first with a warning (GIF, WebP, APNG, TIFF)
     ======================= ==============================================================================
@@ -74,6 +78,7 @@ def read_image(
         bands: one band of the file (grey) or three (red, green, blue), counted from 1; None: as the file says.
         full_scale: the value of white, where samples are integers of more than 8 bits or signed: 4095 for 12-bit data
             in a 16-bit file. No sample may be above it.
+        icc: "convert" colours with an ICC profile to sRGB, or "ignore" it, as lpips and OpenCV do.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: the file cannot be opened.
@@ -87,7 +92,9 @@ def read_image(
         ...     read_image(Path(folder) / "pixel.png").flatten().tolist()
         [-1.0, 0.003921568859368563, 1.0]
     """
-    decoded = decode_file(path, max_pixels=max_pixels, frame=frame, bands=bands, full_scale=full_scale)
+    decoded = decode_file(
+        path, max_pixels=max_pixels, frame=frame, bands=bands, full_scale=full_scale, icc=icc
+    )
     mention_what_is_hidden(decoded, alpha, str(path))
     return tensor_from_samples(decoded, alpha=alpha, name=str(path))
 
@@ -100,7 +107,8 @@ class Reading:
         alpha: what transparent parts are shown against; see :func:`read_image`.
         max_pixels: larger pictures are refused; None lifts the limit.
         resize: (width, height) every picture is brought to, see :func:`resize_image`; None leaves them as they are.
-        frame, bands, full_scale: what of a file is the picture, and which value is white; see :func:`read_image`.
+        frame, bands, full_scale, icc: what of a file is the picture, which value is white, and whether colours are
+            brought to sRGB; see :func:`read_image`.
 
     Shape:
         path of a file -> (1, 3, H, W) float32 in [-1, 1], on the CPU.
@@ -122,6 +130,7 @@ class Reading:
     frame: int | None = None
     bands: tuple[int, ...] | None = None
     full_scale: int | None = None
+    icc: Icc = "convert"
 
     def __call__(self, path: Path) -> Tensor:
         image = read_image(path, **self.of_files)
@@ -130,7 +139,7 @@ class Reading:
     def tensor(self, stored: Stored, *, name: str) -> Tensor:
         """Samples of a file, or of a region of it, to (1, 3, H, W); `name` is the file, for messages."""
         try:
-            picture = picture_of(stored, bands=self.bands, full_scale=self.full_scale)
+            picture = picture_of(stored, bands=self.bands, full_scale=self.full_scale, icc=self.icc)
         except Unsupported as reason:
             raise ValueError(f"cannot read {name}: {reason}") from None
         return tensor_from_samples(picture, alpha=self.alpha, name=name)

@@ -15,14 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from invariant_lpips.pictures.channels import Stored, Unsupported
+from invariant_lpips.pictures.channels import Stored
+from invariant_lpips.pictures.refusals import Unsupported
 
 _ORIENTATION_TAG, _PHOTOMETRIC_TAG, _BITS_TAG = 0x0112, 262, 258
 _BAND = 1024  # rows converted at a time
 _pillow_settings_lock = threading.RLock()  # opening a file is within decoding it
 
 #: Pillow's modes that are kept as they are; the others are made RGB or, where they have transparent parts, RGBA.
-_PLAIN = {"1": "L", "L": "L", "LA": "LA", "La": "LA"}
+_PLAIN = {"1": "L", "L": "L", "LA": "LA", "La": "LA", "CMYK": "CMYK"}
 
 
 def read_with_pillow(handle: Any, formats: Sequence[str], frame: int, max_pixels: int | None) -> Stored:
@@ -45,7 +46,12 @@ def read_with_pillow(handle: Any, formats: Sequence[str], frame: int, max_pixels
             image.seek(frame)
             check_pixels(image.width, image.height, max_pixels)
         stored = _stored(image, handle)
-        return replace(stored, orientation=_orientation(image), frames=frames)
+        return replace(
+            stored,
+            orientation=_orientation(image),
+            frames=frames,
+            profile=image.info.get("icc_profile") or None,
+        )
 
 
 def check_pixels(width: int, height: int, max_pixels: int | None) -> None:
@@ -149,7 +155,7 @@ def _eight_bits(image: ImageFile.ImageFile) -> Stored:
         raise Unsupported(
             f"pictures of Pillow's mode {image.mode} are not handled; convert it to RGB"
         ) from None
-    return Stored(samples, 255, 3 if mode.startswith("RGB") else 1, mode.endswith("A"))
+    return Stored(samples, 255, {"R": 3, "C": 4}.get(mode[0], 1), mode.endswith("A"))
 
 
 def _grey_integers(image: ImageFile.ImageFile) -> Stored:

@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from invariant_lpips.pictures.channels import EXTRA, Stored, Unsupported
+from invariant_lpips.pictures.channels import Stored
 from invariant_lpips.pictures.pillow_files import check_frame, check_pixels, read_with_pillow
+from invariant_lpips.pictures.refusals import EXTRA, Unsupported
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 254, 256, 257, 258, 259, 262, 266
-_DESCRIPTION, _ORIENTATION, _SAMPLES, _PLANES, _EXTRA, _FORMAT = 270, 274, 277, 284, 338, 339
+_DESCRIPTION, _ORIENTATION, _SAMPLES, _PLANES, _EXTRA, _FORMAT, _PROFILE = 270, 274, 277, 284, 338, 339, 34675
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _PILLOWS_OWN = {_PALETTE: 1, _CMYK: 4, _YCBCR: 3}  # that only Pillow converts, and their bands
 _PREMULTIPLIED, _STRAIGHT = 1, 2  # kinds of alpha; 0 is a band of which nothing is said
@@ -57,6 +58,8 @@ class Page:
         self.orientation = one(_ORIENTATION, 1)
         self.reduced_or_mask = bool(one(_SUBFILE, 0) & 0b101)
         self.extra = several(_EXTRA)
+        profile = tags.get(_PROFILE)
+        self.profile = profile if isinstance(profile, bytes) and profile else None
         bits, formats = set(several(_BITS)) or {1}, set(several(_FORMAT)) or {_UNSIGNED}
         self.bits = bits.pop() if len(bits) == 1 else 0  # 0: bands differ
         self.format = formats.pop() if len(formats) == 1 else 0
@@ -182,7 +185,7 @@ def _read_with_tifffile(handle: Any, page: Page) -> Stored:
         samples[..., 0] = full_scale - samples[..., 0]
     if page.extra == (_PREMULTIPLIED,):
         samples = _straight(samples, full_scale, page)
-    return Stored(samples, full_scale, page.colours, page.has_alpha, page.orientation)
+    return Stored(samples, full_scale, page.colours, page.has_alpha, page.orientation, profile=page.profile)
 
 
 @contextlib.contextmanager

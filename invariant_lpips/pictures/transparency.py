@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from invariant_lpips.pictures.channels import PictureWarning
+from invariant_lpips.pictures.refusals import PictureWarning
 
 Alpha = Literal["white", "black", "grey", "drop", "refuse"]
 ALPHA_CHOICES: tuple[Alpha, ...] = ("white", "black", "grey", "drop", "refuse")

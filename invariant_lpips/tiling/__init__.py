@@ -18,6 +18,7 @@ from invariant_lpips.heads import Head
 from invariant_lpips.inputs import ImageInput, ScalingLayer, check_image
 from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS
 from invariant_lpips.pictures.images import Reading
+from invariant_lpips.pictures.profiles import Icc
 from invariant_lpips.pictures.transparency import Alpha
 from invariant_lpips.tiling.embedding import embed_regions
 from invariant_lpips.tiling.regions import Regions, TensorRegions, open_regions
@@ -57,6 +58,7 @@ def embed_file(
     frame: int | None = None,
     bands: Sequence[int] | None = None,
     full_scale: int | None = None,
+    icc: Icc = "convert",
     progress: bool = False,
 ) -> Tensor:
     """Embedding of a picture file of any size, without decoding it whole where its format allows that.
@@ -69,7 +71,7 @@ def embed_file(
         path: PNG, JPEG, TIFF, ... or an array (H, W, 3) in a .npy file, uint8, uint16 or floats in [0, 1].
         tile: side of a tile in pixels. Larger tiles need fewer margins and more memory.
         max_pixels: larger pictures are refused, a guard against decompression bombs; None lifts the limit.
-        alpha, frame, bands, full_scale: as for `read_image`; an array has one frame.
+        alpha, frame, bands, full_scale, icc: as for `read_image`; an array has one frame.
         progress: count tiles on stderr.
 
     Returns:
@@ -91,7 +93,7 @@ def embed_file(
         True
     """
     chosen = None if bands is None else tuple(bands)
-    reading = Reading(alpha, max_pixels, frame=frame, bands=chosen, full_scale=full_scale)
+    reading = Reading(alpha, max_pixels, frame=frame, bands=chosen, full_scale=full_scale, icc=icc)
     picture = open_regions(path, reading)
     return _embed(metric, picture, tile, progress=progress)
 

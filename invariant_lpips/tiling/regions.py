@@ -25,10 +25,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
 
-from invariant_lpips.pictures.channels import Stored, Unsupported
+from invariant_lpips.pictures.channels import Stored
 from invariant_lpips.pictures.decoding import check_choices, decode_file, mention_frames
 from invariant_lpips.pictures.images import Reading, mention_what_is_hidden
 from invariant_lpips.pictures.pillow_files import check_frame, check_pixels
+from invariant_lpips.pictures.refusals import Unsupported
 from invariant_lpips.pictures.tiff import Page, find_page, unlogged
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ class SegmentRegions:
                     upper - rows.start : lower - rows.start, first - columns.start : last - columns.start
                 ] = segment[upper - top : lower - top, first - left : last - left]
         meaning = self._meaning
-        part = Stored(samples, 2**meaning.bits - 1, meaning.colours, meaning.has_alpha)
+        part = Stored(
+            samples, 2**meaning.bits - 1, meaning.colours, meaning.has_alpha, profile=meaning.profile
+        )
         return self._reading.tensor(part, name=str(self._path))
 
     def _forget(self, before: int) -> None:
@@ -139,7 +142,7 @@ def open_regions(path: str | os.PathLike[str], reading: Reading | None = None) -
         FileNotFoundError, PermissionError, ValueError: as `read_image`.
     """
     path, reading = Path(path), reading or Reading()
-    check_choices(frame=reading.frame, bands=reading.bands, full_scale=reading.full_scale)
+    check_choices(frame=reading.frame, bands=reading.bands, full_scale=reading.full_scale, icc=reading.icc)
     if path.suffix.lower() == ".npy":
         return _array_regions(path, reading)
     if path.suffix.lower() in (".tif", ".tiff") and (found := _segments(path, reading)) is not None:
@@ -150,6 +153,7 @@ def open_regions(path: str | os.PathLike[str], reading: Reading | None = None) -
         frame=reading.frame,
         bands=reading.bands,
         full_scale=reading.full_scale,
+        icc=reading.icc,
     )
     mention_what_is_hidden(whole, reading.alpha, str(path))
     stored = Stored(whole.samples, whole.full_scale, 3, whole.has_alpha)
