@@ -11,7 +11,16 @@ import sys
 from collections.abc import Sequence
 
 from invariant_lpips._version import __version__
-from invariant_lpips.cli.output import ERRORS, EXIT_STATUS, PROGRAM, Exit, Parser, complaint, say
+from invariant_lpips.cli.output import (
+    ERRORS,
+    EXIT_STATUS,
+    PROGRAM,
+    Exit,
+    Parser,
+    complaint,
+    own_warnings_said,
+    say,
+)
 
 # name -> (module, one line of help). Only the module of the chosen command is imported.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -56,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             command.set_defaults(run=module.run)
     parsed = parser.parse_args(arguments)
     try:
-        status: int = parsed.run(parsed)
+        with own_warnings_said(parsed.called):
+            status: int = parsed.run(parsed)
     except ERRORS as error:
         say(parsed.called, complaint(error))
         return Exit.REFUSED

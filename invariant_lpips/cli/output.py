@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, NoReturn
@@ -77,6 +78,24 @@ def complaint(error: Exception) -> str:
 def say(command: str, sentence: str) -> None:
     """Say something about the work of a command (`bench csv`), on stderr."""
     print(f"{PROGRAM} {command}".rstrip() + f": {sentence}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def own_warnings_said(command: str) -> Iterator[None]:
+    """Say warnings of the package's own categories as sentences of a command; others are shown as they were."""
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if category.__module__.startswith("invariant_lpips."):
+            say(command, str(message))
+        else:
+            shown(message, category, *where, **more)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = shown
 
 
 def print_text(text: str) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from invariant_lpips.cli.sizes import width_and_height
 from invariant_lpips.pictures import Reading
-from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS
-from invariant_lpips.pictures.images import ALPHA_CHOICES
+from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS, check_choices
+from invariant_lpips.pictures.profiles import ICC_CHOICES
+from invariant_lpips.pictures.transparency import ALPHA_CHOICES
 
 
 def add_reading_options(parser: argparse.ArgumentParser, *, batch: str) -> None:
@@ -26,7 +27,31 @@ def add_reading_options(parser: argparse.ArgumentParser, *, batch: str) -> None:
         "--alpha",
         choices=ALPHA_CHOICES,
         default="white",
-        help="what transparent pictures are shown against (white)",
+        help="what transparent pictures are shown against (white); grey shows white and black drawings alike",
+    )
+    how.add_argument(
+        "--frame",
+        type=int,
+        metavar="N",
+        help="of files with several frames or pages, counted from 0 (the first, with a warning)",
+    )
+    how.add_argument(
+        "--bands",
+        type=band_numbers,
+        metavar="R,G,B|N",
+        help="which bands of the file are red, green and blue, or the one that is grey, counted from 1",
+    )
+    how.add_argument(
+        "--full-scale",
+        type=int,
+        metavar="N",
+        help="the value of white in integers of more than 8 bits: 4095 for 12-bit data in 16-bit files",
+    )
+    how.add_argument(
+        "--icc",
+        choices=ICC_CHOICES,
+        default="convert",
+        help="colours of a file with an ICC profile are converted to sRGB, or the profile is ignored (convert)",
     )
     how.add_argument(
         "--max-pixels",
@@ -39,7 +64,31 @@ def add_reading_options(parser: argparse.ArgumentParser, *, batch: str) -> None:
 
 def reading_of(args: argparse.Namespace) -> Reading:
     """How files become tensors, as parsed."""
-    return Reading(args.alpha, args.max_pixels, args.resize)
+    check_choices(frame=args.frame, bands=args.bands, full_scale=args.full_scale, icc=args.icc)
+    return Reading(
+        args.alpha,
+        args.max_pixels,
+        args.resize,
+        frame=args.frame,
+        bands=args.bands,
+        full_scale=args.full_scale,
+        icc=args.icc,
+    )
+
+
+def band_numbers(text: str) -> tuple[int, ...]:
+    """Bands of a file from `3,2,1` or `4`, for `type=` of an option.
+
+    Example:
+        >>> band_numbers("3,2,1"), band_numbers("4")
+        ((3, 2, 1), (4,))
+    """
+    parts = text.split(",")
+    if len(parts) not in (1, 3) or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(
+            f"expected one or three band numbers from 1, as 3,2,1, but got {text!r}"
+        )
+    return tuple(int(part) for part in parts)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from typing import Any
 
 from invariant_lpips.inputs import DTYPES
 from invariant_lpips.metric import InvariantLPIPS
-from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS
-from invariant_lpips.pictures.images import ALPHA_CHOICES, Reading
+from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS, check_choices
+from invariant_lpips.pictures.images import Reading
+from invariant_lpips.pictures.transparency import ALPHA_CHOICES
 from invariant_lpips.registry import ENTRIES, read_weights
 from invariant_lpips.registry.identity import OWN, Identity
 from invariant_lpips.registry.linear import weight_hash
@@ -29,7 +30,7 @@ class Settings:
     Attributes:
         metric: who embedded the pictures.
         dtype: of the network.
-        alpha, max_pixels, resize: see :class:`invariant_lpips.pictures.images.Reading`.
+        alpha, max_pixels, resize, frame, bands, full_scale, icc: see :class:`invariant_lpips.pictures.images.Reading`.
         batch_size: pictures of one size embedded at once.
         tile: side of the tiles in which pictures are embedded, or None.
         pictures: fingerprint of the pictures.
@@ -43,6 +44,10 @@ class Settings:
     batch_size: int
     tile: int | None
     pictures: str
+    frame: int | None = None
+    bands: tuple[int, ...] | None = None
+    full_scale: int | None = None
+    icc: str = "ignore"  # which indexes did before they said so
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -52,7 +57,8 @@ class Settings:
         """Read what :meth:`to_json` wrote; `origin` is the file, for the message of the ValueError."""
         try:
             values: dict[str, Any] = json.loads(text)
-            values["resize"] = values["resize"] and tuple(values["resize"])
+            for name in ("resize", "bands"):
+                values[name] = values.get(name) and tuple(values[name])
             if "arguments" in values:
                 values["metric"] = _identity_of_version_0_1(values["metric"], values.pop("arguments"))
             values["metric"] = Identity.from_dict(values["metric"], origin)
@@ -75,6 +81,7 @@ class Settings:
             and resize[0] * resize[1] <= DEFAULT_MAX_PIXELS
             and self.dtype in [str(dtype).removeprefix("torch.") for dtype in DTYPES]
             and self.alpha in ALPHA_CHOICES
+            and _can_be_chosen(frame=self.frame, bands=self.bands, full_scale=self.full_scale, icc=self.icc)
         )
 
     def difference(self, other: Settings) -> str:
@@ -97,7 +104,7 @@ class Settings:
 
     @property
     def reading(self) -> Reading:
-        return Reading(self.alpha, self.max_pixels, self.resize)  # type: ignore[arg-type]
+        return Reading(**{field.name: getattr(self, field.name) for field in fields(Reading)})
 
     def require_metric(self, metric: InvariantLPIPS, origin: str) -> None:
         """Raise ValueError unless the rows were made by this metric in this precision (the version may differ)."""
@@ -117,13 +124,19 @@ def settings_for(
     return Settings(
         metric=metric.identity,
         dtype=dtype_name(metric),
-        alpha=reading.alpha,
-        max_pixels=reading.max_pixels,
-        resize=reading.resize,
         batch_size=batch_size,
         tile=tile,
         pictures=pictures,
+        **{field.name: getattr(reading, field.name) for field in fields(Reading)},
     )
+
+
+def _can_be_chosen(**choices: Any) -> bool:
+    try:
+        check_choices(**choices)
+    except ValueError:
+        return False
+    return True
 
 
 def dtype_name(metric: InvariantLPIPS) -> str:

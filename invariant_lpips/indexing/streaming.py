@@ -135,8 +135,7 @@ class Embedder:
                 self.metric,
                 pictures.file(position),
                 tile=self.tile,
-                max_pixels=self.reading.max_pixels,
-                alpha=self.reading.alpha,
+                **self.reading.of_files,
             )
         except (OSError, ValueError, RuntimeError, MemoryError) as error:
             return position, one_line(error)

@@ -92,18 +92,19 @@ def tensor2vec(vector_tensor: Tensor) -> NDArray[Any]:
 def load_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     """`lpips.load_image`: a picture file as a uint8 array (H, W, 3), RGB.
 
-    As lpips through OpenCV: alpha is dropped, EXIF rotation applied, 16 bits cut to their high byte. Unlike
-    lpips, a missing file is a FileNotFoundError and every format of `invariant_lpips.pictures.images.read_image` is
-    read under any suffix. `.dng` needs the package rawpy, as in lpips. Raises as `read_image` does.
+    As lpips through OpenCV: alpha and ICC profiles are dropped, EXIF rotation applied, 16 bits cut to their high byte.
+    Unlike lpips, a missing file is a FileNotFoundError and every format of
+    `invariant_lpips.pictures.images.read_image` is read under any suffix. `.dng` needs the package rawpy, as in lpips.
+    Raises as `read_image` does.
     """
     if Path(path).suffix.lower() == ".dng":
         return _load_raw(path)
-    samples, full_scale = decode_file(path)
+    samples, full_scale = decode_file(path, icc="ignore")
     colour = samples[..., :3]
     if full_scale == 1:
         colour = colour * 255
     elif full_scale > 255:
-        colour = colour // ((full_scale + 1) // 256)
+        colour = colour.astype(np.uint32) * 256 // (full_scale + 1)
     return np.ascontiguousarray(colour.astype(np.uint8))
 
 

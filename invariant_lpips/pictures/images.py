@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,16 +16,32 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from invariant_lpips.files.writing import replacing
-from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS, Decoded, decode_file
+from invariant_lpips.pictures.channels import Decoded, Stored, picture_of
+from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS, decode_file
+from invariant_lpips.pictures.profiles import Icc
+from invariant_lpips.pictures.refusals import Unsupported
+from invariant_lpips.pictures.transparency import (
+    ALPHA_CHOICES,
+    GROUNDS,
+    Alpha,
+    against_ground,
+    mention_hidden_shape,
+    outline,
+)
 
-Alpha = Literal["white", "black", "drop", "refuse"]
-ALPHA_CHOICES: tuple[Alpha, ...] = ("white", "black", "drop", "refuse")
-
+_ROWS = 256  # of a transparent picture looked at together, so that it is not held twice
 _WRITABLE = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP", ".jpg": "JPEG"}
 
 
 def read_image(
-    path: str | os.PathLike[str], *, alpha: Alpha = "white", max_pixels: int | None = DEFAULT_MAX_PIXELS
+    path: str | os.PathLike[str],
+    *,
+    alpha: Alpha = "white",
+    max_pixels: int | None = DEFAULT_MAX_PIXELS,
+    frame: int | None = None,
+    bands: Sequence[int] | None = None,
+    full_scale: int | None = None,
+    icc: Icc = "convert",
 ) -> Tensor:
     """Read a picture file as a float32 tensor of shape (1, 3, H, W) in [-1, 1], as the metrics take it.
 
@@ -34,24 +51,34 @@ def read_image(
     in the file             what is done with it
     ======================= ==============================================================================
     8-bit grey, 1-bit       repeated to three channels
-    16-bit, grey or colour  all 16 bits kept: v / 32767.5 - 1 (PNG, TIFF, and grey PGM); 12-bit TIFF by 4095
-    float TIFF              must lie in [0, 1]; mapped by 2 v - 1
+    16-bit, grey or colour  all 16 bits kept: v / 32767.5 - 1; 12-bit TIFF by 4095; by `full_scale` where given
+    signed, 32-bit (TIFF)   by `full_scale`, without which they are refused
+    16- to 64-bit float     must lie in [0, 1] (TIFF); mapped by 2 v - 1
+    2, 4 or more bands      refused without `bands`, unless the file says that the last is alpha
     palette                 looked up
-    alpha, transparent key  composited over `alpha="white"` or "black" in the file's own (gamma) values;
-                            "drop" ignores the alpha channel, "refuse" raises if anything is transparent
-    CMYK, YCbCr             Pillow's plain conversion to RGB
-    ICC profile, gamma      ignored: values are taken as sRGB, as lpips and the rated databases do
+    alpha, transparent key  composited over `alpha="white"`, "black" or (mid) "grey" in the file's own (gamma)
+                            values, with a warning where that ground hides the picture's shape; "drop" ignores
+                            the alpha channel, "refuse" raises if anything is transparent
+    ICC profile             colours are converted to sRGB, as a viewer does; files in sRGB stay bit for bit
+    CMYK without profile    Pillow's plain conversion to RGB
+    PNG's gamma chunk       ignored: values are taken as sRGB
     EXIF orientation        applied: the picture is as a viewer shows it
-    several frames, pages   the first (GIF, WebP, APNG, TIFF, MPO)
+    several frames, pages   `frame`, or the first with a warning (GIF, WebP, APNG, TIFF)
     ======================= ==============================================================================
 
-    PNG, JPEG, WebP, TIFF, BMP, GIF and PPM/PGM files are read.
+    PNG, JPEG, WebP, TIFF, BMP, GIF and PPM/PGM files are read. TIFFs that Pillow reads wrongly or not at all (16 bits
+    in planes, signed, float colour, more bands) need the extra `formats`.
 
     Args:
         path: the file.
         alpha: what transparent parts are shown against; see the table.
         max_pixels: pictures of more pixels are refused before they are decoded, a guard against decompression
             bombs; None lifts the limit.
+        frame: of several frames or pages, counted from 0; None: the first, with a warning if there are others.
+        bands: one band of the file (grey) or three (red, green, blue), counted from 1; None: as the file says.
+        full_scale: the value of white, where samples are integers of more than 8 bits or signed: 4095 for 12-bit data
+            in a 16-bit file. No sample may be above it.
+        icc: "convert" colours with an ICC profile to sRGB, or "ignore" it, as lpips and OpenCV do.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: the file cannot be opened.
@@ -65,7 +92,11 @@ def read_image(
         ...     read_image(Path(folder) / "pixel.png").flatten().tolist()
         [-1.0, 0.003921568859368563, 1.0]
     """
-    return tensor_from_samples(decode_file(path, max_pixels=max_pixels), alpha=alpha, name=str(path))
+    decoded = decode_file(
+        path, max_pixels=max_pixels, frame=frame, bands=bands, full_scale=full_scale, icc=icc
+    )
+    mention_what_is_hidden(decoded, alpha, str(path))
+    return tensor_from_samples(decoded, alpha=alpha, name=str(path))
 
 
 @dataclass(frozen=True)
@@ -76,6 +107,8 @@ class Reading:
         alpha: what transparent parts are shown against; see :func:`read_image`.
         max_pixels: larger pictures are refused; None lifts the limit.
         resize: (width, height) every picture is brought to, see :func:`resize_image`; None leaves them as they are.
+        frame, bands, full_scale, icc: what of a file is the picture, which value is white, and whether colours are
+            brought to sRGB; see :func:`read_image`.
 
     Shape:
         path of a file -> (1, 3, H, W) float32 in [-1, 1], on the CPU.
@@ -94,10 +127,27 @@ class Reading:
     alpha: Alpha = "white"
     max_pixels: int | None = DEFAULT_MAX_PIXELS
     resize: tuple[int, int] | None = None
+    frame: int | None = None
+    bands: tuple[int, ...] | None = None
+    full_scale: int | None = None
+    icc: Icc = "convert"
 
     def __call__(self, path: Path) -> Tensor:
-        image = read_image(path, alpha=self.alpha, max_pixels=self.max_pixels)
+        image = read_image(path, **self.of_files)
         return image if self.resize is None else resize_image(image, self.resize)
+
+    def tensor(self, stored: Stored, *, name: str) -> Tensor:
+        """Samples of a file, or of a region of it, to (1, 3, H, W); `name` is the file, for messages."""
+        try:
+            picture = picture_of(stored, bands=self.bands, full_scale=self.full_scale, icc=self.icc)
+        except Unsupported as reason:
+            raise ValueError(f"cannot read {name}: {reason}") from None
+        return tensor_from_samples(picture, alpha=self.alpha, name=name)
+
+    @property
+    def of_files(self) -> dict[str, Any]:
+        """The arguments of :func:`read_image`: all but `resize`."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "resize"}
 
 
 def tensor_from_samples(decoded: Decoded, *, alpha: Alpha, name: str) -> Tensor:
@@ -117,12 +167,31 @@ def tensor_from_samples(decoded: Decoded, *, alpha: Alpha, name: str) -> Tensor:
     if decoded.has_alpha and alpha != "drop":
         if alpha == "refuse" and (decoded.samples[..., 3] < decoded.full_scale).any():
             raise ValueError(
-                f"cannot read {name}: parts are transparent; choose alpha='white', 'black' or 'drop'"
+                f"cannot read {name}: parts are transparent; choose alpha='white', 'black', 'grey' or 'drop'"
             )
-        opacity = decoded.samples[..., 3:].astype(np.float32) / np.float32(decoded.full_scale)
-        background = np.float32(1 if alpha == "white" else -1)
-        colour = colour * opacity + background * (1 - opacity)
+        if alpha != "refuse":
+            colour = against_ground(colour, _opacity(decoded), alpha)
     return torch.from_numpy(np.ascontiguousarray(colour.transpose(2, 0, 1)))[None]
+
+
+def mention_what_is_hidden(decoded: Decoded, alpha: Alpha, name: str) -> None:
+    """Warn where the ground hides the shape of a transparent picture, which then may equal others."""
+    if not decoded.has_alpha or alpha not in GROUNDS:
+        return
+    found = np.zeros(2)
+    for top in range(0, decoded.samples.shape[0], _ROWS):
+        part = Decoded(decoded.samples[top : top + _ROWS], decoded.full_scale)
+        colour = _to_signed_unit(part.samples[..., :3], part.full_scale)
+        found += outline(colour, _opacity(part), alpha)
+    mention_hidden_shape(found, alpha, name)
+
+
+def _opacity(decoded: Decoded) -> NDArray[np.float32]:
+    """Alpha (H, W, 1) in [0, 1]."""
+    opacity: NDArray[np.float32] = decoded.samples[..., 3:].astype(np.float32) / np.float32(
+        decoded.full_scale
+    )
+    return opacity
 
 
 def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
@@ -168,7 +237,10 @@ def eight_bits(image: Tensor) -> NDArray[np.uint8]:
 def _to_signed_unit(samples: NDArray[Any], full_scale: int) -> NDArray[Any]:
     """[0, full_scale] to [-1, 1] in float32; integers by a table, so they are rounded once, from float64."""
     if samples.dtype.kind == "f":
-        return (2 * samples - 1).astype(np.float32)
+        wide = samples.astype(np.float32) if samples.dtype.itemsize < 4 else samples
+        return (2 * wide - 1).astype(np.float32)
+    if full_scale > 65535:
+        return (samples / (full_scale / 2) - 1).astype(np.float32)
     table = (np.arange(full_scale + 1, dtype=np.float64) / (full_scale / 2) - 1).astype(np.float32)
     scaled: NDArray[np.float32] = table[samples]
     return scaled

@@ -8,6 +8,7 @@ sums are added: the numbers of the whole picture in the memory of one tile.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -16,7 +17,9 @@ from torch import Tensor
 from invariant_lpips.heads import Head
 from invariant_lpips.inputs import ImageInput, ScalingLayer, check_image
 from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS
-from invariant_lpips.pictures.images import Alpha
+from invariant_lpips.pictures.images import Reading
+from invariant_lpips.pictures.profiles import Icc
+from invariant_lpips.pictures.transparency import Alpha
 from invariant_lpips.tiling.embedding import embed_regions
 from invariant_lpips.tiling.regions import Regions, TensorRegions, open_regions
 from invariant_lpips.trunks import Trunk
@@ -52,6 +55,10 @@ def embed_file(
     tile: int = 1024,
     max_pixels: int | None = DEFAULT_MAX_PIXELS,
     alpha: Alpha = "white",
+    frame: int | None = None,
+    bands: Sequence[int] | None = None,
+    full_scale: int | None = None,
+    icc: Icc = "convert",
     progress: bool = False,
 ) -> Tensor:
     """Embedding of a picture file of any size, without decoding it whole where its format allows that.
@@ -64,7 +71,7 @@ def embed_file(
         path: PNG, JPEG, TIFF, ... or an array (H, W, 3) in a .npy file, uint8, uint16 or floats in [0, 1].
         tile: side of a tile in pixels. Larger tiles need fewer margins and more memory.
         max_pixels: larger pictures are refused, a guard against decompression bombs; None lifts the limit.
-        alpha: what transparent parts are shown against, as for `read_image`.
+        alpha, frame, bands, full_scale, icc: as for `read_image`; an array has one frame.
         progress: count tiles on stderr.
 
     Returns:
@@ -85,7 +92,9 @@ def embed_file(
         >>> bool((in_tiles - metric.embed(whole)).norm() < 1e-4 * in_tiles.norm())
         True
     """
-    picture = open_regions(path, alpha=alpha, max_pixels=max_pixels)
+    chosen = None if bands is None else tuple(bands)
+    reading = Reading(alpha, max_pixels, frame=frame, bands=chosen, full_scale=full_scale, icc=icc)
+    picture = open_regions(path, reading)
     return _embed(metric, picture, tile, progress=progress)
 
 

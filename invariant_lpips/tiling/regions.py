@@ -6,8 +6,8 @@ What is decoded, and when:
 file                                               in memory at a time
 =================================================  ==========================================================
 .npy (H, W, 3), uint8, uint16 or float in [0, 1]   the region (memory-mapped)
-TIFF in tiles or strips, 8 or 16 bits, grey, RGB   the tiles or strips of one band of the picture, as stored
-or RGBA; uncompressed, deflate, LZW, PackBits, ...
+TIFF in tiles or strips, 8 or 16 bits, grey, RGB,  the tiles or strips of one band of the picture, as stored
+RGBA or bands; plain,  deflate, LZW, PackBits, ...
 (what tifffile and imagecodecs decode)
 any other picture                                  the whole picture, as stored (3 bytes a pixel for 8 bits)
 =================================================  ==========================================================
@@ -19,13 +19,18 @@ decoding (Pillow's `draft`) gives another picture and isn't used.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
 
-from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS, Decoded, decode_file
-from invariant_lpips.pictures.images import Alpha, tensor_from_samples
+from invariant_lpips.pictures.channels import Stored
+from invariant_lpips.pictures.decoding import check_choices, decode_file, mention_frames
+from invariant_lpips.pictures.images import Reading, mention_what_is_hidden
+from invariant_lpips.pictures.pillow_files import check_frame, check_pixels
+from invariant_lpips.pictures.refusals import Unsupported
+from invariant_lpips.pictures.tiff import Page, find_page, unlogged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,13 +61,13 @@ class TensorRegions:
 class SampleRegions:
     """Regions of samples (H, W, 3 or 4) as stored: an array in memory, or one that is memory-mapped."""
 
-    def __init__(self, samples: NDArray[Any], full_scale: int, alpha: Alpha, name: str) -> None:
-        self._samples, self._full_scale, self._alpha, self._name = samples, full_scale, alpha, name
-        self.size: tuple[int, int] = (samples.shape[0], samples.shape[1])
+    def __init__(self, stored: Stored, reading: Reading, name: str) -> None:
+        self._stored, self._reading, self._name = stored, reading, name
+        self.size: tuple[int, int] = (stored.samples.shape[0], stored.samples.shape[1])
 
     def read(self, rows: slice, columns: slice) -> Tensor:
-        part = Decoded(self._samples[rows, columns], self._full_scale)
-        return tensor_from_samples(part, alpha=self._alpha, name=self._name)
+        part = replace(self._stored, samples=self._stored.samples[rows, columns])
+        return self._reading.tensor(part, name=self._name)
 
 
 class SegmentRegions:
@@ -71,15 +76,14 @@ class SegmentRegions:
     They are kept until the regions asked for have left them behind, since neighbouring regions overlap.
     """
 
-    def __init__(self, path: Path, page: Any, alpha: Alpha) -> None:
-        self._path, self._page, self._alpha = path, page, alpha
+    def __init__(self, path: Path, page: Any, meaning: Page, reading: Reading) -> None:
+        self._path, self._page, self._meaning, self._reading = path, page, meaning, reading
         self.size: tuple[int, int] = (page.imagelength, page.imagewidth)
         self._segment = (
             (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
         )
         self._across = -(-page.imagewidth // self._segment[1])
         self._decoded: dict[int, NDArray[Any]] = {}
-        self._full_scale = 2 ** (8 * page.dtype.itemsize) - 1
 
     def read(self, rows: slice, columns: slice) -> Tensor:
         import numpy as np
@@ -98,12 +102,11 @@ class SegmentRegions:
                 samples[
                     upper - rows.start : lower - rows.start, first - columns.start : last - columns.start
                 ] = segment[upper - top : lower - top, first - left : last - left]
-        if samples.shape[2] < 3:
-            grey = samples[..., :1]
-            samples = np.concatenate([grey, grey, grey, samples[..., 1:]], axis=2)
-        return tensor_from_samples(
-            Decoded(samples, self._full_scale), alpha=self._alpha, name=str(self._path)
+        meaning = self._meaning
+        part = Stored(
+            samples, 2**meaning.bits - 1, meaning.colours, meaning.has_alpha, profile=meaning.profile
         )
+        return self._reading.tensor(part, name=str(self._path))
 
     def _forget(self, before: int) -> None:
         for index in [index for index in self._decoded if index < before]:
@@ -128,31 +131,36 @@ class SegmentRegions:
         return self._decoded[index]
 
 
-def open_regions(
-    path: str | os.PathLike[str], *, alpha: Alpha = "white", max_pixels: int | None = DEFAULT_MAX_PIXELS
-) -> Regions:
+def open_regions(path: str | os.PathLike[str], reading: Reading | None = None) -> Regions:
     """Open a picture file for reading in regions; the module's docstring says what stays in memory.
 
     Args:
         path: a picture that :func:`invariant_lpips.read_image` reads, or a .npy file.
-        alpha: as for `read_image`.
-        max_pixels: larger pictures are refused, a guard against decompression bombs; None lifts the limit.
+        reading: how it is read; `resize` does not go with regions and is left out.
 
     Raises:
         FileNotFoundError, PermissionError, ValueError: as `read_image`.
-        ImportError: a TIFF file above the limit that `read_image` has by default needs tifffile.
     """
-    path = Path(path)
+    path, reading = Path(path), reading or Reading()
+    check_choices(frame=reading.frame, bands=reading.bands, full_scale=reading.full_scale, icc=reading.icc)
     if path.suffix.lower() == ".npy":
-        return _array_regions(path, alpha, max_pixels)
-    if path.suffix.lower() in (".tif", ".tiff") and (page := _plain_page(path)) is not None:
-        _check_pixels(path, page.imagelength, page.imagewidth, max_pixels)
-        return SegmentRegions(path, page, alpha)
-    decoded = decode_file(path, max_pixels=max_pixels)
-    return SampleRegions(decoded.samples, decoded.full_scale, alpha, str(path))
+        return _array_regions(path, reading)
+    if path.suffix.lower() in (".tif", ".tiff") and (found := _segments(path, reading)) is not None:
+        return found
+    whole = decode_file(
+        path,
+        max_pixels=reading.max_pixels,
+        frame=reading.frame,
+        bands=reading.bands,
+        full_scale=reading.full_scale,
+        icc=reading.icc,
+    )
+    mention_what_is_hidden(whole, reading.alpha, str(path))
+    stored = Stored(whole.samples, whole.full_scale, 3, whole.has_alpha)
+    return SampleRegions(stored, replace(reading, bands=None, full_scale=None), str(path))
 
 
-def _array_regions(path: Path, alpha: Alpha, max_pixels: int | None) -> SampleRegions:
+def _array_regions(path: Path, reading: Reading) -> SampleRegions:
     import numpy as np
 
     try:
@@ -166,51 +174,34 @@ def _array_regions(path: Path, alpha: Alpha, max_pixels: int | None) -> SampleRe
             f"cannot read {path}: an array (height, width, 3 or 4) of uint8, uint16 or floats in [0, 1] was expected, "
             f"but it holds {samples.dtype} of shape {samples.shape}"
         )
-    _check_pixels(path, samples.shape[0], samples.shape[1], max_pixels)
-    return SampleRegions(samples, scales[kind], alpha, str(path))
+    stored = Stored(samples, scales[kind], 3, samples.shape[2] == 4)
+    try:
+        check_pixels(samples.shape[1], samples.shape[0], reading.max_pixels)
+        check_frame(reading.frame or 0, 1)
+    except Unsupported as reason:
+        raise ValueError(f"cannot read {path}: {reason}") from None
+    return SampleRegions(stored, reading, str(path))
 
 
-def _plain_page(path: Path) -> Any:
-    """The first page of a TIFF file where tifffile and Pillow agree on what its samples mean, else None."""
+def _segments(path: Path, reading: Reading) -> SegmentRegions | None:
+    """Regions of a TIFF file where tifffile and Pillow agree on what its samples mean, else None."""
     try:
         import tifffile
     except ImportError:
         return None
     try:
-        with tifffile.TiffFile(path) as file:
-            page: Any = file.pages[0].aspage()
-            tags = page.tags
-            plain = (
-                page.dtype is not None
-                and page.dtype.str[1:] in ("u1", "u2")
-                and page.bitspersample in (8, 16)
-                and page.photometric in (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB)
-                and page.planarconfig == tifffile.PLANARCONFIG.CONTIG
-                and page.imagedepth == 1
-                and _alpha_is_plain(page, tifffile)
-                and tags.valueof("Orientation", 1) == 1
-                and page.compression != tifffile.COMPRESSION.JPEG
-            )
-            if plain:
+        with path.open("rb") as handle:
+            meaning, frames = find_page(handle, reading.frame or 0, reading.max_pixels)
+            if not meaning.plain or (meaning.colours is None and reading.bands is None):
+                return None
+            handle.seek(0)
+            with unlogged(), tifffile.TiffFile(handle) as file:
+                page: Any = file.pages[meaning.number].aspage()
+                if page.imagedepth != 1:
+                    return None
                 page.decode(None, 0)  # raises where no codec is installed
-            return page if plain else None
-    except (OSError, ValueError, tifffile.TiffFileError):
-        return None  # Pillow says what is wrong with it
-
-
-def _alpha_is_plain(page: Any, tifffile: Any) -> bool:
-    colours = 1 if page.photometric == tifffile.PHOTOMETRIC.MINISBLACK else 3
-    extra = tuple(page.extrasamples)
-    return page.samplesperpixel == colours + len(extra) and extra in (
-        (),
-        (tifffile.EXTRASAMPLE.UNASSALPHA,),
-    )
-
-
-def _check_pixels(path: Path, height: int, width: int, max_pixels: int | None) -> None:
-    if max_pixels is not None and height * width > max_pixels:
-        raise ValueError(
-            f"cannot read {path}: {width} x {height} = {height * width} pixels is over the limit of "
-            f"{max_pixels} pixels, a guard against decompression bombs; raise max_pixels if "
-            "the file is meant to be this large"
-        )
+    except Exception:  # a damaged file can make the reading of tags raise almost anything
+        return None  # the way of other pictures says what is wrong with it
+    if reading.frame is None:
+        mention_frames(path, frames)
+    return SegmentRegions(path, page, meaning, reading)
