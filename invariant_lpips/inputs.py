@@ -94,8 +94,44 @@ class ImageInput(nn.Module):
             check_batches(x.shape[0], y.shape[0])
         return x_in, y_in
 
+    def mask(self, mask: object, x: Tensor) -> Tensor:
+        """A mask for a checked batch, checked as far as its images are."""
+        wanted = self.checks == "always" or (self.checks == "auto" and x.device.type == "cpu")
+        return check_mask(mask, x, values=wanted and reading_values_allowed(x))
+
     def extra_repr(self) -> str:
         return f"minimum_side={self.minimum_side}, checks={self.checks!r}"
+
+
+def check_mask(mask: object, like: Tensor, *, values: bool) -> Tensor:
+    """A mask (N or 1, 1, H, W), bool or floating point in [0, 1], for images `like`; in their dtype.
+
+    Raises:
+        TypeError: not a tensor.
+        ValueError: another shape, values outside [0, 1], or nothing left of a picture.
+    """
+    if not isinstance(mask, Tensor):
+        raise TypeError(f"Argument `mask` must be a torch.Tensor, but got {type(mask).__name__}.")
+    expected = (1, *like.shape[-2:])
+    if mask.dim() != 4 or mask.shape[1:] != expected or mask.shape[0] not in (1, like.shape[0]):
+        raise ValueError(
+            f"Argument `mask` must have shape (N or 1, 1, H, W) for images of shape {tuple(like.shape)}, but got "
+            f"{tuple(mask.shape)}."
+        )
+    if mask.dtype != torch.bool and not mask.is_floating_point():
+        raise TypeError(
+            f"Argument `mask` must be bool, or floating point in [0, 1], but got {mask.dtype}; of bytes in "
+            "[0, 255] pass mask.float() / 255."
+        )
+    mask = mask.to(like.device, like.dtype)
+    if values:
+        if not bool(((mask >= 0) & (mask <= 1)).all()):
+            raise ValueError("Argument `mask` must lie in [0, 1], but holds other values.")
+        if not bool((mask > 0).flatten(1).any(1).all()):
+            raise ValueError(
+                "Argument `mask` must leave something of every picture, but is 0 everywhere in one."
+            )
+    return mask
 
 
 def warn_once(key: str, message: str) -> None:

@@ -156,6 +156,8 @@ class InvariantLPIPS(nn.Module, Saved):
         in1: Tensor | Reference,
         retPerLayer: bool = False,  # lpips' name
         normalize: bool | None = None,
+        *,
+        mask: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, list[Tensor]]:
         """Distance of two batches.
 
@@ -163,11 +165,14 @@ class InvariantLPIPS(nn.Module, Saved):
             in0, in1: (N, 3, H, W); either may be what :meth:`reference` returned.
             retPerLayer: also return the list of r_l, each (N, 1, 1, 1); they sum to d^2 (`spatial` head: d).
             normalize: images are in [0, 1]; None follows the constructor.
+            mask: (N or 1, 1, H, W), bool or floating point in [0, 1], how much each pixel counts. What it hides is
+                replaced by mid-grey in both images, and means go over what it shows, so that nothing hidden matters.
+                Not with motion, maps, References or head `gap-spatial`.
 
         Returns:
             (N, 1, 1, 1), or (N, 1, H, W) with spatial=True; with retPerLayer a tuple of it and the list.
         """
-        layers, motion = self._compared(in0, in1, normalize, maps=self.spatial)
+        layers, motion = self._compared(in0, in1, normalize, maps=self.spatial, mask=mask)
         if self.spatial:
             total = torch.stack(layers).sum(0)
             return (total, layers) if retPerLayer else total
@@ -188,12 +193,17 @@ class InvariantLPIPS(nn.Module, Saved):
         return torch.stack(self._compared(in0, in1, normalize, maps=True)[0]).sum(0)
 
     def compare(
-        self, in0: Tensor | Reference, in1: Tensor | Reference, normalize: bool | None = None
+        self,
+        in0: Tensor | Reference,
+        in1: Tensor | Reference,
+        normalize: bool | None = None,
+        *,
+        mask: Tensor | None = None,
     ) -> Comparison:
         """What moved between two batches, and what changed besides; without a graph.
 
         Args:
-            in0, in1, normalize: as for :meth:`forward`.
+            in0, in1, normalize, mask: as for :meth:`forward`.
 
         Returns:
             A :class:`~invariant_lpips.motion.Comparison`, whose `distance` is what :meth:`forward` returns. With
@@ -211,7 +221,7 @@ class InvariantLPIPS(nn.Module, Saved):
         """
         one = self.jnd(torch.ones(()))
         with torch.no_grad():
-            layers, motion = self._compared(in0, in1, normalize, maps=False)
+            layers, motion = self._compared(in0, in1, normalize, maps=False, mask=mask)
             appearance = self.head.total(layers)
             if motion is None:
                 sides = [side.size if isinstance(side, Reference) else side.shape[-2:] for side in (in0, in1)]
@@ -226,10 +236,18 @@ class InvariantLPIPS(nn.Module, Saved):
             )
 
     def _compared(
-        self, in0: Tensor | Reference, in1: Tensor | Reference, normalize: bool | None, *, maps: bool
+        self,
+        in0: Tensor | Reference,
+        in1: Tensor | Reference,
+        normalize: bool | None,
+        *,
+        maps: bool,
+        mask: Tensor | None = None,
     ) -> tuple[list[Tensor], Motion | None]:
         """r_l of two batches, (N,) or (N, 1, H, W) a tap, and the motion that was undone before, if it is measured."""
         normalize = self._normalizes(normalize)
+        if mask is not None:
+            return self._masked(in0, in1, normalize, mask, maps=maps), None
         if isinstance(in0, Reference) or isinstance(in1, Reference):
             return self._against_reference(in0, in1, normalize, maps=maps)
         left, right = self.images.pair(in0, in1, self.scaling_layer.shift, normalize=normalize)
@@ -256,9 +274,40 @@ class InvariantLPIPS(nn.Module, Saved):
             )  # splines overshoot a little
         return motion, x, y
 
-    def _contrasted(self, left: Tensor, right: Tensor, *, maps: bool) -> list[Tensor]:
+    def _masked(
+        self,
+        in0: Tensor | Reference,
+        in1: Tensor | Reference,
+        normalize: bool,
+        mask: Tensor,
+        *,
+        maps: bool,
+    ) -> list[Tensor]:
+        """r_l of what a mask shows of two batches."""
+        if maps or self.motion is not None or isinstance(in0, Reference) or isinstance(in1, Reference):
+            raise ValueError(
+                "Argument `mask` is for distances of two images as they lie: leave it out with spatial=True, motion or "
+                "a Reference."
+            )
+        left, right = self.images.pair(in0, in1, self.scaling_layer.shift, normalize=normalize)
+        mask = self.images.mask(mask, left if left.shape[0] >= right.shape[0] else right)
+        left, right = left * mask, right * mask  # 0 is mid-grey
+        if mask.shape[0] == 1:
+            return self._contrasted(left, right, maps=False, mask=mask)
+        # Large batches go through the trunk in parts, which a mask of their own for each would have to follow.
+        pairs = [
+            self._contrasted(
+                *(side[k % len(side)].unsqueeze(0) for side in (left, right)), maps=False, mask=one
+            )
+            for k, one in enumerate(torch.split(mask, 1))
+        ]
+        return [torch.cat(of_tap) for of_tap in zip(*pairs, strict=True)]
+
+    def _contrasted(
+        self, left: Tensor, right: Tensor, *, maps: bool, mask: Tensor | None = None
+    ) -> list[Tensor]:
         """r_l of two batches in [-1, 1]: both go through the trunk, and the head contrasts them tap by tap."""
-        contrast = Contrast(self.head, (left.shape[-2], left.shape[-1]), maps=maps)
+        contrast = Contrast(self.head, (left.shape[-2], left.shape[-1]), maps=maps, mask=mask)
         return contrast.layers(
             reduce_pair(
                 self.net,

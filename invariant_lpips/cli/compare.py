@@ -48,6 +48,7 @@ from invariant_lpips.pictures import (
     within_folder,
 )
 from invariant_lpips.pictures.folders import not_looked_at
+from invariant_lpips.pictures.masks import Masks
 from invariant_lpips.pictures.preparation import Prepared
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class Comparison:
     reading: Reading
     crop_border: int
     luma: bool
+    mask: Path | None
     batch_size: int
     unequal_sizes: bool
     workers: RayWorkers | None
@@ -114,6 +116,7 @@ class Comparison:
             reading=reading_of(args),
             crop_border=args.crop_border,
             luma=args.luma,
+            mask=args.mask,
             batch_size=args.batch_size,
             unequal_sizes=args.unequal_sizes,
             workers=ray_workers(args),
@@ -138,6 +141,7 @@ class Comparison:
             "alpha": self.reading.alpha,
             "crop_border": self.crop_border,
             "luma": self.luma,
+            "mask": None if self.mask is None else str(self.mask),
             "unequal_sizes": self.unequal_sizes,
         }
 
@@ -167,6 +171,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--unequal-sizes",
         action="store_true",
         help="compare pictures of different sizes by their embeddings; needs --head gap",
+    )
+    which.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE|DIR",
+        help="what counts: white does, black doesn't; one for all pairs, or a folder with one named as each reference",
     )
 
     add_metric_options(parser)
@@ -235,6 +245,7 @@ def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     asked = Comparison.of(args)
     engine = None if asked.workers is None else ray.pair_engine(**asdict(asked.workers))
+    masks = None if asked.mask is None else Masks(asked.mask, Prepared(asked.reading, asked.crop_border))
     metric = asked.metric.build()
     limit = asked.fail_above
     if asked.fail_above_jnd is not None:
@@ -246,6 +257,7 @@ def run(args: argparse.Namespace) -> Exit:
         metric,
         asked.pairing,
         reading=Prepared(asked.reading, asked.crop_border, asked.luma),
+        masks=masks,
         batch_size=asked.batch_size,
         unequal_sizes=asked.unequal_sizes,
         maps=None if asked.maps is None else MapFiles(**asdict(asked.maps)),
@@ -397,6 +409,17 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError(
             "--fail-above-jnd needs a metric that knows what people notice; --metric lpips does not"
         )
+    if args.mask is not None:
+        others = {
+            "--map": args.map is not None,
+            "--motion": args.motion is not None,
+            "--metric lpips": args.metric == "lpips",
+            "--unequal-sizes": args.unequal_sizes,
+            "--engine ray": args.engine == "ray",
+        }
+        for name, given in others.items():
+            if given:
+                raise ValueError(f"--mask does not go with {name}")
     if args.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1, but got {args.batch_size}")
     if args.motion is not None and args.engine == "ray":

@@ -56,6 +56,12 @@ class Head(nn.Module):
         """What is kept of one activation (N, C, h, w) of images of `size`; batch first."""
         raise self._lacks("summary", "distance")
 
+    def masked_summary(self, tap: str, features: Tensor, size: tuple[int, int], weight: Tensor) -> Summary:
+        """:meth:`summary` of a part: `weight` (N or 1, 1, h, w) >= 0 of mean 1 says how much each position counts."""
+        raise ValueError(
+            f"Head {self.name!r} divides by whole maps and takes no mask; use head='regional', 'gap' or 'spatial'."
+        )
+
     def components(self, tap: str, sx: Summary, sy: Summary) -> Tensor:
         """(N, K_l) non-negative differences, one per weight of this tap, before weighting."""
         raise self._lacks("components", "distance")
@@ -157,15 +163,23 @@ class Contrast:
         head: what compares them.
         size: height and width of the pictures in pixels.
         maps: give maps of where they differ instead of numbers.
+        mask: (N or 1, 1, H, W) in [0, 1], how much each pixel counts; None: all alike.
     """
 
-    def __init__(self, head: Head, size: tuple[int, int], *, maps: bool = False) -> None:
-        self.head, self.size, self.maps = head, size, maps
+    def __init__(
+        self, head: Head, size: tuple[int, int], *, maps: bool = False, mask: Tensor | None = None
+    ) -> None:
+        self.head, self.size, self.maps, self.mask = head, size, maps, mask
         self._counts: dict[str, int] = {}
 
     def keep(self, tap: str, features: Tensor) -> Summary:
         """What is kept of an activation until the other picture's is there."""
-        return (features,) if self.maps else self.head.summary(tap, features, self.size)
+        if self.maps:
+            return (features,)
+        if self.mask is None:
+            return self.head.summary(tap, features, self.size)
+        weight = ILF.resize_area(self.mask, (features.shape[-2], features.shape[-1]))
+        return self.head.masked_summary(tap, features, self.size, weight / weight.mean((2, 3), keepdim=True))
 
     def __call__(self, tap: str, x: Summary, y: Summary) -> Tensor:
         """(N,) or (N, 1, H, W): what this tap adds, not yet divided."""

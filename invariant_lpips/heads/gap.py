@@ -28,6 +28,9 @@ class GAP(Head):
         dtype = torch.float64 if features.dtype == torch.float64 else torch.float32
         return (features.mean((2, 3), dtype=dtype),)
 
+    def masked_summary(self, tap: str, features: Tensor, size: tuple[int, int], weight: Tensor) -> Summary:
+        return ((ILF.full_precision(features) * weight).mean((2, 3)),)
+
     def components(self, tap: str, sx: Summary, sy: Summary) -> Tensor:
         return (sx[0] - sy[0]).square()
 

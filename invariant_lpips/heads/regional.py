@@ -70,6 +70,21 @@ class Regional(Head):
         variance = window_means(squared, rows, columns) - mean.square()
         return mean, (variance.clamp_min(0) + self.variance_floor).sqrt()
 
+    def masked_summary(self, tap: str, features: Tensor, size: tuple[int, int], weight: Tensor) -> Summary:
+        compressed = torch.log1p(ILF.full_precision(features) / self.typical[tap])
+        height, width = features.shape[-2:]
+        rows = window_matrix(height, min(height, window_count(size[0], self.window)), compressed)
+        columns = window_matrix(width, min(width, window_count(size[1], self.window)), compressed)
+        mass = window_means(weight.to(compressed), rows, columns)
+        safe = mass.clamp_min(torch.finfo(mass.dtype).tiny)
+        mean = window_means(compressed * weight, rows, columns) / safe
+        # Windows count by what they hold of the mask: the root, since differences are squared.
+        share = (mass / mass.mean((2, 3), keepdim=True)).sqrt()
+        if self._statistics[tap] == 1:
+            return (mean * share,)
+        variance = window_means(compressed.square() * weight, rows, columns) / safe - mean.square()
+        return mean * share, (variance.clamp_min(0) + self.variance_floor).sqrt() * share
+
     def components(self, tap: str, sx: Summary, sy: Summary) -> Tensor:
         return torch.cat([(a - b).square().mean((2, 3)) for a, b in zip(sx, sy, strict=True)], dim=1)
 

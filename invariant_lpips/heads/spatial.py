@@ -28,6 +28,9 @@ class Spatial(Head):
     def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Summary:
         return (ILF.unit_normalize(features, self.eps),)
 
+    def masked_summary(self, tap: str, features: Tensor, size: tuple[int, int], weight: Tensor) -> Summary:
+        return (ILF.unit_normalize(features, self.eps) * weight.sqrt(),)
+
     def components(self, tap: str, sx: Summary, sy: Summary) -> Tensor:
         return (sx[0] - sy[0]).square().mean((2, 3))
 

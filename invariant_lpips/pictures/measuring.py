@@ -66,6 +66,7 @@ def compare(
     batch_size: int = 1,
     unequal_sizes: bool = False,
     maps: MapSink | None = None,
+    masks: Callable[[Path], Tensor] | None = None,
     engine: Engine | None = None,
 ) -> Iterator[Outcome]:
     """The distances of pairs of picture files, one after another, in the order of the pairs.
@@ -82,6 +83,8 @@ def compare(
         batch_size: pairs of one size measured at once. On a CPU 1 is as fast as any.
         unequal_sizes: compare pictures of different sizes by their embeddings; needs head `gap`.
         maps: gets the map of every pair, such as :class:`invariant_lpips.pictures.map_files.MapFiles`.
+        masks: the path of a reference to the mask of its pair, (1, 1, H, W) in [0, 1], such as
+            :class:`invariant_lpips.pictures.masks.Masks`; needs an `InvariantLPIPS` without motion.
         engine: what measures, if not this process: see :func:`invariant_lpips.integrations.ray.pair_engine`.
 
     Returns:
@@ -116,8 +119,18 @@ def compare(
         )
     if engine is not None and maps is not None:
         raise ValueError("Maps are made in this process and don't go with an engine; leave out one of them.")
+    if masks is not None and (moving or maps is not None or unequal_sizes or engine is not None):
+        raise ValueError(
+            "Masks are for distances of pictures of one size as they lie; leave out `maps`, `unequal_sizes`, "
+            "`engine` and motion."
+        )
     measuring = Measuring(
-        metric, reading or Reading(), batch_size=batch_size, unequal_sizes=unequal_sizes, maps=maps
+        metric,
+        reading or Reading(),
+        batch_size=batch_size,
+        unequal_sizes=unequal_sizes,
+        maps=maps,
+        masks=masks,
     )
     return measuring(pairing.pairs) if engine is None else engine(measuring, pairing.pairs)
 
@@ -133,12 +146,14 @@ class Measuring:
         batch_size: int = 1,
         unequal_sizes: bool = False,
         maps: MapSink | None = None,
+        masks: Callable[[Path], Tensor] | None = None,
     ) -> None:
         self.metric = metric
         self.reading = reading
         self.batch_size = batch_size
         self.unequal_sizes = unequal_sizes
         self.maps = maps
+        self.masks = masks
         self._like = next(metric.parameters())
         self._to_come: Counter[Path] = Counter()  # how often a picture comes in the pairs after this one
         self._read: dict[Path, tuple[object, int]] = {}  # summaries of those, and their bytes; last used last
@@ -184,7 +199,7 @@ class Measuring:
             return
         try:
             found = self._measured(*zip(*batch, strict=True))
-        except (ValueError, RuntimeError, MemoryError) as error:
+        except (OSError, ValueError, RuntimeError, MemoryError) as error:
             if len(batch) > 1:  # alone they may fit into memory
                 for item in batch:
                     yield from self._measure([item])
@@ -209,6 +224,10 @@ class Measuring:
                 x = self._summary(pairs[0].reference, xs[0]) if len(xs) == 1 else self._on_device(xs)
                 compared: Comparison = self.metric.compare(x, self._on_device(ys))  # type: ignore[attr-defined]
                 return [(float(compared.distance[k]), compared[k : k + 1]) for k in range(len(ys))]
+            if self.masks is not None:
+                mask = self._on_device([self.masks(pair.reference) for pair in pairs])
+                masked = self.metric(self._on_device(xs), self._on_device(ys), mask=mask)  # type: ignore[call-arg]
+                return [(distance, None) for distance in masked.flatten().tolist()]
             if len(xs) == 1 and hasattr(self.metric, "reference"):
                 x = self._summary(pairs[0].reference, xs[0])
                 same = pairs[0].reference == pairs[0].distorted

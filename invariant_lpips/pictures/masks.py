@@ -1,0 +1,55 @@
+"""Masks from picture files: white counts, black doesn't, grey counts in part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import Tensor
+
+from invariant_lpips.pictures.folders import pictures_in
+
+__all__ = ["Masks"]
+
+
+class Masks:
+    """The mask of a reference: one file for all, or the file of its name (but for the suffix) in a folder.
+
+    Args:
+        path: a picture file, or a folder of them.
+        reading: a file to (1, 3, H, W) in [-1, 1], as it reads the pictures: masks are resized and cropped alike.
+
+    Shape:
+        path of a reference -> (1, 1, H, W) float32 in [0, 1]: the mean of the three colours.
+
+    Raises:
+        ValueError: the folder has no mask of that name, or two.
+        OSError: there is no such file or folder.
+    """
+
+    def __init__(self, path: Path, reading: Callable[[Path], Tensor]) -> None:
+        if not path.exists():
+            raise FileNotFoundError(f"{path} does not exist; a mask, or a folder of masks, was expected")
+        self.path = path
+        self._reading = reading
+        self._files: dict[str, list[Path]] = {}
+        if path.is_dir():
+            for file in pictures_in(path):
+                self._files.setdefault(file.stem, []).append(file)
+        self._one: Tensor | None = None
+
+    def __call__(self, reference: Path) -> Tensor:
+        if self.path.is_dir():
+            files = self._files.get(reference.stem, [])
+            if len(files) != 1:
+                found = "none" if not files else " and ".join(file.name for file in files)
+                raise ValueError(
+                    f"{self.path} must hold one mask named {reference.stem} for {reference}, but got {found}"
+                )
+            return self._read(files[0])
+        if self._one is None:
+            self._one = self._read(self.path)
+        return self._one
+
+    def _read(self, path: Path) -> Tensor:
+        return (self._reading(path).mean(1, keepdim=True) + 1) / 2
