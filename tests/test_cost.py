@@ -1,0 +1,54 @@
+"""benchmarks/cost.py and benchmarks/agreement_cost.py: a metric is timed beside lpips, and drawn by its name alone."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+def test_costs_are_shares_of_lpips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("lpips", reason="the lpips package is not installed")
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    cost = importlib.import_module("cost")
+    monkeypatch.setattr(cost, "BASELINE", "lpips:alex")
+    out = tmp_path / "cost.json"
+    monkeypatch.setitem(sys.modules, "pycvvdp", None)
+    cost.main(["--metrics", "psnr,cvvdp", "--side", "64", "--rounds", "1", "--out", str(out)])
+    report = json.loads(out.read_text())
+    assert list(report["metrics"]) == ["lpips:alex", "psnr"]
+    assert report["metrics"]["lpips:alex"]["share"] == 1
+    psnr = report["metrics"]["psnr"]
+    assert psnr["share"] == pytest.approx(psnr["rounds"][0] / report["metrics"]["lpips:alex"]["rounds"][0])
+    assert "invariant-lpips[cvvdp]" in report["missing"]["cvvdp"]
+
+
+def test_a_new_row_is_drawn_without_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    script = importlib.import_module("agreement_cost")
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    monkeypatch.setattr(script, "RESULTS", tmp_path)
+    rows = {"new": 0.9, "new, types left out": 0.8, "other": 0.7, "untimed": 0.6}
+    whole = {"pairs": 10, "metrics": {name: {"srcc": srcc} for name, srcc in rows.items()}}
+    part = {"pairs": 5, "metrics": {"other": {"srcc": 0.1}, "some": {"srcc": 0.5}}}
+    (tmp_path / "tid2013.json").write_text(json.dumps(whole))
+    (tmp_path / "tid2013_peers_part.json").write_text(json.dumps(part))
+    cost = {name: {"share": share} for name, share in (("new", 0.02), ("other", 0.1), ("some", 0.5))}
+    (tmp_path / "cost.json").write_text(json.dumps({"metrics": cost}))
+    drawn = []
+    monkeypatch.setattr(script, "save", lambda figure, *_, **__: drawn.append(figure))
+    script.main()
+    (axes,) = drawn[0].axes
+    dots = {
+        (float(line.get_xdata()[0]), float(line.get_ydata()[0])): line.get_fillstyle()
+        for line in axes.lines
+        if line.get_marker() == "o"
+    }
+    assert dots == {(0.02, 0.9): "full", (0.1, 0.7): "full", (0.5, 0.5): "none"}
+    assert sorted(text.get_text() for text in axes.texts) == ["OTHER", "SOME", "new"]
