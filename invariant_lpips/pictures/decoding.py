@@ -17,17 +17,42 @@ from typing import Any
 from numpy.typing import NDArray
 
 from invariant_lpips.files.writing import one_line
+from invariant_lpips.pictures.boxed_files import read_boxed
 from invariant_lpips.pictures.channels import Decoded, Stored, hint_at_narrower_scale, picture_of
+from invariant_lpips.pictures.linear_light import read_linear_light
 from invariant_lpips.pictures.pillow_files import read_with_pillow
 from invariant_lpips.pictures.profiles import ICC_CHOICES, Icc
 from invariant_lpips.pictures.refusals import PictureWarning, Unsupported
 from invariant_lpips.pictures.tiff import SIGNATURES as TIFF_SIGNATURES
 from invariant_lpips.pictures.tiff import read_tiff
 
-# Formats whose every pixel type is accounted for. Pillow knows more, among them some that start other
-# programs (EPS) or lose precision silently (16-bit JPEG 2000).
+# Formats of Pillow's whose every pixel type is accounted for. It knows more, among them some that start other
+# programs (EPS) or lose precision silently; those in boxes or linear light, and TIFF, have readers of their own.
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "PPM")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pbm", ".pnm")
+_READ = (
+    "PNG, JPEG, WebP, TIFF, BMP, GIF, PPM, TGA, AVIF, HEIC, JPEG XL, JPEG 2000, EXR and HDR files are read"
+)
+
+#: What makes a file of a folder a picture: the one list. Formats that need an extra are in it, so that files that
+#: can't be read without are named rather than passed over.
+SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
+    *(
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".tga",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".jxl",
+        ".jp2",
+        ".j2k",
+        ".exr",
+        ".hdr",
+    ),
+)
 
 # Pillow's own threshold for a decompression bomb: a quarter of a GiB of 8-bit RGB.
 DEFAULT_MAX_PIXELS = 89_478_485
@@ -66,7 +91,7 @@ def decode_file(
         try:
             if os.fstat(handle.fileno()).st_size == 0:
                 raise Unsupported("the file is empty (0 bytes)")
-            stored = _read(handle, frame or 0, max_pixels)
+            stored = _read(path, handle, frame or 0, max_pixels)
             picture = picture_of(stored, bands=bands, full_scale=full_scale, icc=icc)
             if full_scale is None:
                 hint_at_narrower_scale(picture)
@@ -112,10 +137,15 @@ def check_choices(
         raise ValueError(f"Argument `icc` must be one of {', '.join(ICC_CHOICES)}, but got {icc!r}.")
 
 
-def _read(handle: Any, frame: int, max_pixels: int | None) -> Stored:
+def _read(path: Path, handle: Any, frame: int, max_pixels: int | None) -> Stored:
     if handle.peek(4)[:4] in TIFF_SIGNATURES:
         return read_tiff(handle, frame, max_pixels)
-    return read_with_pillow(handle, FORMATS, frame, max_pixels)
+    for reader in (read_boxed, read_linear_light):
+        if (stored := reader(handle, frame, max_pixels)) is not None:
+            return stored
+    # A TGA has no signature, so only its suffix tells it from any other file.
+    formats = ("TGA",) if path.suffix.lower() == ".tga" else FORMATS
+    return read_with_pillow(handle, formats, frame, max_pixels)
 
 
 def _open_binary(path: Path) -> Any:
