@@ -26,21 +26,30 @@ from invariant_lpips.training.components import collect_components
 from invariant_lpips.training.strengths import FitSettings, cross_validate
 
 TYPES = "1-11,14,16-24"
-#: By pooling, the heads whose components are read in one pass, as in docs/heads.md: `train linear` shares its cache.
-HEADS = {"max": ("gap", "spatial", "gap-spatial", "regional"), "blur": ("regional", "gap")}
+#: (net, pooling): heads whose components are read in one pass, as in docs/heads.md: `train linear` shares its cache.
+HEADS = {
+    ("vgg", "max"): ("gap", "spatial", "gap-spatial", "regional"),
+    ("vgg", "blur"): ("regional", "gap"),
+    ("alex", "max"): ("gap", "regional"),
+    ("alex", "blur"): ("gap", "regional"),
+    ("pixels", "max"): ("gap", "regional"),
+}
 PEERS = "psnr,ssim,ssim-rgb,lpips-alex,lpips-vgg,dists,st-lpips-alex"
 
 
-def left_out(pairs: RatedPairs, pooling: str, cache: Path | None) -> list[Scores]:
-    """Predicted scores of the heads of one pooling, references left out and types left out."""
+def left_out(pairs: RatedPairs, net: str, pooling: str, cache: Path | None) -> list[Scores]:
+    """Predicted scores of the heads of one net and pooling, references left out and types left out."""
     types = [pair.distortion for pair in pairs]
     found = []
-    for head, components in collect_components(pairs, HEADS[pooling], pooling=pooling, cache=cache).items():
-        root = make_head(head, "vgg").euclidean
+    components_of = collect_components(pairs, HEADS[net, pooling], net=net, pooling=pooling, cache=cache)
+    for head, components in components_of.items():
+        root = make_head(head, net).euclidean
         for groups, suffix in ((pairs.reference_ids, ""), (types, ", types left out")):
             validation = cross_validate(components, pairs.scores, groups, FitSettings(), root=root)
-            name = (head if pooling == "max" else f"{head}+{pooling}") + suffix
-            description = f"head {head}, pooling {pooling}, 5 folds by {'type' if suffix else 'reference'}"
+            options = [option for option in (net, pooling) if option not in ("vgg", "max")]
+            name = "+".join([head, *options]) + suffix
+            by = "type" if suffix else "reference"
+            description = f"net {net}, head {head}, pooling {pooling}, 5 folds by {by}"
             found.append(Scores(name, description, True, validation.predictions, len(pairs), 0.0))
     return found
 
@@ -55,11 +64,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--scores", type=Path, help="scores of the peers, as `bench --cache` keeps them")
     parser.add_argument("--label", default="TID2013 (resynthesised)")
     parser.add_argument("--peers", default=PEERS, help="other metrics (default: %(default)s)")
+    nets = sorted({net for net, _ in HEADS})
+    parser.add_argument("--nets", default=",".join(nets), help="networks (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     args = parser.parse_args(argv)
     pairs = select_pairs(load_dataset("tid2013", args.root, verify=False, allow_missing=True), types=TYPES)
-    results = [scores for pooling in HEADS for scores in left_out(pairs, pooling, args.cache)]
-    results += [score_pairs(pairs, name, cache=args.scores) for name in args.peers.split(",")]
+    results = [
+        scores
+        for net, pooling in HEADS
+        if net in args.nets.split(",")
+        for scores in left_out(pairs, net, pooling, args.cache)
+    ]
+    results += [score_pairs(pairs, name, cache=args.scores) for name in args.peers.split(",") if name]
     report = build_report(dataclasses.replace(pairs, name=args.label), results, names=DISTORTIONS)
     write_result(args.out, report)
     print(text_table(report), end="")

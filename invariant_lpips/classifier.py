@@ -115,7 +115,7 @@ class GAPClassifier(nn.Module, Saved):
         self.num_classes = num_classes
         self.classes = None if classes is None else tuple(str(name) for name in classes)
         self.image_size = _size(image_size)
-        self.net_name = canonical_net(net)
+        self.net_name = canonical_net(net, trained=True)
         self.taps = default_taps(self.net_name)
         padding = padding or default_padding(pooling)
         self.trunk = Trunk(self.net_name, pooling, padding)

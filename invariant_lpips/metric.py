@@ -60,13 +60,14 @@ class InvariantLPIPS(nn.Module, Saved):
     """Perceptual distance of two images, called as lpips is called.
 
     Args:
-        net: trunk: `vgg` (the one with learned weights), `alex` or `squeeze`; or a backbone of your own: a
+        net: trunk: `vgg`, `alex` (a tenth of its time or less), `pixels` (filters in place of a network:
+            :mod:`invariant_lpips.trunks.pixels`) or `squeeze` (no learned weights); or a backbone of your own: a
             :class:`invariant_lpips.classifier.GAPClassifier`, the name of a bundled one, or its folder. On a trunk
             that was tuned, weights=None means `unit`: learned weights belong to the trunk they were learned on, and
             are refused on another. `invariant-lpips train linear --net` fits weights for it.
         head: `default` (`regional`), `gap`, `gap-spatial` or `spatial`; see :mod:`invariant_lpips.heads`.
-        pooling: the trunk's downsampler: `max`, `blur` or `polyphase`; see :mod:`invariant_lpips.trunks.pooling`. None
-            is what a backbone of your own was trained with, `max` otherwise.
+        pooling: the trunk's downsampler: `max`, `blur` (vgg, alex) or `polyphase` (vgg); see
+            :mod:`invariant_lpips.trunks.pooling`. None is what a backbone of your own was trained with, else `max`.
         padding: of the convolutions: `zeros` or `circular`; None is circular for polyphase, zeros otherwise (for a
             backbone of your own whose pooling is not chosen: what it was trained with).
         weights: None for the learned weights of this (net, head), those fitted with this pooling where there are any;

@@ -114,7 +114,7 @@ class LPIPS(nn.Module):
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        name = canonical_net(net)
+        name = canonical_net(net, trained=True)
         if version not in ("0.0", "0.1"):
             raise ValueError(f"Argument `version` must be '0.0' or '0.1', but got {version!r}.")
         self.pnet_type = net

@@ -105,10 +105,12 @@ def test_precisions(padding, pooling, dtype):
     torch.testing.assert_close(pooled.float(), make_pool(pooling, padding)(x.float()), rtol=1e-2, atol=1e-2)
 
 
-@pytest.mark.parametrize("pooling", ["blur", "polyphase"])
-def test_pools_of_other_sizes_are_refused(pooling):
+@pytest.mark.parametrize(
+    ("net", "pooling"), [("alex", "polyphase"), ("squeeze", "blur"), ("squeeze", "polyphase")]
+)
+def test_pools_of_other_sizes_are_refused(net, pooling):
     with pytest.raises(ValueError, match=r"needs a trunk that pools 2x2 .* but this one pools 3x3"):
-        Trunk("alex", pooling=pooling)
+        Trunk(net, pooling=pooling)
 
 
 def test_unknown_names_are_refused():

@@ -123,7 +123,7 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
     )
     which.add_argument(
         "--net",
-        help="trunk: vgg, alex or squeeze, or the folder of a backbone (default: vgg; of --metric lpips: alex)",
+        help="trunk: vgg, alex, squeeze or pixels, or the folder of a backbone (default: vgg; of --metric lpips: alex)",
     )
     _add_head(which)
     which.add_argument(
@@ -143,7 +143,7 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
 def add_invariant_options(parser: argparse.ArgumentParser) -> None:
     """Add what names an InvariantLPIPS, for commands that embed pictures."""
     which = parser.add_argument_group("which metric")
-    which.add_argument("--net", help="trunk: vgg, alex or squeeze, or the folder of a backbone (vgg)")
+    which.add_argument("--net", help="trunk: vgg, alex, squeeze or pixels, or the folder of a backbone (vgg)")
     _add_head(which)
 
 

@@ -30,7 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--head", action="append", help="head to train; may be given several times (default: regional)"
     )
     parser.add_argument(
-        "--net", default="vgg", help="vgg, alex, squeeze, or a tuned classifier: its run, folder or file"
+        "--net",
+        default="vgg",
+        help="vgg, alex, squeeze, pixels, or a tuned classifier: its run, folder or file",
     )
     parser.add_argument("--pooling", choices=POOLINGS, help="default max; a tuned classifier keeps its own")
     parser.add_argument("--device", default="cpu")

@@ -14,6 +14,7 @@ from invariant_lpips.evaluation.scorers import EmbeddingScorer, Scorer
 from invariant_lpips.metric import InvariantLPIPS
 from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
 from invariant_lpips.stock import LPIPS
+from invariant_lpips.trunks import ARCHITECTURES
 from invariant_lpips.trunks.pooling import POOLINGS
 
 __all__ = ["STOCK", "invariant_scorer", "scorer_of", "stock_scorer"]
@@ -44,10 +45,11 @@ def stock_scorer(name: str, net: str, device: str) -> Scorer:
 
 
 def invariant_scorer(name: str, device: str) -> Scorer:
-    """InvariantLPIPS by a name ``HEAD[+POOLING][+unit][+MOTION][=WEIGHTS]``.
+    """InvariantLPIPS by a name ``HEAD[+NET][+POOLING][+unit][+MOTION][=WEIGHTS]``.
 
-    ``gap``, ``gap+polyphase``, ``gap+unit`` (unit weights), ``gap=my/weights.safetensors``; ``default+motion``
-    measures shift, turn and zoom, and ``default+motion71`` prices shifts at 71 pixels per degree instead of 29.
+    ``gap``, ``gap+alex``, ``gap+polyphase``, ``gap+unit`` (unit weights), ``gap=my/weights.safetensors``;
+    ``default+motion`` measures shift, turn and zoom, and ``default+motion71`` prices shifts at 71 pixels per degree
+    instead of 29.
 
     Raises:
         ValueError: a part of the name is unknown, or there are no weights for the combination.
@@ -55,26 +57,26 @@ def invariant_scorer(name: str, device: str) -> Scorer:
     specification, _, path = name.partition("=")
     head, *options = specification.split("+")
     pooling, weights = "max", path or None
-    motion: dict[str, Any] = {}
+    choices: dict[str, Any] = {}
     for option in options:
-        if option in POOLINGS:
+        if option in ARCHITECTURES:
+            choices["net"] = option
+        elif option in POOLINGS:
             pooling = option
         elif option == "unit":
             weights = "unit"
         elif (match := _MOTION.fullmatch(option)) is not None:
-            motion = {
-                "motion": "similarity",
-                "pixels_per_degree": float(match[1] or PIXELS_PER_DEGREE["the study"]),
-            }
+            choices["motion"] = "similarity"
+            choices["pixels_per_degree"] = float(match[1] or PIXELS_PER_DEGREE["the study"])
         else:
             raise ValueError(
-                f"Metric {name!r} must read HEAD[+POOLING][+unit][+motion[PIXELS PER DEGREE]][=WEIGHTS] with a pooling "
-                f"of {', '.join(POOLINGS)}, but holds {option!r}."
+                f"Metric {name!r} must read HEAD[+NET][+POOLING][+unit][+motion[PIXELS PER DEGREE]][=WEIGHTS] with a "
+                f"net of {', '.join(ARCHITECTURES)} and a pooling of {', '.join(POOLINGS)}, but holds {option!r}."
             )
     if path and not Path(path).is_file():
         raise ValueError(f"Metric {name!r} names weights that are not there: {path}.")
     return scorer_of(
-        InvariantLPIPS(head=head, pooling=pooling, weights=weights, normalize=True, **motion), name, device
+        InvariantLPIPS(head=head, pooling=pooling, weights=weights, normalize=True, **choices), name, device
     )
 
 

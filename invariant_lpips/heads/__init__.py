@@ -29,7 +29,7 @@ __all__ = [
 HEADS: dict[str, Callable[[str], Head]] = {head.name: head for head in (GAP, Spatial, GAPSpatial, Regional)}
 
 #: The head of InvariantLPIPS(head="default") on each trunk.
-DEFAULT_HEAD = {"vgg": "regional", "alex": "gap", "squeeze": "gap"}
+DEFAULT_HEAD = {"vgg": "regional", "alex": "regional", "squeeze": "gap", "pixels": "regional"}
 
 
 def make_head(head: str, net: str) -> Head:

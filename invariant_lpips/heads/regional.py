@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from invariant_lpips import functional as ILF
-from invariant_lpips.heads.base import POOL_TAPS, Head, MapSizes
+from invariant_lpips.heads.base import Head, MapSizes, default_taps
 from invariant_lpips.heads.windows import window_count, window_matrix, window_means
 from invariant_lpips.trunks import ARCHITECTURES, Summary
 
@@ -24,30 +24,30 @@ class Regional(Head):
 
     d^2 = mean over statistics and channels of w^2 (mean over windows of (difference of m or sd)^2).
 
-    Taps too coarse for a deviation within a window (pool5) give their mean only: 2432 weights. The embedding
-    is the concatenation over windows, so its length depends on the image's size. How the size was chosen, and
-    what lost against it: docs/heads.md.
+    s_l is the tap's typical activation (:class:`~invariant_lpips.trunks.Tap`). Taps too coarse for a deviation within
+    a window (pool5 of VGG-16) give their mean only: 2432 weights on `vgg`, 2304 on `alex`. The embedding is the
+    concatenation over windows, so its length depends on the image's size. How the size was chosen, and what lost
+    against it: docs/heads.md.
     """
 
     name = "regional"
     #: Window size in pixels of the input.
     window: ClassVar[int] = 64
-    #: s_l: the mean activation of each tap over photographs, so that the logarithm bends where activations are.
-    typical: ClassVar[dict[str, float]] = {
-        "pool1": 1.0813,
-        "pool2": 1.8379,
-        "pool3": 2.052,
-        "pool4": 0.6896,
-        "pool5": 0.2334,
-    }
     variance_floor = 1e-4
 
     def __init__(self, net: str = "vgg", taps: Sequence[str] | None = None) -> None:
-        if net != "vgg":
-            raise ValueError(f"Head 'regional' is made for net='vgg', but got {net!r}; use head='gap'.")
-        strides = {tap: ARCHITECTURES[net].taps[tap].stride for tap in taps or POOL_TAPS}
-        self._statistics = {tap: 2 if 4 * stride <= self.window else 1 for tap, stride in strides.items()}
-        super().__init__(net, taps or POOL_TAPS)
+        taps = tuple(taps or default_taps(net))
+        known = ARCHITECTURES[net].taps
+        #: s_l: the typical activation of each tap, so that the logarithm bends where activations are.
+        self.typical = {tap: s for tap in taps if (s := known[tap].typical) is not None}
+        if len(self.typical) < len(taps):
+            nets = [name for name in ARCHITECTURES if _measured(name)]
+            raise ValueError(
+                f"Head 'regional' needs the typical activation of every tap, which is known of "
+                f"net={' and '.join(map(repr, nets))}, but got {net!r}; use head='gap'."
+            )
+        self._statistics = {tap: 2 if 4 * known[tap].stride <= self.window else 1 for tap in taps}
+        super().__init__(net, taps)
 
     def weights_per_channel(self, tap: str) -> int:
         return self._statistics[tap]
@@ -112,6 +112,11 @@ class Regional(Head):
 
     def sums(self, maps: MapSizes, size: tuple[int, int]) -> WindowSums:
         return WindowSums(self, maps, size)
+
+
+def _measured(net: str) -> bool:
+    """The typical activation is known of every tap that this head reads by default."""
+    return all(ARCHITECTURES[net].taps[tap].typical is not None for tap in default_taps(net))
 
 
 class WindowSums:

@@ -35,7 +35,7 @@ def _lpips(name: str, sha256: str) -> tuple[str, Entry]:
     return name, Entry(f"{name}.safetensors", sha256, "BSD-2-Clause (lpips)", "linear weights of lpips 0.1.4")
 
 
-def _learned(name: str, sha256: str, note: str) -> tuple[str, Entry]:
+def _ours(name: str, sha256: str, note: str) -> tuple[str, Entry]:
     return name, Entry(f"{name}.safetensors", sha256, "Apache-2.0", note)
 
 
@@ -72,48 +72,73 @@ ENTRIES: dict[str, Entry] = dict(
             "SqueezeNet 1.1 convolutions, float32",
             torchvision="squeezenet1_1-b8a52dc0.pth",
         ),
+        _ours(
+            "pixels",
+            "057e4168ad893cf27c4e6b63c54b0ebae11c45f38cd9120eac4c47583a39f6d1",
+            "filters of the front end pixels, float32; nothing learned",
+        ),
         _lpips("lpips-vgg-v0.0", "21d7a7ffc57943cd7abbcebbeb673223cc5a25bde12a8505d7354b3c2a6d7f87"),
         _lpips("lpips-vgg-v0.1", "61f275f169341672e38949c908473e2079207da7c2e17a378734a4409fb5b090"),
         _lpips("lpips-alex-v0.0", "7b946086d4bd8647d78064ab8db2f80abccaa499dc19e49e1eaae81b948f3347"),
         _lpips("lpips-alex-v0.1", "b2eb412ca050d6762cf9e5c851f7a0a326eeffc4ff14d11c6b5a16a245e13bf7"),
         _lpips("lpips-squeeze-v0.0", "f5600e8a58b26c9400a5d50b402315683381f52f70c10acdb80957f048acb5ee"),
         _lpips("lpips-squeeze-v0.1", "59c0b28df105e8360b04a17da244c21b2a04296ceeedb026a50e393c55465963"),
-        _learned(
+        _ours(
             "vgg16-gap",
             "929d55ec80cba8d4bce146d29d600bce22cfc8ef004e205da5d74a517ddcf279",
             "linear weights of head gap, learned on TID2013 (resynthesised)",
         ),
-        _learned(
+        _ours(
             "vgg16-spatial",
             "589a5c835aab173ae6e85b67a21ef035ab265d18eea8a4e6c9f5e0cded2d3b7d",
             "linear weights of head spatial, learned on TID2013 (resynthesised)",
         ),
-        _learned(
+        _ours(
             "vgg16-gap-spatial",
             "b0b5d8de06caf07f183b866194e190ac72d8afa887f8e7166ba684624359b25d",
             "linear weights of head gap-spatial, learned on TID2013 (resynthesised)",
         ),
-        _learned(
+        _ours(
             "vgg16-regional",
             "83177e9a47a978f685be5ff316185f0e9c66634977c327baa29842a544f5e9b2",
             "linear weights of head regional, learned on TID2013 (resynthesised)",
         ),
-        _learned(
+        _ours(
             "vgg16-gap-blur",
             "ee53842f1d530c1132e4d58c6ddc243899b7b5cfd995b48330674d2f7411a9ae",
             "linear weights of head gap with blur pooling, learned on TID2013 (resynthesised)",
         ),
-        _learned(
+        _ours(
             "vgg16-regional-blur",
             "acce2243ffb3f389a7b8da59379cbdd1eaf67ab147ab015f77b0c4f320e36311",
             "linear weights of head regional with blur pooling, learned on TID2013 (resynthesised)",
         ),
-        _learned(
+        _ours(
+            "alexnet-regional",
+            "e1f8371f97bdccf20aaf34d62ebe253699b02edf697c87c41019934e239f6d50",
+            "linear weights of head regional, learned on TID2013 (resynthesised)",
+        ),
+        _ours(
+            "alexnet-gap",
+            "eb27462bfbf016a7a9a76b9282b10f2d77a5e4de0d18ca70e6c351bc3e271ae6",
+            "linear weights of head gap, learned on TID2013 (resynthesised)",
+        ),
+        _ours(
+            "pixels-regional",
+            "656f72fcc56ab3c558d248585a422c86fff990700b25300f731dd5f373315afc",
+            "linear weights of head regional, learned on TID2013 (resynthesised)",
+        ),
+        _ours(
+            "pixels-gap",
+            "4d129afca3544f96f3fad3fc3d7441978722b1ade98a4d2a2c2058673dae1d03",
+            "linear weights of head gap, learned on TID2013 (resynthesised)",
+        ),
+        _ours(
             "vgg16-final-gap",
             "b81e9ef3425a8c534bb5f21688d2d3cace26516d0f502a6befb7b5e5aaaf052d",
             "GAP classifier, the 101 classes of Caltech-101 (GAPClassifier.from_pretrained)",
         ),
-        _learned(
+        _ours(
             "vgg16-multi-gap",
             "a8c3be5d0ce419ae78fc80f0b35bfb16b0ab3c6f52fda22a94b87fd938607cf4",
             "GAP classifier, the 101 classes of Caltech-101 (GAPClassifier.from_pretrained)",

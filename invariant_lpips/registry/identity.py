@@ -27,7 +27,7 @@ class Identity:
     """Everything a distance of :class:`invariant_lpips.InvariantLPIPS` depends on, beside the pictures.
 
     Attributes:
-        net: `vgg`, `alex` or `squeeze`.
+        net: `vgg`, `alex`, `squeeze` or `pixels`.
         head, pooling, padding: as InvariantLPIPS takes them, none of them "default" or None.
         trunk, trunk_hash: the registered name of the trunk's parameters (`vgg16`), or "own parameters"; the first 12
             hex digits of the sha256 of their file.

@@ -22,7 +22,7 @@ class TrunkWeights:
     """A trunk's parameters and what to call them.
 
     Attributes:
-        net: `vgg`, `alex` or `squeeze`.
+        net: `vgg`, `alex`, `squeeze` or `pixels`.
         state: parameters under torchvision's names, ready for `Trunk.load_features`.
         hash: first 12 hex digits of the sha256 of their canonical file; equal to that of the bundled trunk
             when they are the bundled ones.

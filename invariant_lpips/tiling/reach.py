@@ -14,6 +14,7 @@ from typing import NamedTuple
 from torch import nn
 
 from invariant_lpips.trunks import Fire, Trunk
+from invariant_lpips.trunks.pixels import PixelLayer
 from invariant_lpips.trunks.pooling import POOLINGS, Pool2d, Window
 
 
@@ -83,7 +84,7 @@ def _window(layer: nn.Module) -> Window | None:
         padding = layer.padding[0]
         assert isinstance(padding, int)  # never "same": the trunks name their paddings
         return Window(layer.kernel_size[0], layer.stride[0], padding, "floor")
-    if isinstance(layer, Pool2d):
+    if isinstance(layer, (Pool2d, PixelLayer)):
         return layer.window()
     if isinstance(layer, Fire):  # its 3x3 half reaches farthest
         return Window(3, 1, 1, "floor")

@@ -42,7 +42,7 @@ class TrainLinearSettings:
         dataset: a key of :data:`invariant_lpips.datasets.DATASETS`, or `2afc` (BAPPS).
         root: the database's folder (csv: the table).
         heads: names of heads that read the same taps; they share one run of the trunk.
-        net: `vgg`, `alex`, `squeeze`, or a tuned classifier: its run, folder or file.
+        net: `vgg`, `alex`, `squeeze`, `pixels`, or a tuned classifier: its run, folder or file.
         pooling: of the trunk; None for a tuned classifier's own, and `max` for the others.
         types: kinds of distortion to use, as :func:`invariant_lpips.datasets.select_pairs` takes them; None for all.
         split: of 2afc: `train` or `val`.

@@ -1,8 +1,9 @@
-"""The networks as lists of layers with named taps: VGG-16, AlexNet and SqueezeNet 1.1.
+"""The networks as lists of layers with named taps: VGG-16, AlexNet and SqueezeNet 1.1, and one that is none.
 
 The layers are torchvision's `features`, defined here so that nothing of torchvision is imported; their parameters
 are torchvision's IMAGENET1K_V1. Taps are the places a head may read: `relu1_2 ... relu5_3` and `pool1 ... pool5` for
-VGG-16. A network is one function that lists its layers and one line in :data:`ARCHITECTURES`.
+VGG-16. A network is one function that lists its layers and one line in :data:`ARCHITECTURES`. `pixels`
+(:mod:`invariant_lpips.trunks.pixels`) has filters in place of a network, and fits the same form.
 """
 
 from __future__ import annotations
@@ -14,17 +15,22 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips.trunks.circular import convolution
-from invariant_lpips.trunks.pooling import make_pool
+from invariant_lpips.trunks.pixels import CHANNELS as PIXEL_CHANNELS
+from invariant_lpips.trunks.pixels import pixel_layers
+from invariant_lpips.trunks.pooling import BlurredReLU, make_pool
 
 Padding = Literal["zeros", "circular"]
 
 
 class Tap(NamedTuple):
-    """A place to read: the layer it follows, its channels, and its stride in input pixels."""
+    """A place to read: the layer it follows, its channels, its stride in input pixels, and how active it is."""
 
     layer: int
     channels: int
     stride: int
+    #: Mean activation over photographs, where a logarithm should bend; None where nobody measured it. Of `vgg` over six
+    #: photographs, of the others over four that come with scikit-image (`benchmarks/typical_activations.py`).
+    typical: float | None = None
 
 
 class Architecture(NamedTuple):
@@ -36,6 +42,8 @@ class Architecture(NamedTuple):
     taps: dict[str, Tap]
     lpips_taps: tuple[str, ...]
     minimum_side: int
+    #: Its parameters were learned; LPIPS and classifiers stand on such networks only.
+    trained: bool = True
 
 
 def _vgg16_layers(pooling: str, padding: Padding) -> list[nn.Module]:
@@ -55,8 +63,12 @@ def _alexnet_layers(pooling: str, padding: Padding) -> list[nn.Module]:
     def conv(cin: int, cout: int, kernel: int, stride: int, pad: int) -> list[nn.Module]:
         return [convolution(cin, cout, kernel, stride, around=pad, padding=padding), nn.ReLU(inplace=True)]
 
+    if pooling == "blur":  # a stride of 4 right behind the picture aliases more than all pools
+        first = [convolution(3, 64, 11, 2, around=2, padding=padding), BlurredReLU(padding)]
+    else:
+        first = conv(3, 64, 11, 4, 2)
     return [
-        *conv(3, 64, 11, 4, 2),
+        *first,
         make_pool(pooling, padding, kernel_size=3),
         *conv(64, 192, 5, 1, 2),
         make_pool(pooling, padding, kernel_size=3),
@@ -108,15 +120,15 @@ ARCHITECTURES = {
         slice_ends=(3, 8, 15, 22, 29),
         taps={
             "relu1_2": Tap(3, 64, 1),
-            "pool1": Tap(4, 64, 2),
+            "pool1": Tap(4, 64, 2, 1.0813),
             "relu2_2": Tap(8, 128, 2),
-            "pool2": Tap(9, 128, 4),
+            "pool2": Tap(9, 128, 4, 1.8379),
             "relu3_3": Tap(15, 256, 4),
-            "pool3": Tap(16, 256, 8),
+            "pool3": Tap(16, 256, 8, 2.052),
             "relu4_3": Tap(22, 512, 8),
-            "pool4": Tap(23, 512, 16),
+            "pool4": Tap(23, 512, 16, 0.6896),
             "relu5_3": Tap(29, 512, 16),
-            "pool5": Tap(30, 512, 32),
+            "pool5": Tap(30, 512, 32, 0.2334),
         },
         lpips_taps=("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"),
         minimum_side=16,
@@ -126,11 +138,11 @@ ARCHITECTURES = {
         layers=_alexnet_layers,
         slice_ends=(1, 4, 7, 9, 11),
         taps={
-            "relu1": Tap(1, 64, 4),
-            "relu2": Tap(4, 192, 8),
-            "relu3": Tap(7, 384, 16),
-            "relu4": Tap(9, 256, 16),
-            "relu5": Tap(11, 256, 16),
+            "relu1": Tap(1, 64, 4, 0.3781),
+            "relu2": Tap(4, 192, 8, 0.5972),
+            "relu3": Tap(7, 384, 16, 0.5187),
+            "relu4": Tap(9, 256, 16, 0.4987),
+            "relu5": Tap(11, 256, 16, 0.2195),
         },
         lpips_taps=("relu1", "relu2", "relu3", "relu4", "relu5"),
         minimum_side=31,
@@ -151,14 +163,28 @@ ARCHITECTURES = {
         lpips_taps=("relu1", "relu2", "relu3", "relu4", "relu5", "relu6", "relu7"),
         minimum_side=17,
     ),
+    "pixels": Architecture(
+        name="pixels",
+        layers=pixel_layers,
+        slice_ends=(1, 3, 5, 7),
+        taps={
+            "octave1": Tap(1, PIXEL_CHANNELS, 1, 1.0),
+            "octave2": Tap(3, PIXEL_CHANNELS, 2, 1.0),
+            "octave3": Tap(5, PIXEL_CHANNELS, 4, 1.0),
+            "octave4": Tap(7, PIXEL_CHANNELS, 8, 1.0),
+        },
+        lpips_taps=("octave1", "octave2", "octave3", "octave4"),
+        minimum_side=16,
+        trained=False,
+    ),
 }
 
 #: Names by which people ask for the same network.
 ALIASES = {"vgg16": "vgg", "alexnet": "alex", "squeezenet": "squeeze", "squeezenet1_1": "squeeze"}
 
 
-def canonical_net(net: str) -> str:
-    """`vgg`, `alex` or `squeeze` for any accepted name.
+def canonical_net(net: str, *, trained: bool = False) -> str:
+    """`vgg`, `alex`, `squeeze` or `pixels` for any accepted name; `trained` refuses the last, which never was.
 
     Raises:
         ValueError: the network is unknown.
@@ -168,6 +194,8 @@ def canonical_net(net: str) -> str:
         'vgg'
     """
     name = ALIASES.get(net, net) if isinstance(net, str) else ""
-    if name not in ARCHITECTURES:
-        raise ValueError(f"Argument `net` must be one of 'vgg', 'alex' or 'squeeze', but got {net!r}.")
+    known = [each for each, architecture in ARCHITECTURES.items() if architecture.trained or not trained]
+    if name not in known:
+        *others, last = map(repr, known)
+        raise ValueError(f"Argument `net` must be one of {', '.join(others)} or {last}, but got {net!r}.")
     return name

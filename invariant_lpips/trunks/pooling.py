@@ -91,16 +91,22 @@ class MaxPool2d(Pool2d, nn.MaxPool2d):
 
 
 class _DensePool2d(Pool2d):
-    """What begins with a dense 2x2 maximum: in place of 2x2 pools only, and a few images at a time."""
+    """What begins with a dense maximum, in place of pools of these kernels only, and a few images at a time."""
+
+    #: Kernels of the pools that it may replace, and the network that has them.
+    kernels: ClassVar[dict[int, str]] = {2: "vgg"}
 
     def __init__(self, padding: str, kernel_size: int = 2, ceil_mode: bool = False) -> None:
         super().__init__()
-        if kernel_size != 2:
+        if kernel_size not in self.kernels or ceil_mode:
+            pools = " or ".join(f"{side}x{side} ({net})" for side, net in self.kernels.items())
+            rounding = " and rounds up" if ceil_mode else ""
             raise ValueError(
-                f"Pooling {self.name!r} needs a trunk that pools 2x2 (vgg), but this one pools "
-                f"{kernel_size}x{kernel_size}; use pooling='max' with it."
+                f"Pooling {self.name!r} needs a trunk that pools {pools}, but this one pools "
+                f"{kernel_size}x{kernel_size}{rounding}; use pooling='max' with it."
             )
         self.padding = padding
+        self.kernel_size = kernel_size
 
     def forward(self, x: Tensor) -> Tensor:
         return in_pieces(self.pool, x)
@@ -113,32 +119,71 @@ class _DensePool2d(Pool2d):
 
 
 class BlurPool2d(_DensePool2d):
-    """2x2 max at stride 1, a 3x3 binomial low-pass, then stride 2; (N, C, H, W) -> (N, C, H//2, W//2)."""
+    """The pool's maxima at stride 1, a 3x3 binomial low-pass, then stride 2; the output has the size of the pool's.
+
+    Of 2x2 maxima there is one for each cell, (N, C, H, W) -> (N, C, H // 2, W // 2). Those of 3x3 cells lie within the
+    map, (N, C, H, W) -> (N, C, (H - 1) // 2, (W - 1) // 2); with circular padding they go around it, and the halves
+    are rounded up.
+    """
 
     name = "blur"
+    kernels: ClassVar[dict[int, str]] = {2: "vgg", 3: "alex"}
 
     def __init__(self, padding: str = "zeros", kernel_size: int = 2, ceil_mode: bool = False) -> None:
-        super().__init__(padding, kernel_size)
+        super().__init__(padding, kernel_size, ceil_mode)
 
     def window(self) -> Window:
-        # Maxima of 2 cells, of which 3 are averaged: one before, the rest behind.
-        return Window(4, 2, 1, "half")
+        # Maxima of 2 or 3 cells, of which 3 are averaged: one before, the rest behind.
+        return Window(4, 2, 1, "half") if self.kernel_size == 2 else Window(5, 2, 1, "floor")
 
     def pool(self, x: Tensor) -> Tensor:
-        x = dense_max(x, self.padding)
+        if self.kernel_size == 2:
+            x = dense_max(x, self.padding)
+        else:
+            if self.padding == "circular":
+                x = torch.cat([x, x[..., :2, :]], dim=2)
+                x = torch.cat([x, x[..., :2]], dim=3)
+            x = nn.functional.max_pool2d(x, 3, 1)
         for axis in (2, 3):
-            x = _smooth_half(x, axis, self.padding)
+            x = _smooth_half(x, axis, self.padding, up=self.kernel_size == 3)
         return x
 
 
-def _smooth_half(x: Tensor, axis: int, padding: str) -> Tensor:
-    """Every second sample of (1 2 1)/4 along one axis: only what is kept is computed."""
+class BlurredReLU(Pool2d):
+    """A ReLU, a 3x3 binomial low-pass, then stride 2: (N, C, H, W) -> (N, C, (H + 1) // 2, (W + 1) // 2).
+
+    Behind a convolution of half its stride it takes the place of a ReLU behind the whole stride (Zhang 2019).
+    """
+
+    name = "blurred-relu"
+
+    def __init__(self, padding: str) -> None:
+        super().__init__()
+        self.padding = padding
+
+    def window(self) -> Window:
+        return Window(3, 2, 1, "floor")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu(x)
+        for axis in (2, 3):
+            x = _smooth_half(x, axis, self.padding, up=True)
+        return x
+
+    def extra_repr(self) -> str:
+        return f"padding={self.padding!r}"
+
+
+def _smooth_half(x: Tensor, axis: int, padding: str, *, up: bool) -> Tensor:
+    """Every second sample of (1 2 1)/4 along one axis, half of them rounded up or down: only these are computed."""
     length = x.shape[axis]
-    half = length // 2
+    half = (length + 1) // 2 if up else length // 2
     even, odd = (x[..., k : 2 * half : 2, :] if axis == 2 else x[..., k : 2 * half : 2] for k in (0, 1))
-    before = x.narrow(axis, length - 1 if padding == "circular" else 0, 1)
+    ends = (length - 1, 0) if padding == "circular" else (0, length - 1)
+    before, after = (x.narrow(axis, end, 1) for end in ends)
     left = torch.cat([before, odd.narrow(axis, 0, half - 1)], axis)
-    return (left + odd).mul(0.25).add(even, alpha=0.5)
+    right = torch.cat([odd, after], axis).narrow(axis, 0, half) if up else odd
+    return (left + right).mul(0.25).add(even, alpha=0.5)
 
 
 class PolyphasePool2d(_DensePool2d):

@@ -45,7 +45,7 @@ class Trunk(nn.Module):
     """A convolutional feature stack that hands out its activations at named taps.
 
     Args:
-        net: `vgg`, `alex` or `squeeze`.
+        net: `vgg`, `alex`, `squeeze` or `pixels`.
         pooling: `max` (the network's own), `blur` or `polyphase` (2x2 pools only: vgg).
         padding: of the convolutions: `zeros` (the network's own) or `circular`.
 
