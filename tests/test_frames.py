@@ -15,6 +15,7 @@ from invariant_lpips import InvariantLPIPS, embed_file
 from invariant_lpips.cli import main
 from invariant_lpips.indexing import Reading, embed_folder, open_index
 from invariant_lpips.pictures.images import read_image
+from invariant_lpips.pictures.refusals import PictureWarning
 
 COLOURS = ("red", "lime", "blue")
 
@@ -39,7 +40,7 @@ def test_a_frame_is_chosen_and_the_others_are_said(tmp_path: Path, suffix: str) 
     ):
         assert pixel(read_image(path)) == [1, -1, -1]
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", PictureWarning)
         found = [pixel(read_image(path, frame=frame)) for frame in range(3)]
     assert found == [[1, -1, -1], [-1, 1, -1], [-1, -1, 1]]
     with pytest.raises(ValueError, match="it holds 3 frames, counted from 0, but frame 3 was asked for"):
@@ -52,7 +53,7 @@ def test_a_frame_is_chosen_and_the_others_are_said(tmp_path: Path, suffix: str) 
 def test_a_picture_of_one_frame(tmp_path: Path) -> None:
     Image.new("RGB", (9, 8), "red").save(tmp_path / "a.png")
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", PictureWarning)
         assert torch.equal(read_image(tmp_path / "a.png"), read_image(tmp_path / "a.png", frame=0))
     with pytest.raises(ValueError, match="it holds 1 frame, counted from 0, but frame 1 was asked for"):
         read_image(tmp_path / "a.png", frame=1)
@@ -61,7 +62,7 @@ def test_a_picture_of_one_frame(tmp_path: Path) -> None:
 def test_previews_of_a_photograph_are_no_frames(tmp_path: Path) -> None:
     moving(tmp_path / "a.mpo", format="MPO")
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", PictureWarning)
         assert read_image(tmp_path / "a.mpo").shape == (1, 3, 8, 9)
 
 
@@ -110,7 +111,7 @@ def test_reduced_copies_are_no_frames(tmp_path: Path) -> None:
         file.write(full, photometric="rgb")
         file.write(full[::4, ::4], photometric="rgb", subfiletype=1)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", PictureWarning)
         assert read_image(tmp_path / "a.tif").shape == (1, 3, 64, 64)
     with pytest.raises(ValueError, match="holds 1 frame"):
         read_image(tmp_path / "a.tif", frame=1)

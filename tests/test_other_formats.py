@@ -225,6 +225,21 @@ def test_openexr(tmp_path: Path, dtype: str, channels: str, monkeypatch: pytest.
         read_image(tmp_path / "a.exr")
 
 
+def test_parts_of_an_exr_are_frames(tmp_path: Path) -> None:
+    exr = pytest.importorskip("OpenEXR")
+    header = {"compression": exr.ZIP_COMPRESSION, "type": exr.scanlineimage}
+    planes = [np.full((8, 8), value, np.float32) for value in (0.0, 1.0)]
+    parts = [exr.Part({**header, "name": str(number)}, {"Y": plane}) for number, plane in enumerate(planes)]
+    exr.File(parts).write(str(tmp_path / "a.exr"))
+    with pytest.warns(UserWarning, match="holds 2 frames"):
+        assert values(tmp_path / "a.exr", 1).max() == 0
+    assert values(tmp_path / "a.exr", 1, frame=1).min() == 1
+    data = (tmp_path / "a.exr").read_bytes()
+    (tmp_path / "a.exr").write_bytes(data[:-20])
+    with pytest.raises(ValueError, match="damaged or cut short"):
+        read_image(tmp_path / "a.exr", frame=0)
+
+
 def test_an_exr_of_other_things_is_refused(tmp_path: Path) -> None:
     exr = pytest.importorskip("OpenEXR")
     header = {"compression": exr.ZIP_COMPRESSION, "type": exr.scanlineimage}

@@ -15,6 +15,7 @@ from PIL import Image, ImageCms
 
 from invariant_lpips import InvariantLPIPS, embed_file, load_image
 from invariant_lpips.pictures.images import read_image
+from invariant_lpips.pictures.refusals import PictureWarning
 
 # Colorants of Display P3, brought to D50 as profiles have them; the white point is that of D50.
 P3 = ((0.51512, 0.2412, -0.00105), (0.29198, 0.69225, 0.04189), (0.1571, 0.06657, 0.78407))
@@ -163,5 +164,5 @@ def test_deep_colours_without_imagecodecs(tmp_path: Path, monkeypatch: pytest.Mo
     ):
         read_image(tmp_path / "a.tif")
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", PictureWarning)
         read_image(tmp_path / "a.tif", icc="ignore")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import os
+import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -257,6 +258,35 @@ def test_what_is_no_colour_is_refused_by_name(tmp_path: Path) -> None:
     write(tmp_path / "b.tif", DEEP[..., 0] * (1 + 1j), photometric="minisblack")
     with pytest.raises(ValueError, match="is not handled"):
         read_image(tmp_path / "b.tif")
+
+
+def packed(bits: int, order: str, photometric: int) -> tuple[bytes, NDArray[Any]]:
+    """A TIFF of grey samples that fill no whole bytes, and their values in [0, 1]."""
+    stored = np.random.default_rng(bits).integers(0, 2**bits, (9, 14))
+    rows = b""
+    for row in stored:
+        text = "".join(format(value, f"0{bits}b") for value in row)
+        text = text.ljust(-(-len(text) // 8) * 8, "0")
+        rows += int(text, 2).to_bytes(len(text) // 8, "big")
+    rows += bytes(len(rows) % 2)
+    tags = {256: 14, 257: 9, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: 9, 279: len(rows)}
+    data = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}HI", 42, 8 + len(rows)) + rows
+    data += struct.pack(f"{order}H", len(tags))
+    for tag, value in tags.items():
+        data += struct.pack(f"{order}HHII", tag, 4, 1, value)
+    shown = stored if photometric else 2**bits - 1 - stored
+    return data + bytes(4), shown / (2**bits - 1)
+
+
+@pytest.mark.parametrize("photometric", [0, 1])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bits", [1, 2, 4, 6, 10, 12, 14])
+def test_samples_that_fill_no_bytes(tmp_path: Path, bits: int, order: str, photometric: int) -> None:
+    data, shown = packed(bits, order, photometric)
+    (tmp_path / "a.tif").write_bytes(data)
+    if bits > 4 and importlib.util.find_spec("imagecodecs") is None:
+        pytest.skip("needs imagecodecs")
+    np.testing.assert_allclose(values(tmp_path / "a.tif", 1)[..., 0], shown, atol=1e-6)
 
 
 @pytest.mark.parametrize("how", [{}, {"compression": "zlib"}, {"tile": (16, 16), "compression": "zlib"}])

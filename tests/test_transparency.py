@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from invariant_lpips import InvariantLPIPS, embed_file
 from invariant_lpips.cli import main
 from invariant_lpips.pictures.images import read_image
+from invariant_lpips.pictures.refusals import PictureWarning
 
 SQUARE, CROSS = [(30, 30, 98, 98)], [(10, 60, 118, 70), (60, 10, 70, 118)]
 
@@ -64,7 +65,7 @@ def test_a_soft_outline_of_the_ground_s_colour_is_hidden_too(tmp_path: Path, dty
 def test_nothing_is_said_where_the_shape_is_seen(tmp_path: Path, colour: str, alpha: str) -> None:
     logo = drawing(tmp_path / "logo.png", SQUARE, colour)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", PictureWarning)
         read_image(logo, alpha=alpha)  # type: ignore[arg-type]
 
 
@@ -75,7 +76,7 @@ def test_a_cut_out_with_a_few_white_places_is_no_hidden_shape(tmp_path: Path) ->
     noise[8:12, 8:30, :3] = 255  # a seventh of the outline is white
     Image.fromarray(noise).save(tmp_path / "a.png")
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", PictureWarning)
         read_image(tmp_path / "a.png")
 
 

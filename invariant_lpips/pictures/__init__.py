@@ -27,12 +27,14 @@ from invariant_lpips.pictures.pairing import (
     two_folders,
     within_folder,
 )
+from invariant_lpips.pictures.refusals import PictureWarning
 
 __all__ = [
     "MapFiles",
     "Outcome",
     "Pair",
     "Pairing",
+    "PictureWarning",
     "Reading",
     "by_pattern",
     "compare",

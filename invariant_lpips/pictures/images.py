@@ -63,11 +63,12 @@ def read_image(
     CMYK without profile    Pillow's plain conversion to RGB
     PNG's gamma chunk       ignored: values are taken as sRGB
     EXIF orientation        applied: the picture is as a viewer shows it
-    several frames, pages   `frame`, or the first with a warning (GIF, WebP, APNG, TIFF)
+    several frames, pages   `frame`, or the first with a warning
+    linear light (HDR, EXR) 1 is white, brighter is white too with a warning; then the transfer function of sRGB
     ======================= ==============================================================================
 
-    PNG, JPEG, WebP, TIFF, BMP, GIF and PPM/PGM files are read. TIFFs that Pillow reads wrongly or not at all (16 bits
-    in planes, signed, float colour, more bands) need the extra `formats`.
+    PNG, JPEG, WebP, TIFF, BMP, GIF, PPM, TGA, AVIF and JPEG 2000 are read, and through the extra `formats` HEIC,
+    JPEG XL, HDR, EXR, and what Pillow alone would read wrongly or cut to 8 bits; docs/inputs.md has the whole table.
 
     Args:
         path: the file.
@@ -83,7 +84,12 @@ def read_image(
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: the file cannot be opened.
         ValueError: it is empty, no picture, damaged, cut short (never half a picture), too large, or holds
-            pixels that cannot be read without a loss (32-bit integers, 16-bit CMYK, 16-bit colour PPM).
+            pixels that cannot be read without a loss or a guess (many bands, 32-bit integers without `full_scale`,
+            16-bit colour PPM), or it needs a package that isn't installed.
+
+    Warns:
+        PictureWarning: there are more frames, the ground hides a transparent picture's shape, a 16-bit picture is
+            nearly black, a profile is damaged, or linear light is brighter than white.
 
     Example:
         >>> import tempfile

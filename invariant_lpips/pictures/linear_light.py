@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,7 @@ def read_linear_light(handle: Any, frame: int, max_pixels: int | None) -> Stored
         check_frame(frame, 1)
         return _hdr(handle.read(), max_pixels)
     if start.startswith(_EXR):
-        check_frame(frame, 1)
-        return _exr(handle, max_pixels)
+        return _exr(handle, frame, max_pixels)
     return None
 
 
@@ -48,9 +48,9 @@ def srgb_curve(light: NDArray[Any]) -> NDArray[np.float32]:
         >>> srgb_curve(np.array([0.0, 0.002, 0.2140411, 1.0, 7.0])).round(4).tolist()
         [0.0, 0.025800000876188278, 0.5, 1.0, 1.0]
     """
-    held = light.astype(np.float32).clip(0, 1)
-    curved: NDArray[np.float32] = np.where(held <= 0.0031308, held * 12.92, 1.055 * held ** (1 / 2.4) - 0.055)
-    return curved
+    held = light.astype(np.float64).clip(0, 1)
+    curved = np.where(held <= 0.0031308, held * 12.92, 1.055 * held ** (1 / 2.4) - 0.055)
+    return curved.astype(np.float32)
 
 
 def _shown(light: NDArray[Any], alpha: NDArray[Any] | None = None) -> Stored:
@@ -88,13 +88,15 @@ def _hdr(data: bytes, max_pixels: int | None) -> Stored:
     return _shown(imagecodecs.rgbe_decode(data, header=True))
 
 
-def _exr(handle: Any, max_pixels: int | None) -> Stored:
+def _exr(handle: Any, frame: int, max_pixels: int | None) -> Stored:
     try:
         import OpenEXR
     except ImportError:
         raise Unsupported(f"OpenEXR needs the package OpenEXR; {EXTRA}") from None
     name = handle.name
-    header = OpenEXR.File(name, header_only=True).header()
+    parts = OpenEXR.File(name, header_only=True).parts
+    check_frame(frame, len(parts))
+    header = parts[frame].header
     low, high = header["dataWindow"]
     check_pixels(int(high[0] - low[0] + 1), int(high[1] - low[1] + 1), max_pixels)
     if not all(
@@ -108,8 +110,10 @@ def _exr(handle: Any, max_pixels: int | None) -> Stored:
         raise Unsupported(
             "an EXR of other primaries than sRGB's is not handled; convert it to linear sRGB first"
         )
-    file = OpenEXR.File(name, separate_channels=True)
-    channels = {key: channel.pixels for key, channel in file.channels().items()}
+    read = OpenEXR.File(name, separate_channels=True).parts
+    if len(read) != len(parts):  # of a damaged part it says so on stderr only
+        raise ValueError("a part of it cannot be decoded")
+    channels = {key: channel.pixels for key, channel in read[frame].channels.items()}
     if {"R", "G", "B"} <= channels.keys():
         colours = "RGB"
     elif "Y" in channels and not {"RY", "BY"} & channels.keys():
@@ -125,7 +129,7 @@ def _exr(handle: Any, max_pixels: int | None) -> Stored:
         )
     light = np.stack(planes, axis=2).astype(np.float32)
     if "A" not in channels:
-        return _shown(light)
+        return replace(_shown(light), frames=len(parts))
     alpha = np.asarray(channels["A"], dtype=np.float32)[..., None]  # colours were multiplied by it
     straight = np.divide(light, alpha, out=np.zeros_like(light), where=alpha > 0)
-    return _shown(straight, alpha)
+    return replace(_shown(straight, alpha), frames=len(parts))

@@ -94,7 +94,9 @@ class Page:
             return not self.separate and (self.bands == 1 or (self.bands > 2 and straight))
         if self.bits == 8:
             return not self.separate or self.bands > 2
-        return self.bands == 1 and self.bits in (1, 2, 4, 12)
+        if self.bits == 12:
+            return self.bands == 1 and self.photometric == _BLACK_IS_ZERO and not self.big_endian
+        return self.bands == 1 and self.bits in (1, 2, 4)
 
     @property
     def plain(self) -> bool:
