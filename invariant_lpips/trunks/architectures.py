@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips.trunks.circular import convolution
+from invariant_lpips.trunks.frozen_weights import Conv2d
 from invariant_lpips.trunks.pooling import make_pool
 
 Padding = Literal["zeros", "circular"]
@@ -71,8 +72,8 @@ class Fire(nn.Module):
 
     def __init__(self, channels: int, squeezed: int, expanded: int, padding: Padding) -> None:
         super().__init__()
-        self.squeeze = nn.Conv2d(channels, squeezed, 1)
-        self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
+        self.squeeze = Conv2d(channels, squeezed, 1)
+        self.expand1x1 = Conv2d(squeezed, expanded, 1)
         self.expand3x3 = convolution(squeezed, expanded, 3, around=1, padding=padding)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -85,7 +86,7 @@ def _squeezenet_layers(pooling: str, padding: Padding) -> list[nn.Module]:
         return make_pool(pooling, padding, kernel_size=3, ceil_mode=True)
 
     return [
-        nn.Conv2d(3, 64, 3, stride=2),
+        Conv2d(3, 64, 3, stride=2),
         nn.ReLU(inplace=True),
         pool(),
         Fire(64, 16, 64, padding),
