@@ -53,7 +53,7 @@ def with_tf32(metric: nn.Module) -> nn.Module:
     """The metric with both factors of its convolutions rounded."""
     for layer in metric.modules():
         if isinstance(layer, nn.Conv2d):
-            layer.weight.data = to_tf32(layer.weight.data)
+            layer.load_state_dict({**layer.state_dict(), "weight": to_tf32(layer.weight)})
             layer.register_forward_pre_hook(lambda layer, inputs: (to_tf32(inputs[0]),))
     return metric
 

@@ -39,6 +39,7 @@ from invariant_lpips.registry.identity import cite
 from invariant_lpips.registry.saved import Saved, SavedModel
 from invariant_lpips.registry.trunk_weights import TrunkWeights, trunk_from, trunk_of
 from invariant_lpips.trunks import ARCHITECTURES, Trunk, canonical_net
+from invariant_lpips.trunks.frozen_weights import ordinary_tensors
 from invariant_lpips.trunks.pooling import default_padding
 
 __all__ = ["HEADS", "GAPClassifier", "Readout", "TrunkWeights", "count_parameters", "trunk_from"]
@@ -89,6 +90,7 @@ class GAPClassifier(nn.Module, Saved):
         torch.Size([2, 160])
     """
 
+    @ordinary_tensors()
     def __init__(
         self,
         head: str = "multi-gap",

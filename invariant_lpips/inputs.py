@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips.functional import captured
+from invariant_lpips.trunks.frozen_weights import Frozen
 
 CHECKS = ("auto", "always", "never")
 
@@ -30,7 +31,7 @@ RANGE_TOLERANCE = 0.25
 _already_warned: set[str] = set()
 
 
-class ScalingLayer(nn.Module):
+class ScalingLayer(Frozen):
     """lpips' input scaling, (x - shift) / scale: ImageNet's mean and deviation for images in [-1, 1].
 
     Example:
@@ -45,6 +46,7 @@ class ScalingLayer(nn.Module):
         super().__init__()
         self.register_buffer("shift", torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1))
         self.register_buffer("scale", torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1))
+        self.freeze()
 
     def forward(self, inp: Tensor) -> Tensor:
         return (inp - self.shift) / self.scale

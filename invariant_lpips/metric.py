@@ -40,6 +40,7 @@ from invariant_lpips.registry.trunk_weights import TrunkWeights, bundled_trunk, 
 from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
 from invariant_lpips.tiling import embed_in_tiles
 from invariant_lpips.trunks import Summary, Trunk
+from invariant_lpips.trunks.frozen_weights import freeze, ordinary_tensors, thaw, trained
 from invariant_lpips.trunks.pooling import default_padding
 from invariant_lpips.trunks.two_images import reduce_pair, summarise
 
@@ -112,6 +113,7 @@ class InvariantLPIPS(nn.Module, Saved):
     metric_mode: ClassVar[str] = "FR"
     score_range: ClassVar[str] = "0, inf"
 
+    @ordinary_tensors()
     def __init__(
         self,
         net: str | Path | nn.Module | TrunkWeights = "vgg",
@@ -526,6 +528,7 @@ class InvariantLPIPS(nn.Module, Saved):
         return cls._from_saved(saved_metric.read(name_or_path, access), **changes)
 
     @classmethod
+    @ordinary_tensors()
     def _from_saved(cls, saved: SavedModel, **changes: Any) -> InvariantLPIPS:
         config = saved.config
         options = {key: config[key] for key in ("spatial", "normalize", "repeat_grey")} | changes
@@ -538,6 +541,11 @@ class InvariantLPIPS(nn.Module, Saved):
         )
         metric._measure(motion["motion"], motion["pixels_per_degree"] or metric.pixels_per_degree)
         return metric
+
+    def requires_grad_(self, requires_grad: bool = True) -> InvariantLPIPS:
+        """True lets everything be trained, False freezes it. What is said to a module around it does neither."""
+        super().requires_grad_(requires_grad)
+        return thaw(self) if requires_grad else freeze(self)
 
     def train(self, mode: bool = True) -> InvariantLPIPS:
         """The metric is frozen: it stays in eval mode whatever its parent module does."""
@@ -556,6 +564,8 @@ class InvariantLPIPS(nn.Module, Saved):
         self.fitted_pooling = linear.fitted_pooling
         with torch.no_grad():
             self.head.weight.copy_(linear.weight)
+        if self.head.frozen:
+            self.head.freeze()
 
     def _identity(self, trunk: tuple[str, str], weights: tuple[str, str]) -> Identity:
         return Identity(
@@ -670,7 +680,7 @@ class InvariantLPIPS(nn.Module, Saved):
     @property
     def _checkpoints(self) -> bool:
         # What runs again hands gradients to images alone.
-        return self.checkpointing and not any(parameter.requires_grad for parameter in self.parameters())
+        return self.checkpointing and not trained(self)
 
     def _require_euclidean(self, what: str) -> None:
         if self.motion is not None:

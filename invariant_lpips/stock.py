@@ -26,6 +26,7 @@ from invariant_lpips.registry import load_weights
 from invariant_lpips.registry.identity import cite
 from invariant_lpips.registry.linear import LARGEST_WEIGHT
 from invariant_lpips.trunks import ARCHITECTURES, Trunk, canonical_net
+from invariant_lpips.trunks.frozen_weights import Conv2d, freeze, ordinary_tensors, thaw, trained
 from invariant_lpips.trunks.two_images import reduce_pair
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class NetLinLayer(nn.Module):
     def __init__(self, chn_in: int, chn_out: int = 1, use_dropout: bool = False) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Dropout()] if use_dropout else []
-        self.model = nn.Sequential(*layers, nn.Conv2d(chn_in, chn_out, 1, bias=False))
+        self.model = nn.Sequential(*layers, Conv2d(chn_in, chn_out, 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = self.model(x)
@@ -49,9 +50,13 @@ class NetLinLayer(nn.Module):
     @property
     def weight(self) -> Tensor:
         """(1, C, 1, 1), whether or not there is a dropout before it."""
-        convolution = self.model[-1]
-        assert isinstance(convolution, nn.Conv2d)
-        return convolution.weight
+        return self.convolution.weight
+
+    @property
+    def convolution(self) -> Conv2d:
+        layer = self.model[-1]
+        assert isinstance(layer, Conv2d)
+        return layer
 
 
 class LPIPS(nn.Module):
@@ -95,6 +100,7 @@ class LPIPS(nn.Module):
     metric_mode: ClassVar[str] = "FR"
     score_range: ClassVar[str] = "0, inf"
 
+    @ordinary_tensors()
     def __init__(
         self,
         pretrained: bool = True,
@@ -135,6 +141,8 @@ class LPIPS(nn.Module):
         if not pnet_rand:
             self.net.load_features(load_weights(architecture.name))
         self.net.requires_grad_(bool(pnet_tune))
+        if not pnet_tune:
+            freeze(self.net)
         if lpips:
             for k, channels in enumerate(self.chns):
                 self.add_module(f"lin{k}", NetLinLayer(channels, use_dropout=use_dropout))
@@ -142,6 +150,8 @@ class LPIPS(nn.Module):
             if pretrained:
                 self._load_linear(name, model_path)
             self.lins.requires_grad_(not eval_mode)
+            if eval_mode:
+                freeze(self.lins)
         # Its public name came with torch 2.5.
         self._register_load_state_dict_pre_hook(_complete_lin_aliases, with_module=True)  # type: ignore[no-untyped-call]
         level = logging.INFO if verbose else logging.DEBUG
@@ -174,7 +184,7 @@ class LPIPS(nn.Module):
         size = (in0.shape[-2], in0.shape[-1]) if maps else None
         # A max pool sends its gradient to the largest of neighbours that may differ in the last bit only. To send
         # it where lpips does, the convolutions have to round as lpips' do.
-        graph = torch.is_grad_enabled() and any(p.requires_grad for p in (x, y, *self.net.parameters()))
+        graph = torch.is_grad_enabled() and (x.requires_grad or y.requires_grad or self.net.tuned)
         return reduce_pair(
             self.net,
             x,
@@ -183,7 +193,7 @@ class LPIPS(nn.Module):
             lambda tap, f: (f,),
             lambda tap, fx, fy: self._layer(taps.index(tap), fx[0], fy[0], size),
             apart=graph,
-            checkpointing=self.checkpointing and not any(p.requires_grad for p in self.parameters()),
+            checkpointing=self.checkpointing and not trained(self),
         )
 
     def _layer(self, k: int, fx: Tensor, fy: Tensor, size: tuple[int, int] | None) -> Tensor:
@@ -194,7 +204,8 @@ class LPIPS(nn.Module):
             squared = ILF.unit_difference(fx, fy).square()
             layer = self.linear(k)(squared.to(self.linear(k).weight.dtype))
         else:
-            layer = ILF.lpips_layer(fx, fy, self.linear(k).weight.flatten())
+            (weight,) = self.linear(k).convolution.held("weight")
+            layer = ILF.lpips_layer(fx, fy, weight.flatten())
         return ILF.spatial_average(layer, keepdim=True) if size is None else ILF.upsample(layer, size)
 
     def linear(self, k: int) -> NetLinLayer:
@@ -202,6 +213,11 @@ class LPIPS(nn.Module):
         layer = self.lins[k]
         assert isinstance(layer, NetLinLayer)
         return layer
+
+    def requires_grad_(self, requires_grad: bool = True) -> LPIPS:
+        """True lets everything be trained, False freezes it. What is said to a module around it does neither."""
+        super().requires_grad_(requires_grad)
+        return thaw(self) if requires_grad else freeze(self)
 
     def train(self, mode: bool = True) -> LPIPS:
         """A frozen metric (eval_mode=True) stays in eval mode whatever its parent module does."""

@@ -439,8 +439,10 @@ def test_missing_file_is_named(metric: InvariantLPIPS, tmp_path: Path) -> None:
 
 def test_tuned_trunk_travels_with_the_metric(metric: InvariantLPIPS, tmp_path: Path) -> None:
     tuned = InvariantLPIPS("alex", "gap", weights="unit")
+    tuned.requires_grad_(True)
     with torch.no_grad():
         next(tuned.net.parameters()).mul_(1.5)
+    tuned.requires_grad_(False)
     tuned.save_pretrained(tmp_path / "tuned")
     back = InvariantLPIPS.from_pretrained(tmp_path / "tuned", normalize=True)
     assert torch.equal(back(X, Y), tuned(X, Y, normalize=True))

@@ -72,8 +72,10 @@ def test_a_trunk_changed_in_any_way_is_known_to_references(bundled: InvariantLPI
     elif way == "replaced":
         metric.net = other.net
     else:
+        metric.requires_grad_(True)
         with torch.no_grad():
             metric.net.get_parameter("slice5.28.bias").add_(0.5)
+        metric.requires_grad_(False)
         metric = copy.deepcopy(metric) if way == "copied" else metric
     with pytest.raises(ValueError, match="must have been read by this metric"):
         metric(X, before)

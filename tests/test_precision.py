@@ -256,10 +256,11 @@ def test_gradients_are_finite(kind, name, metric_of, photo):
     metric = metric_of(name)
     x = photo("coffee", 32, 36)
     if kind == "tiny weights":
-        metric = copy.deepcopy(metric)
+        metric = copy.deepcopy(metric).requires_grad_(True)
         with torch.no_grad():
             for parameter in (p for n, p in metric.named_parameters() if n.startswith(("head", "lin"))):
                 parameter.mul_(1e-12)
+        metric.requires_grad_(False)
     x = {"constant": torch.full_like(x, 0.25), "saturated": x.sign()}.get(kind, x)
     y = {
         "constant": lambda: torch.full_like(x, 0.25 + 1e-6),

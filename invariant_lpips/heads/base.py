@@ -21,11 +21,12 @@ from torch import Tensor, nn
 
 from invariant_lpips import functional as ILF
 from invariant_lpips.trunks import ARCHITECTURES, Summary
+from invariant_lpips.trunks.frozen_weights import Frozen
 
 POOL_TAPS = ("pool1", "pool2", "pool3", "pool4", "pool5")
 
 
-class Head(nn.Module):
+class Head(Frozen):
     """Base of all heads; see the module's docstring for the arithmetic they share."""
 
     name: ClassVar[str]
@@ -97,7 +98,8 @@ class Head(nn.Module):
 
     def tap_weight(self, tap: str) -> Tensor:
         """The weights of one tap, at least float32."""
-        return ILF.full_precision(self.weight[self._slices[tap]])
+        (weight,) = self.held("weight")
+        return ILF.full_precision(weight[self._slices[tap]])
 
     def strength(self, tap: str) -> Tensor:
         """What components are multiplied with: weight^2 for Euclidean heads, weight otherwise."""
@@ -152,8 +154,8 @@ class Head(nn.Module):
             wanted = ILF.at_least_float32(result.dtype)
             return result if result.dtype == wanted else x.to(result.device, wanted)
 
-        head: Head = super()._apply(moved, recurse)  # type: ignore[no-untyped-call]
-        return head
+        super()._apply(moved, recurse)
+        return self
 
 
 class Contrast:

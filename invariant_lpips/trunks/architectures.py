@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips.trunks.circular import convolution
+from invariant_lpips.trunks.frozen_weights import Conv2d
 from invariant_lpips.trunks.pixels import CHANNELS as PIXEL_CHANNELS
 from invariant_lpips.trunks.pixels import pixel_layers
 from invariant_lpips.trunks.pooling import BlurredReLU, make_pool
@@ -83,8 +84,8 @@ class Fire(nn.Module):
 
     def __init__(self, channels: int, squeezed: int, expanded: int, padding: Padding) -> None:
         super().__init__()
-        self.squeeze = nn.Conv2d(channels, squeezed, 1)
-        self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
+        self.squeeze = Conv2d(channels, squeezed, 1)
+        self.expand1x1 = Conv2d(squeezed, expanded, 1)
         self.expand3x3 = convolution(squeezed, expanded, 3, around=1, padding=padding)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -97,7 +98,7 @@ def _squeezenet_layers(pooling: str, padding: Padding) -> list[nn.Module]:
         return make_pool(pooling, padding, kernel_size=3, ceil_mode=True)
 
     return [
-        nn.Conv2d(3, 64, 3, stride=2),
+        Conv2d(3, 64, 3, stride=2),
         nn.ReLU(inplace=True),
         pool(),
         Fire(64, 16, 64, padding),

@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from invariant_lpips.functional import captured
+from invariant_lpips.trunks.frozen_weights import Conv2d
 
 
 def wrapped(x: Tensor, rows: int, columns: int) -> Tensor:
@@ -55,7 +56,7 @@ def in_pieces(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     return torch.cat([layer(piece) for piece in torch.split(x, images)])
 
 
-class CircularConv2d(nn.Conv2d):
+class CircularConv2d(Conv2d):
     """`nn.Conv2d(..., padding_mode="circular")` with the order of the dimensions in memory kept."""
 
     def __init__(self, channels: int, width: int, kernel: int, stride: int = 1, padding: int = 0) -> None:
@@ -66,13 +67,14 @@ class CircularConv2d(nn.Conv2d):
         return in_pieces(self._on_circle, x)
 
     def _on_circle(self, x: Tensor) -> Tensor:
-        return F.conv2d(wrapped(x, self.around, self.around), self.weight, self.bias, self.stride)
+        weight, bias = self.held("weight", "bias")
+        return F.conv2d(wrapped(x, self.around, self.around), weight, bias, self.stride)
 
 
 def convolution(
     channels: int, width: int, kernel: int, stride: int = 1, *, around: int = 0, padding: str = "zeros"
-) -> nn.Conv2d:
+) -> Conv2d:
     """A convolution that pads by `around` pixels: `zeros` or `circular`."""
     if padding == "circular":
         return CircularConv2d(channels, width, kernel, stride, around)
-    return nn.Conv2d(channels, width, kernel, stride, around)
+    return Conv2d(channels, width, kernel, stride, around)

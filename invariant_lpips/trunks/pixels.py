@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from invariant_lpips.trunks.circular import wrapped
+from invariant_lpips.trunks.frozen_weights import Frozen
 from invariant_lpips.trunks.pooling import Window
 
 #: Lightness, orange against blue, and green against purple of RGB in [0, 1]: Y, I and Q of NTSC.
@@ -55,7 +56,7 @@ LOW_PASS = (1, 3, 3, 1)
 CHANNELS = 11
 
 
-class PixelLayer(nn.Module):
+class PixelLayer(Frozen):
     """What every layer here says of itself; none has anything to learn."""
 
     def window(self) -> Window:
@@ -81,7 +82,8 @@ class Opponents(PixelLayer):
 
     def forward(self, x: Tensor) -> Tensor:
         # A product of matrices, channel by channel: a twelfth of the time of a 1x1 convolution in channels-last.
-        mixed = self.weight @ x.flatten(2) + self.bias.unsqueeze(1)
+        weight, bias = self.held("weight", "bias")
+        mixed: Tensor = weight @ x.flatten(2) + bias.unsqueeze(1)
         return mixed.view(x.shape).clamp_min(0)  # pictures beyond their range may go below
 
 
@@ -103,8 +105,9 @@ class Contours(PixelLayer):
     def forward(self, x: Tensor) -> Tensor:
         images, _, height, width = x.shape
         padded = _around(x, self.padding)
-        lightness = F.conv2d(padded[:, :1], self.lightness)
-        colours = F.conv2d(padded[:, 1:].flatten(0, 1).unsqueeze(1), self.colour)
+        of_lightness, of_colour = self.held("lightness", "colour")
+        lightness = F.conv2d(padded[:, :1], of_lightness)
+        colours = F.conv2d(padded[:, 1:].flatten(0, 1).unsqueeze(1), of_colour)
         gradients = torch.cat([lightness[:, :2], colours.view(images, 4, height, width)], dim=1)
         energy = gradients.square().view(images, 3, 2, height, width).sum(2)
         return torch.cat([x, lightness.abs(), (energy + FLOOR).sqrt()], dim=1)
@@ -124,7 +127,7 @@ class Halve(PixelLayer):
 
     def forward(self, x: Tensor) -> Tensor:
         planes = _around(x[:, :3], self.padding).flatten(0, 1).unsqueeze(1)
-        half = F.conv2d(planes, self.weight, stride=2)
+        half = F.conv2d(planes, *self.held("weight"), stride=2)
         return half.view(x.shape[0], 3, half.shape[-2], half.shape[-1])
 
 

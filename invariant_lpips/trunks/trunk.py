@@ -17,6 +17,7 @@ from invariant_lpips.functional import captured, transformed
 from invariant_lpips.trunks.architectures import ARCHITECTURES, Fire, Padding, canonical_net
 from invariant_lpips.trunks.bands import halo, in_bands
 from invariant_lpips.trunks.frozen_layers import run_frozen
+from invariant_lpips.trunks.frozen_weights import Frozen, trained
 from invariant_lpips.trunks.pooling import PADDINGS
 from invariant_lpips.trunks.recomputing import recomputed
 
@@ -117,6 +118,14 @@ class Trunk(nn.Module):
             if int(name) <= last
         ]
 
+        first = layers[0][1]
+        if isinstance(first, Frozen):
+            first.verify()
+        # Sharding with mixed precision casts parameters and nothing else.
+        precision = getattr(first, "weight", x).dtype
+        if x.dtype != precision:
+            x = x.to(precision)
+
         def run(x: Tensor, layers: Layers, at: Mapping[int, str] = at) -> tuple[list[T], Tensor]:
             results: list[T] = []
             for index, layer in layers:
@@ -153,7 +162,7 @@ class Trunk(nn.Module):
     @property
     def tuned(self) -> bool:
         """A parameter is trainable."""
-        return any(parameter.requires_grad for parameter in self.parameters())
+        return trained(self)
 
     def images_at_once(self, x: Tensor) -> int:
         """How many images of x (N, 3, H, W) to run together, at least 1."""
