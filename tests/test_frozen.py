@@ -19,6 +19,7 @@ X, Y = torch.rand(2, 2, 3, 40, 40, generator=torch.Generator().manual_seed(0)) *
 MAKERS: dict[str, Callable[[], Any]] = {
     "LPIPS": LPIPS,
     "InvariantLPIPS": lambda: InvariantLPIPS("alex", "gap", weights="unit"),
+    "pixels": lambda: InvariantLPIPS("pixels"),
     "squeeze": lambda: LPIPS(net="squeeze", pnet_rand=True),
     "circular": lambda: InvariantLPIPS(head="gap", pooling="polyphase"),
 }

@@ -127,7 +127,8 @@ class Halve(PixelLayer):
 
     def forward(self, x: Tensor) -> Tensor:
         planes = _around(x[:, :3], self.padding).flatten(0, 1).unsqueeze(1)
-        half = F.conv2d(planes, *self.held("weight"), stride=2)
+        (weight,) = self.held("weight")
+        half: Tensor = F.conv2d(planes, weight, stride=2)
         return half.view(x.shape[0], 3, half.shape[-2], half.shape[-1])
 
 
