@@ -34,12 +34,15 @@ def test_a_new_row_is_drawn_without_a_change(tmp_path: Path, monkeypatch: pytest
     script = importlib.import_module("agreement_cost")
     monkeypatch.setattr(script, "ROOT", tmp_path)
     monkeypatch.setattr(script, "RESULTS", tmp_path)
-    rows = {"new": 0.9, "new, types left out": 0.8, "other": 0.7, "untimed": 0.6}
-    whole = {"pairs": 10, "metrics": {name: {"srcc": srcc} for name, srcc in rows.items()}}
-    part = {"pairs": 5, "metrics": {"other": {"srcc": 0.1}, "some": {"srcc": 0.5}}}
-    (tmp_path / "tid2013.json").write_text(json.dumps(whole))
-    (tmp_path / "tid2013_peers_part.json").write_text(json.dumps(part))
-    cost = {name: {"share": share} for name, share in (("new", 0.02), ("other", 0.1), ("some", 0.5))}
+    reports = {
+        "tid2013": {"new": 0.9, "new, types left out": 0.8, "untimed": 0.6},
+        "tid2013_peers": {"vsi": 0.75},
+        "tid2013_peers_part": {"vsi": 0.5, "some": 0.25},
+    }
+    for file, rows in reports.items():
+        metrics = {name: {"srcc": srcc} for name, srcc in rows.items()}
+        (tmp_path / f"{file}.json").write_text(json.dumps({"metrics": metrics}))
+    cost = {name: {"share": share} for name, share in (("new", 0.02), ("vsi", 0.1), ("some", 0.5))}
     (tmp_path / "cost.json").write_text(json.dumps({"metrics": cost}))
     drawn = []
     monkeypatch.setattr(script, "save", lambda figure, *_, **__: drawn.append(figure))
@@ -50,5 +53,5 @@ def test_a_new_row_is_drawn_without_a_change(tmp_path: Path, monkeypatch: pytest
         for line in axes.lines
         if line.get_marker() == "o"
     }
-    assert dots == {(0.02, 0.9): "full", (0.1, 0.7): "full", (0.5, 0.5): "none"}
-    assert sorted(text.get_text() for text in axes.texts) == ["OTHER", "SOME", "new"]
+    assert dots == {(0.02, 0.9): "full", (0.1, 0.75): "full", (0.5, 0.5): "none"}
+    assert sorted(text.get_text() for text in axes.texts) == ["SOME", "VSI", "new"]
