@@ -31,7 +31,6 @@ HEADS = {
     ("vgg", "max"): ("gap", "spatial", "gap-spatial", "regional"),
     ("vgg", "blur"): ("regional", "gap"),
     ("alex", "max"): ("gap", "regional"),
-    ("alex", "blur"): ("gap", "regional"),
     ("pixels", "max"): ("gap", "regional"),
 }
 PEERS = "psnr,ssim,ssim-rgb,lpips-alex,lpips-vgg,dists,st-lpips-alex"

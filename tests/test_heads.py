@@ -146,7 +146,9 @@ def test_learned_weights_come_in_the_box(head, photo, noisy):
     assert learned(x, noisy(x)) != unit(x, noisy(x))
 
 
-@pytest.mark.parametrize(("net", "head"), [("alex", "gap"), ("squeeze", "default"), ("alex", "spatial")])
+@pytest.mark.parametrize(
+    ("net", "head"), [("pixels", "gap-spatial"), ("squeeze", "default"), ("alex", "spatial")]
+)
 def test_heads_without_learned_weights_say_so(net, head, monkeypatch):
     monkeypatch.setattr(Trunk, "load_features", lambda self, state: None)
     empty = WeightsFile("", Path(), {}, {}, "")

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from invariant_lpips import LPIPS, InvariantLPIPS, Trunk
 from invariant_lpips.classifier import GAPClassifier
+from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.heads import Regional
 from invariant_lpips.registry import load_weights
 from invariant_lpips.trunks.pixels import Contours, Halve, Opponents
@@ -148,3 +149,10 @@ def test_no_pool_and_no_network_to_choose():
     for cls in (LPIPS, GAPClassifier):
         with pytest.raises(ValueError, match="must be one of 'vgg', 'alex' or 'squeeze', but got 'pixels'"):
             cls(net="pixels")
+
+
+def test_benchmarks_name_the_network():
+    assert "net=alexnet" in resolve_metric("default+alex").describe()
+    assert "net=pixels" in resolve_metric("gap+pixels").describe()
+    with pytest.raises(ValueError, match="net of vgg, alex, squeeze, pixels and a pooling of max"):
+        resolve_metric("gap+resnet")

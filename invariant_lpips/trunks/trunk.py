@@ -34,6 +34,9 @@ Summary = tuple[Tensor, ...]
 LARGEST_MAP_CPU = 2**25
 LARGEST_MAP = 2**29
 
+#: The same for filters without a network, which hold several maps of this size at a time and compute little on each.
+LARGEST_FILTERED_CPU = 2**23
+
 #: The same for bands of one large picture. They share the heap with other maps, and what is too large is given back
 #: each time.
 LARGEST_BAND_CPU = 24 * 2**20
@@ -167,7 +170,8 @@ class Trunk(nn.Module):
     def images_at_once(self, x: Tensor) -> int:
         """How many images of x (N, 3, H, W) to run together, at least 1."""
         densest = max(tap.channels / tap.stride**2 for tap in self.architecture.taps.values())
-        limit = LARGEST_MAP_CPU if x.device.type == "cpu" else LARGEST_MAP
+        on_cpu = LARGEST_MAP_CPU if self.architecture.trained else LARGEST_FILTERED_CPU
+        limit = on_cpu if x.device.type == "cpu" else LARGEST_MAP
         return max(1, int(limit / (densest * x.shape[-2] * x.shape[-1] * x.element_size())))
 
     def minimum_side(self, taps: Sequence[str]) -> int:
