@@ -30,8 +30,8 @@ TYPES = "1-11,14,16-24"
 HEADS = {
     ("vgg", "max"): ("gap", "spatial", "gap-spatial", "regional"),
     ("vgg", "blur"): ("regional", "gap"),
-    ("alex", "max"): ("gap", "regional"),
-    ("pixels", "max"): ("gap", "regional"),
+    ("alex", "max"): ("gap", "regional", "regional-32"),
+    ("pixels", "max"): ("gap", "regional", "regional-32"),
 }
 PEERS = "psnr,ssim,ssim-rgb,lpips-alex,lpips-vgg,dists,st-lpips-alex"
 

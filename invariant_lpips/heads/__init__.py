@@ -9,7 +9,7 @@ from collections.abc import Callable
 from invariant_lpips.heads.base import POOL_TAPS, Contrast, Head, default_taps
 from invariant_lpips.heads.gap import GAP
 from invariant_lpips.heads.gap_spatial import GAPSpatial
-from invariant_lpips.heads.regional import Regional
+from invariant_lpips.heads.regional import Regional, Regional32
 from invariant_lpips.heads.spatial import Spatial
 
 __all__ = [
@@ -21,12 +21,15 @@ __all__ = [
     "GAPSpatial",
     "Head",
     "Regional",
+    "Regional32",
     "Spatial",
     "default_taps",
     "make_head",
 ]
 
-HEADS: dict[str, Callable[[str], Head]] = {head.name: head for head in (GAP, Spatial, GAPSpatial, Regional)}
+HEADS: dict[str, Callable[[str], Head]] = {
+    head.name: head for head in (GAP, Spatial, GAPSpatial, Regional, Regional32)
+}
 
 #: The head of InvariantLPIPS(head="default") on each trunk.
 DEFAULT_HEAD = {"vgg": "regional", "alex": "regional", "squeeze": "gap", "pixels": "regional"}
