@@ -122,7 +122,7 @@ def _measured(net: str) -> bool:
 class Regional32(Regional):
     """`regional` in windows of 32 pixels: nearer to people on pictures that lie in place, and quicker to notice motion.
 
-    What it charges a displacement too much for is measured apart by `InvariantLPIPS(motion=...)`: the two belong together.
+    What it charges too much, a displacement, `InvariantLPIPS(motion=...)` measures apart: the two belong together.
     """
 
     name = "regional-32"
