@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +38,18 @@ METRICS: dict[str, Any] = {
     "regional": lambda: InvariantLPIPS(),
     "gap": lambda: InvariantLPIPS(head="gap"),
     "gap-spatial": lambda: InvariantLPIPS(head="gap-spatial"),
-    "spatial": lambda: InvariantLPIPS(head="spatial"),
-    "LPIPS vgg": lambda: LPIPS(net="vgg"),
-    "LPIPS alex": lambda: LPIPS(net="alex"),
+    "spatial, root": lambda: InvariantLPIPS(head="spatial"),
+    "LPIPS vgg, root": lambda: LPIPS(net="vgg"),
+    "LPIPS alex, root": lambda: LPIPS(net="alex"),
 }
 CURVES: dict[str, Any] = {
-    "LPIPS vgg": METRICS["LPIPS vgg"],
+    "LPIPS vgg, root": METRICS["LPIPS vgg, root"],
     "regional": METRICS["regional"],
     "gap": METRICS["gap"],
     "gap, blur": lambda: InvariantLPIPS(head="gap", pooling="blur"),
     "gap, polyphase": lambda: InvariantLPIPS(head="gap", pooling="polyphase"),
 }
-MAPS = ("regional", "LPIPS vgg")
+MAPS = ("regional", "LPIPS vgg, root")
 SHIFTS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 
 
@@ -72,15 +73,18 @@ def copies(picture: Pixels, centre: tuple[int, int]) -> dict[str, Pixels]:
 
 
 def distances(metric: Any, x: Tensor, others: Tensor) -> list[float]:
+    """All on one scale: of a metric that is a mean of squares the root."""
+    root = isinstance(metric, LPIPS) or not metric.head.euclidean
     with torch.inference_mode():
-        return [round(float(metric(x, y[None])), 6) for y in others]
+        found = [float(metric(x, y[None])) for y in others]
+    return [round(math.sqrt(d) if root else d, 6) for d in found]
 
 
 def heat(metric: Any, x: Tensor, y: Tensor) -> Tensor:
-    """(1, 1, H, W), in proportion to the distance: the exact map of a head with a root is one of d^2."""
+    """(1, 1, H, W), in proportion to that distance: the map of every metric here is one of squares."""
     with torch.inference_mode():
         found: Tensor = metric.maps(x, y)
-    return found if isinstance(metric, LPIPS) else found.sign() * found.abs().sqrt()
+    return found.sign() * found.abs().sqrt()
 
 
 def curves(x: Tensor) -> dict[str, list[float]]:
@@ -171,10 +175,9 @@ def page(result: dict[str, Any]) -> str:
         " colours of a row",
         "share one scale: yellow is the largest value of the row, blue is where a part draws the two pictures together."
         " Tables give each",
-        "distance as a share of the same metric's distance to the noisy copy, so that metrics of different scales can"
-        " be read side by side. LPIPS and",
-        "`spatial` are means of squared differences and the others roots of them: a share of .25 of the former is .5 of"
-        " the latter.",
+        "distance as a share of the same metric's distance to the noisy copy. LPIPS and `spatial` are means of squared"
+        " differences, the others roots of them:",
+        "here the root is taken of all, so that their shares can be read side by side.",
         "",
         "Made by `python benchmarks/gallery.py`; every number is in `benchmarks/results/gallery.json`.",
         "",

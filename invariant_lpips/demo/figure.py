@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 COLOURS = {
     MOVING: "#c2185b",
     INVARIANT: "#f48fb1",
-    "LPIPS vgg": "#5c6bc0",
-    "LPIPS alex": "#9fa8da",
-    "1 - SSIM": "#b0bec5",
+    "LPIPS vgg, root": "#5c6bc0",
+    "LPIPS alex, root": "#9fa8da",
+    "1 - SSIM, root": "#b0bec5",
 }
 
 

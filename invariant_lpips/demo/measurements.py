@@ -23,8 +23,16 @@ if TYPE_CHECKING:
 MOVING, INVARIANT = "ours, motion", "InvariantLPIPS"
 NETWORKS = (MOVING, INVARIANT, "LPIPS vgg", "LPIPS alex")
 COLUMNS = (*NETWORKS, "SSIM", "PSNR dB")
-#: The metrics whose values can be put in proportion, 0 meaning no difference.
-DISTANCES = (*NETWORKS, "1 - SSIM", "mean square")
+#: The metrics whose values can be put in proportion, 0 meaning no difference: the name of their column -> the values.
+#: Means of squares are shown by their roots, so that all are distances on one scale.
+DISTANCES = {
+    MOVING: (MOVING, False),
+    INVARIANT: (INVARIANT, False),
+    "LPIPS vgg, root": ("LPIPS vgg", True),
+    "LPIPS alex, root": ("LPIPS alex", True),
+    "1 - SSIM, root": ("1 - SSIM", True),
+    "mean square, root": ("mean square", True),
+}
 
 Table = dict[str, dict[str, float]]
 
@@ -120,12 +128,15 @@ def against_thresholds(means: Table, metric: Any) -> str:
 def shares(tables: Sequence[Table]) -> Table:
     """Each distance as a share of the same metric's distance to the noisy copy: mean over photographs."""
     noise = DAMAGE[0]
+
+    def share(row: Mapping[str, float], table: Table, column: str) -> float:
+        metric, squared = DISTANCES[column]
+        ratio = row[metric] / table[noise][metric]
+        return math.sqrt(ratio) if squared else ratio
+
     return mean(
         [
-            {
-                name: {metric: row[metric] / table[noise][metric] for metric in DISTANCES}
-                for name, row in table.items()
-            }
+            {name: {column: share(row, table, column) for column in DISTANCES} for name, row in table.items()}
             for table in tables
         ]
     )

@@ -28,9 +28,17 @@ from invariant_lpips.metric import InvariantLPIPS
 
 __all__ = ["SpeedBench", "case_names", "contestants", "run_case", "too_large"]
 
-OWN = ("regional", "gap", "stock-vgg")
+CHEAP = ("regional+alex", "regional-32+alex", "regional+pixels", "regional-32+pixels")
+OWN = ("regional", "gap", "stock-vgg", *CHEAP, "regional-32+alex+motion", "regional-32+pixels+motion")
 EVERYONE = (*PEERS, *OWN)
-LOSSES = (*EVERYONE, "regional+reference", "gap+reference", "regional+checkpointing", "gap+checkpointing")
+LOSSES = (
+    *EVERYONE,
+    "regional+reference",
+    "gap+reference",
+    *(f"{name}+reference" for name in CHEAP),
+    "regional+checkpointing",
+    "gap+checkpointing",
+)
 HALVES = {"cpu": ("bfloat16",), "cuda": ("bfloat16+channels_last", "float16+channels_last")}
 ROUNDS = {"cpu": 14, "cuda": 50}  # at most
 FORWARD = [

@@ -2,10 +2,12 @@
 
 A contender's name is that of a metric, with options behind plus signs: `lpips-vgg`, `torchmetrics-vgg`, `piq-vgg`,
 `st-lpips-vgg`, `dists` are other people's; `regional`, `gap`, `gap-spatial`, `spatial` the heads of InvariantLPIPS and
-`stock-vgg` our LPIPS. Options are ours alone: `reference` (one side is read beforehand), `bfloat16`, `float16`,
+`stock-vgg` our LPIPS. Options are ours alone: a network (`alex`, `pixels`; else
+VGG-16), `motion` (a similarity is measured and undone), `reference` (one side is read beforehand), `bfloat16`,
+`float16`,
 `channels_last` (of the weights, which the maps follow on a GPU; on a CPU maps are that without asking), `compiled` and
-`checkpointing`. All run VGG-16 with the same parameters where their package allows it; speed does not
-depend on them.
+`checkpointing`. All others run VGG-16, but for `lpips-alex`, with the same parameters where their package allows
+it; speed does not depend on them.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ __all__ = ["OPTIONS", "PEERS", "Contender", "contender"]
 
 PEERS = {
     "lpips-vgg": "lpips:vgg",
+    "lpips-alex": "lpips:alex",
     "torchmetrics-vgg": "torchmetrics:vgg",
     "piq-vgg": "piq:vgg",
     "st-lpips-vgg": "st-lpips-vgg",
@@ -31,7 +34,8 @@ PEERS = {
 }
 """Name in the race and in its result files -> name of the peer."""
 
-OPTIONS = ("reference", "bfloat16", "float16", "channels_last", "compiled", "checkpointing")
+NETS = ("alex", "pixels")
+OPTIONS = (*NETS, "motion", "reference", "bfloat16", "float16", "channels_last", "compiled", "checkpointing")
 
 
 class Contender(NamedTuple):
@@ -79,7 +83,9 @@ def _own(name: str, base: str, options: list[str], device: str) -> Contender:
     if base == "stock-vgg":
         metric = LPIPS(net="vgg", verbose=False, checkpointing=checkpointing)
     else:
-        metric = InvariantLPIPS(head=base, checkpointing=checkpointing)
+        net = next((each for each in NETS if each in options), "vgg")
+        motion = "similarity" if "motion" in options else None
+        metric = InvariantLPIPS(net, base, checkpointing=checkpointing, motion=motion)
     dtype = next((getattr(torch, each) for each in ("bfloat16", "float16") if each in options), torch.float32)
     order = torch.channels_last if "channels_last" in options else torch.preserve_format
     metric = metric.to(device, dtype, memory_format=order)
