@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from invariant_lpips.inputs import check_image
 from invariant_lpips.metric import InvariantLPIPS
-from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
 from invariant_lpips.stock import LPIPS
 
 NET_TYPES = ("vgg", "alex", "squeeze")
@@ -38,7 +37,7 @@ def invariant_lpips(
     padding: str | None = None,
     weights: str | Path | None = None,
     motion: str | None = None,
-    pixels_per_degree: float = PIXELS_PER_DEGREE["the study"],
+    pixels_per_degree: float | None = None,
 ) -> Tensor:
     """:class:`invariant_lpips.InvariantLPIPS` of two batches (N, 3, H, W).
 
