@@ -53,7 +53,16 @@ _PUBLIC = {
     "Dist2LogitLayer": "invariant_lpips.lpips_compat.ranking",
 }
 
+# Modules of lpips under its names.
+_MODULES = {
+    "lpips": "invariant_lpips.lpips",
+    "pn": "invariant_lpips.pretrained_networks",
+    "pretrained_networks": "invariant_lpips.pretrained_networks",
+}
+
 if TYPE_CHECKING:
+    from invariant_lpips import lpips, pretrained_networks
+    from invariant_lpips import pretrained_networks as pn
     from invariant_lpips.functional import normalize_tensor, spatial_average, upsample
     from invariant_lpips.indexing import (
         Index,
@@ -101,11 +110,14 @@ __all__ = [
     "keep_out_of_checkpoints",
     "l2",
     "load_image",
+    "lpips",
     "near_duplicates",
     "nearest",
     "normalize_tensor",
     "np2tensor",
     "open_index",
+    "pn",
+    "pretrained_networks",
     "psnr",
     "read_image",
     "score_2afc_dataset",
@@ -139,6 +151,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(_PUBLIC[name]), name)
         globals()[name] = value
         return value
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name in _NOT_PROVIDED:
         raise AttributeError(
             f"invariant_lpips does not provide lpips' `{name}`: use {_NOT_PROVIDED[name]} instead."
@@ -147,4 +161,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

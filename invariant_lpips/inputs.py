@@ -59,15 +59,20 @@ class ImageInput(nn.Module):
         minimum_side: smallest height and width the trunk and head can take, in pixels.
         checks: `auto`, `always` or `never`; see the module's docstring.
         repeat_grey: accept (N, 1, H, W) and repeat it over three channels.
+        as_lpips: accept what lpips broadcasts to (N, 3, H, W): (3, H, W), (N, 1, H, W), (1, H, W), (H, W), and an empty
+            batch.
     """
 
-    def __init__(self, minimum_side: int, *, checks: str = "auto", repeat_grey: bool = False) -> None:
+    def __init__(
+        self, minimum_side: int, *, checks: str = "auto", repeat_grey: bool = False, as_lpips: bool = False
+    ) -> None:
         super().__init__()
         if checks not in CHECKS:
             raise ValueError(f"Argument `checks` must be one of {', '.join(CHECKS)}, but got {checks!r}.")
         self.minimum_side = minimum_side
         self.checks = checks
         self.repeat_grey = repeat_grey
+        self.as_lpips = as_lpips
 
     def forward(self, x: Tensor, like: Tensor, *, normalize: bool, name: str = "x") -> Tensor:
         """One batch, checked: (N, 3, H, W) in [-1, 1] in the dtype of `like`, a parameter of the metric.
@@ -75,13 +80,15 @@ class ImageInput(nn.Module):
         Raises:
             TypeError, ValueError: see the module's docstring.
         """
+        if self.as_lpips:
+            x = _with_batch(x)
         if self.checks != "never":
-            check_image(x, name, grey=self.repeat_grey)
+            check_image(x, name, grey=self.repeat_grey or self.as_lpips, empty=self.as_lpips)
             check_side(x, name, self.minimum_side)
             check_device(x, name, like.device)
             wanted = self.checks == "always" or x.device.type == "cpu"
             if wanted and reading_values_allowed(x):
-                check_values(x, name, normalize=normalize)
+                check_values(x, name, normalize=normalize, as_lpips=self.as_lpips)
         x = x.to(like.dtype)
         if x.shape[1] == 1:
             x = x.expand(-1, 3, -1, -1)
@@ -93,7 +100,7 @@ class ImageInput(nn.Module):
         y_in = self(y, like, normalize=normalize, name="in1")
         if self.checks != "never":
             check_same_size((x.shape[-2], x.shape[-1]), (y.shape[-2], y.shape[-1]))
-            check_batches(x.shape[0], y.shape[0])
+            check_batches(x_in.shape[0], y_in.shape[0])
         return x_in, y_in
 
     def mask(self, mask: object, x: Tensor) -> Tensor:
@@ -160,12 +167,23 @@ def reading_values_allowed(x: Tensor) -> bool:
     return not (x.is_cuda and torch.cuda.is_current_stream_capturing())
 
 
-def check_image(x: object, name: str, *, grey: bool = False) -> Tensor:
+def _with_batch(x: Tensor) -> Tensor:
+    """(1, C, H, W) of (3, H, W), (1, H, W) and (H, W); anything else as it is, for the check to name."""
+    if (
+        not isinstance(x, Tensor)
+        or x.is_nested
+        or not (x.dim() == 2 or (x.dim() == 3 and x.shape[0] in (1, 3)))
+    ):
+        return x
+    return x[None] if x.dim() == 3 else x[None, None]
+
+
+def check_image(x: object, name: str, *, grey: bool = False, empty: bool = False) -> Tensor:
     """Check one batch's type, layout, rank, channels and dtype, and return it.
 
     Raises:
         TypeError: not a tensor, not a dense or not a floating-point one.
-        ValueError: not (N, 3, H, W), or empty.
+        ValueError: not (N, 3, H, W), or empty where that is not allowed.
     """
     if not isinstance(x, Tensor):
         raise TypeError(
@@ -195,7 +213,7 @@ def check_image(x: object, name: str, *, grey: bool = False) -> Tensor:
         elif shape[3] == 3:
             hint = "; if the channels come last, use x.permute(0, 3, 1, 2)"
         raise ValueError(f"Argument `{name}` must have 3 channels, but got shape {shape}{hint}.")
-    if shape[0] == 0:
+    if shape[0] == 0 and not empty:
         raise ValueError(f"Argument `{name}` must hold at least one image, but got shape {shape}.")
     return x
 
@@ -236,7 +254,7 @@ def check_device(x: Tensor, name: str, device: torch.device) -> None:
         )
 
 
-def check_values(x: Tensor, name: str, *, normalize: bool) -> None:
+def check_values(x: Tensor, name: str, *, normalize: bool, as_lpips: bool = False) -> None:
     """Check that values are finite and in range: [-1, 1], or [0, 1] with normalize=True.
 
     Raises:
@@ -266,15 +284,26 @@ def check_values(x: Tensor, name: str, *, normalize: bool) -> None:
             "distance is measured on colours no screen shows (this is said once).",
         )
     if not normalize and low >= 0.0 and high > 0.0:
-        warn_once(
-            "range",
-            f"`{name}` holds values from {low:.4g} to {high:.4g} and none below 0: if your images are in "
-            "[0, 1], pass normalize=True, since [-1, 1] is expected (this is said once).",
-        )
+        held = f"`{name}` holds values from {low:.4g} to {high:.4g} and none below 0"
+        if as_lpips:
+            warn_once(
+                "range as lpips",
+                f"{held}: if your images are in [0, 1], they are seen brighter and with half their contrast, and the "
+                "distance is another than with normalize=True; leave it so to compare with numbers that were published "
+                "so (as those of view synthesis often are), and otherwise pass normalize=True (this is said once).",
+            )
+        else:
+            warn_once(
+                "range",
+                f"{held}: if your images are in [0, 1], pass normalize=True, since [-1, 1] is expected (this is said "
+                "once).",
+            )
 
 
 def _extremes(x: Tensor) -> tuple[float, float] | None:
     """Least and greatest value, NaN if there is one; None where the tensor has no values to read."""
+    if x.numel() == 0:
+        return None
     try:
         low, high = torch.aminmax(x.detach())
         return low.item(), high.item()

@@ -9,7 +9,7 @@ in windows. See :mod:`invariant_lpips.heads` for the arithmetic of each head.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ from invariant_lpips.heads import Contrast, make_head
 from invariant_lpips.inputs import ImageInput, ScalingLayer, check_batches, check_image, check_same_size
 from invariant_lpips.motion import MODELS, Comparison, Motion, compensated, estimate_motion
 from invariant_lpips.motion.price import multiples, with_motion
-from invariant_lpips.registry import ENTRIES, saved_metric
+from invariant_lpips.registry import ENTRIES, saved_metric, saved_reference
 from invariant_lpips.registry.card import metric_card
 from invariant_lpips.registry.download import Access
 from invariant_lpips.registry.identity import OWN, Identity, cite, in_float32
@@ -45,9 +45,22 @@ from invariant_lpips.trunks.pooling import default_padding
 from invariant_lpips.trunks.two_images import reduce_pair, summarise
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reference:
-    """One side of a comparison, read once: what :meth:`InvariantLPIPS.reference` returns."""
+    """One side of a comparison, read once: what :meth:`InvariantLPIPS.reference` returns.
+
+    Example:
+        >>> import tempfile
+        >>> metric = InvariantLPIPS("alex", "gap", weights="unit")
+        >>> x = torch.linspace(-1, 1, 2 * 3 * 64 * 64).view(2, 3, 64, 64)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     metric.reference(x).save(f"{folder}/originals.safetensors")
+        ...     kept = Reference.load(f"{folder}/originals.safetensors", metric)
+        >>> kept
+        Reference(2 images of 64x64, read by InvariantLPIPS(net=alexnet [db775859525e], head=gap, ...))
+        >>> metric(x, kept).flatten()
+        tensor([0., 0.])
+    """
 
     summaries: tuple[Summary, ...]
     size: tuple[int, int]
@@ -55,6 +68,43 @@ class Reference:
     reader: Identity
     #: The images themselves, in [-1, 1]: a metric that measures motion has to move them.
     images: Tensor | None = None
+
+    def __repr__(self) -> str:
+        count, (height, width) = self.summaries[0][0].shape[0], self.size
+        return f"Reference({count} image{'s' * (count != 1)} of {height}x{width}, read by {self.reader})"
+
+    def to(self, *where: Any, **how: Any) -> Reference:
+        """The same on another device, or in another precision: arguments as of torch's `to`."""
+        return replace(
+            self,
+            summaries=tuple(tuple(part.to(*where, **how) for part in tap) for tap in self.summaries),
+            images=None if self.images is None else self.images.to(*where, **how),
+        )
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write a safetensors file, whole or not at all.
+
+        Raises:
+            ValueError: it holds numbers that are not finite.
+            OSError: it can't be written.
+        """
+        saved_reference.write(Path(path), self.summaries, self.size, self.reader, self.images)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], metric: InvariantLPIPS | None = None) -> Reference:
+        """Read what :meth:`save` wrote.
+
+        Args:
+            path: of the file.
+            metric: the one it will be compared by: it must read pictures like the one that read these, and the
+                reference is brought to its device. None asks that when they are compared, and stays on the CPU.
+
+        Raises:
+            ValueError: the file is no saved reference or not as it was written, or another metric read it.
+            OSError: it can't be read.
+        """
+        found = cls(*saved_reference.read(Path(path)))
+        return found if metric is None else metric._checked(found.to(metric.head.weight.device))
 
 
 class InvariantLPIPS(nn.Module, Saved):
@@ -79,9 +129,9 @@ class InvariantLPIPS(nn.Module, Saved):
         motion: what of a pair's motion is measured, undone and priced apart from the rest: `shift`, `similarity`
             (shift, turn and zoom), `affine`, or `local` (a similarity, and smooth displacements of parts beside it);
             None for nothing. See docs/motion.md.
-        pixels_per_degree: of visual angle, at which a shift is priced. 29 is that of the study of thresholds; a full-HD
-            screen of 52 cm seen from 57 cm has 37, a phone at arm's length about 60, RAID's display 71. In general
-            pi / 180 * distance to the screen / size of a pixel.
+        pixels_per_degree: of visual angle, at which a shift is priced, for a metric with `motion`. None is 29, that of
+            the study of thresholds; a full-HD screen of 52 cm seen from 57 cm has 37, a phone at arm's length about 60,
+            RAID's display 71. In general pi / 180 * distance to the screen / size of a pixel.
         checks: `auto` looks at values (NaN, range) on the CPU only, `always` on every device, `never` nowhere; see
             :mod:`invariant_lpips.inputs`. So on a GPU pass `always` to be told of images in the wrong range.
         repeat_grey: accept (N, 1, H, W) and repeat it over three channels.
@@ -113,6 +163,9 @@ class InvariantLPIPS(nn.Module, Saved):
     metric_mode: ClassVar[str] = "FR"
     score_range: ClassVar[str] = "0, inf"
 
+    _motion: str | None = None
+    _pixels_per_degree: float = PIXELS_PER_DEGREE["the study"]
+
     @ordinary_tensors()
     def __init__(
         self,
@@ -125,7 +178,7 @@ class InvariantLPIPS(nn.Module, Saved):
         normalize: bool = False,
         *,
         motion: str | None = None,
-        pixels_per_degree: float = PIXELS_PER_DEGREE["the study"],
+        pixels_per_degree: float | None = None,
         checks: str = "auto",
         repeat_grey: bool = False,
         checkpointing: bool = False,
@@ -338,7 +391,8 @@ class InvariantLPIPS(nn.Module, Saved):
             x: (N, 3, H, W) as for :meth:`forward`.
 
         Returns:
-            A :class:`Reference` to hand to :meth:`forward` in place of an image, as often as needed.
+            A :class:`Reference` to hand to :meth:`forward` in place of an image, as often as needed; its `save` keeps
+            it on disk.
         """
         with torch.no_grad():
             return self._read(self._prepared(x, normalize).detach())
@@ -539,7 +593,9 @@ class InvariantLPIPS(nn.Module, Saved):
         metric._use(
             saved_weights(saved, net=trunk.net, head=metric.head.name, count=metric.head.weight.numel())
         )
-        metric._measure(motion["motion"], motion["pixels_per_degree"] or metric.pixels_per_degree)
+        if motion["motion"] is None and "pixels_per_degree" not in changes:
+            motion["pixels_per_degree"] = None  # saved for a motion that is measured no more
+        metric._measure(**motion)
         return metric
 
     def requires_grad_(self, requires_grad: bool = True) -> InvariantLPIPS:
@@ -660,19 +716,41 @@ class InvariantLPIPS(nn.Module, Saved):
         check_batches(x.summaries[0][0].shape[0], y.summaries[0][0].shape[0])
         return self.head.layers(x.summaries, y.summaries)
 
-    def _measure(self, motion: str | None, pixels_per_degree: float) -> None:
+    @property
+    def motion(self) -> str | None:
+        """What of a pair's motion is measured: `shift`, `similarity` or `affine`; None for nothing. It may be set."""
+        return self._motion
+
+    @motion.setter
+    def motion(self, motion: str | None) -> None:
         if motion is not None and motion not in MODELS:
             raise ValueError(
                 f"Argument `motion` must be None or one of {', '.join(MODELS)}, but got {motion!r}."
             )
-        if type(pixels_per_degree) not in (int, float) or not 0 < pixels_per_degree < float("inf"):
-            raise ValueError(
-                f"Argument `pixels_per_degree` must be a positive number, but got {pixels_per_degree!r}."
-            )
         if motion is not None:
             self.jnd(torch.ones(()))  # what people just notice is the price of a motion, and must be known
+        self._motion = motion
+
+    @property
+    def pixels_per_degree(self) -> float:
+        """At how many pixels per degree a shift is priced. It may be set."""
+        return self._pixels_per_degree
+
+    @pixels_per_degree.setter
+    def pixels_per_degree(self, pixels: float) -> None:
+        if type(pixels) not in (int, float) or not 0 < pixels < float("inf"):
+            raise ValueError(f"Argument `pixels_per_degree` must be a positive number, but got {pixels!r}.")
+        self._pixels_per_degree = float(pixels)
+
+    def _measure(self, motion: str | None, pixels_per_degree: float | None) -> None:
+        if motion is None and pixels_per_degree is not None:
+            raise ValueError(
+                f"Argument `pixels_per_degree` prices a motion and needs `motion`, but got {pixels_per_degree!r} with "
+                "motion=None; name a motion, or leave it out."
+            )
+        if pixels_per_degree is not None:
+            self.pixels_per_degree = pixels_per_degree
         self.motion = motion
-        self.pixels_per_degree = float(pixels_per_degree)
 
     def _normalizes(self, normalize: bool | None) -> bool:
         return self.normalize if normalize is None else normalize

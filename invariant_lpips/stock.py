@@ -76,13 +76,15 @@ class LPIPS(nn.Module):
         verbose: log what is loaded (through `logging`; nothing is printed).
         checks: `auto` looks at values (NaN, range) on the CPU only, `always` on every device, `never` nowhere; see
             :mod:`invariant_lpips.inputs`. So on a GPU pass `always` to be told of images in the wrong range.
-        repeat_grey: accept (N, 1, H, W) and repeat it over three channels.
+        repeat_grey: accepted for the sake of InvariantLPIPS, which needs it for grey images.
         checkpointing: as a loss, keep less for the backward pass and run the forward pass again there; without
             effect where parameters are trained. It may also be set later, as an attribute.
 
     Shape:
-        in0, in1: (N, 3, H, W) in [-1, 1], or in [0, 1] with normalize=True; one of them may hold one image.
-        returns: (N, 1, 1, 1), or (N, 1, H, W) with spatial=True; >= 0, float32 (float64 metrics: float64).
+        in0, in1: (N, 3, H, W) in [-1, 1], or in [0, 1] with normalize=True; one of them may hold one image. As in lpips
+            also (3, H, W), and grey (N, 1, H, W), (1, H, W) and (H, W), each alone or beside another shape.
+        returns: (N, 1, 1, 1), or (N, 1, H, W) with spatial=True; >= 0, float32 (float64 metrics: float64); of an empty
+            batch an empty result.
 
     Example:
         >>> import torch
@@ -137,7 +139,7 @@ class LPIPS(nn.Module):
         self.L = len(self.chns)
         self.net = Trunk(name)
         side = self.net.minimum_side(architecture.lpips_taps)
-        self.images = ImageInput(side, checks=checks, repeat_grey=repeat_grey)
+        self.images = ImageInput(side, checks=checks, repeat_grey=repeat_grey, as_lpips=True)
         if not pnet_rand:
             self.net.load_features(load_weights(architecture.name))
         self.net.requires_grad_(bool(pnet_tune))
@@ -178,10 +180,13 @@ class LPIPS(nn.Module):
     def _compared(self, in0: Tensor, in1: Tensor, normalize: bool, *, maps: bool) -> list[Tensor]:
         """Each layer's part of the distance of two batches, (N, 1, 1, 1) or (N, 1, H, W)."""
         x, y = self.images.pair(in0, in1, self.scaling_layer.shift, normalize=normalize)
+        if not ILF.captured() and 0 in (x.shape[0], y.shape[0]):
+            nothing = ILF.full_precision(x[:, :1] - y[:, :1])
+            return [nothing if maps else nothing[..., :1, :1]] * self.L
         if self.version == "0.1":
             x, y = self.scaling_layer(x), self.scaling_layer(y)
         taps = self.net.architecture.lpips_taps
-        size = (in0.shape[-2], in0.shape[-1]) if maps else None
+        size = (x.shape[-2], x.shape[-1]) if maps else None
         # A max pool sends its gradient to the largest of neighbours that may differ in the last bit only. To send
         # it where lpips does, the convolutions have to round as lpips' do.
         graph = torch.is_grad_enabled() and (x.requires_grad or y.requires_grad or self.net.tuned)

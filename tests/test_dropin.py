@@ -353,3 +353,30 @@ def test_names_without_a_counterpart_say_so():
         ):
             getattr(invariant_lpips, name)
         assert f"`{name}" in page
+
+
+def test_modules_of_lpips_are_there():
+    for name in ("lpips", "pretrained_networks", "pn"):
+        assert hasattr(lpips, name)
+        assert inspect.ismodule(getattr(invariant_lpips, name))
+    assert invariant_lpips.pn is invariant_lpips.pretrained_networks
+    assert invariant_lpips.lpips.LPIPS is LPIPS
+    for name, net in (("vgg16", "vgg"), ("alexnet", "alex")):
+        ours, stock = getattr(invariant_lpips.pn, name)(), LPIPS(net=net).net
+        assert list(inspect.signature(getattr(lpips.pn, name)).parameters) == ["requires_grad", "pretrained"]
+        assert list(inspect.signature(type(ours)).parameters) == ["requires_grad", "pretrained"]
+        assert trainable(ours) == []
+        x = torch.rand(1, 3, 40, 40)
+        assert all(torch.equal(a, b) for a, b in zip(ours(x), stock(x), strict=True))
+    assert trainable(invariant_lpips.pn.squeezenet(requires_grad=True, pretrained=False))
+    with pytest.raises(AttributeError, match=r"`resnet`: use torchvision\.models"):
+        invariant_lpips.pn.resnet  # noqa: B018
+
+
+def test_the_range_warning_says_what_differs(metric, monkeypatch):
+    monkeypatch.setattr(checks, "_already_warned", set())
+    x = torch.rand(1, 3, 40, 40)
+    with pytest.warns(
+        UserWarning, match=r"half their contrast.*published so .*otherwise pass normalize=True"
+    ):
+        metric(x, x)

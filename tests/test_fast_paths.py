@@ -252,7 +252,7 @@ def test_gradient_against_a_reference(head: str, metrics: Any, pictures: Any, tr
 
 def test_checkpointing_leaves_trained_parameters_their_gradient(pictures: Any) -> None:
     metric = InvariantLPIPS(head="gap", weights="unit", checkpointing=True)
-    metric.head.weight.requires_grad_()
+    metric.head.requires_grad_(True)
     x, y = pictures
     metric(x.clone().requires_grad_(), y).sum().backward()
     assert metric.head.weight.grad is not None

@@ -39,7 +39,7 @@ def distance_of(photo, noisy):
         metric = InvariantLPIPS(head=head, weights="unit").double()
         generator = torch.Generator().manual_seed(len(head))
         weight = torch.rand(metric.head.weight.shape, generator=generator, dtype=torch.float64)
-        metric.head.weight.copy_(weight)
+        metric.use_linear_weights({"weight": weight}, "drawn at random")
         x = photo("coffee", *SIZE)
         d, layers = metric(x, noisy(x), retPerLayer=True)
         return weight, d.item(), [layer.item() for layer in layers]

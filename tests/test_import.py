@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pydoc
 import subprocess
 import sys
 
@@ -87,3 +88,15 @@ def test_public_names_are_there(name):
 def test_unknown_names_are_refused():
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = invariant_lpips.nothing
+
+
+def test_only_public_names_are_listed():
+    assert dir(invariant_lpips) == sorted(invariant_lpips.__all__)
+
+
+def test_help_shows_the_arguments():
+    for name in ("InvariantLPIPS", "LPIPS"):
+        page = pydoc.render_doc(getattr(invariant_lpips, name), renderer=pydoc.plaintext)
+        assert f"{name}(" in page
+        for argument in ("net:", "normalize:", "checks:"):
+            assert argument in page or (name, argument) == ("LPIPS", "normalize:")

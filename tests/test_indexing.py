@@ -368,3 +368,22 @@ def test_commands_as_a_user_types_them(
         assert printed[0][1:] == archive["paths"].tolist()
         assert np.allclose(np.array([row[1:] for row in printed[1:]], float), archive["distances"], rtol=1e-6)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "m.csv", "m.npz"]
+
+
+@pytest.mark.parametrize("threshold", [1, 20, 10**6])
+@pytest.mark.parametrize("queries", [1, 19, 20, 21])
+def test_faiss_own_switch_to_a_matrix_product_changes_nothing(queries: int, threshold: int) -> None:
+    # By how many queries there are, faiss takes differences or ||x||^2 + ||y||^2 - 2 x.y, which is no number for
+    # near-duplicates: here they are 1e-4 of their length apart.
+    faiss = pytest.importorskip("faiss")
+    generator = torch.Generator().manual_seed(0)
+    x = 100 + torch.rand(4, 600, generator=generator).repeat_interleave(8, 0)
+    x += 0.01 * torch.rand(x.shape, generator=generator)
+    before, faiss.cvar.distance_compute_blas_threshold = faiss.cvar.distance_compute_blas_threshold, threshold
+    try:
+        found = nearest(Index.of_tensor(x), x[:queries], 5, backend="faiss")
+    finally:
+        faiss.cvar.distance_compute_blas_threshold = before
+    wanted = exact_distances(x[:queries], x).sort(dim=1, stable=True)
+    assert torch.equal(found.rows, wanted.indices[:, :5])
+    assert torch.equal(found.distances, wanted.values[:, :5])

@@ -337,3 +337,36 @@ def test_benchmarks_know_it_by_name():
     assert "motion=similarity at 71 px per degree" in resolve_metric("gap+motion71").description
     with pytest.raises(ValueError, match="must read HEAD"):
         resolve_metric("gap+motions")
+
+
+def test_motion_is_validated_where_it_is_set(metric):
+    metric = copy.deepcopy(metric)
+    with pytest.raises(
+        ValueError, match="`motion` must be None or one of shift, similarity, affine, but got 'nonsense'"
+    ):
+        metric.motion = "nonsense"
+    with pytest.raises(ValueError, match="`pixels_per_degree` must be a positive number"):
+        metric.pixels_per_degree = -1
+    assert (metric.motion, metric.pixels_per_degree) == ("similarity", 29.0)
+    metric.motion, metric.pixels_per_degree = "shift", 71
+    assert "motion=shift at 71 px per degree" in metric.describe()
+    metric.motion = None
+    assert "motion" not in metric.describe()
+    unit = InvariantLPIPS("alex", "gap", weights="unit")
+    with pytest.raises(ValueError, match="carry no calibration"):
+        unit.motion = "shift"
+    assert unit.motion is None
+
+
+def test_pixels_per_degree_without_a_motion_are_refused(tmp_path):
+    from invariant_lpips.integrations import torchmetrics
+
+    for make in (InvariantLPIPS, torchmetrics.InvariantLPIPSMetric):
+        with pytest.raises(
+            ValueError, match=r"`pixels_per_degree` prices a motion and needs `motion`, but got 37"
+        ):
+            make(pixels_per_degree=37)
+    InvariantLPIPS(motion="shift", pixels_per_degree=71).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="prices a motion and needs `motion`"):
+        InvariantLPIPS.from_pretrained(tmp_path, motion=None, pixels_per_degree=37)
+    assert InvariantLPIPS.from_pretrained(tmp_path, pixels_per_degree=37).pixels_per_degree == 37

@@ -224,3 +224,62 @@ def test_linear_weights_of_another_network_are_refused():
 def test_missing_linear_weights_name_the_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="no-such-file"):
         LPIPS(pnet_rand=True, model_path=tmp_path / "no-such-file.pth")
+
+
+SHAPES = [
+    ((3, 40, 36), (3, 40, 36)),
+    ((1, 40, 36), (1, 40, 36)),
+    ((40, 36), (40, 36)),
+    ((2, 1, 40, 36), (2, 1, 40, 36)),
+    ((40, 36), (2, 1, 40, 36)),
+    ((3, 40, 36), (2, 3, 40, 36)),
+    ((2, 3, 40, 36), (1, 40, 36)),
+    ((1, 1, 40, 36), (2, 3, 40, 36)),
+    ((0, 3, 40, 36), (0, 3, 40, 36)),
+    ((0, 1, 40, 36), (1, 3, 40, 36)),
+]
+
+
+@pytest.mark.parametrize("spatial", [False, True])
+@pytest.mark.parametrize("shapes", SHAPES)
+def test_shapes_that_lpips_broadcasts(shapes, spatial, couples):
+    ours, theirs = couples("alex")
+    generator = torch.Generator().manual_seed(2)
+    x, y = (torch.rand(shape, generator=generator) * 2 - 1 for shape in shapes)
+    ours.spatial = theirs.spatial = spatial
+    try:
+        found, layers = ours(x, y, retPerLayer=True)
+        # lpips takes the map's size from the first picture, and finds none in fewer than four dimensions.
+        whole = x if x.dim() == 4 else x.view(1, -1, 40, 36)
+        expected, their_layers = theirs(whole, y, retPerLayer=True)
+    finally:
+        ours.spatial = theirs.spatial = False
+    assert [layer.shape for layer in layers] == [layer.shape for layer in their_layers]
+    assert found.shape == expected.shape
+    torch.testing.assert_close(found, expected.detach(), rtol=RELATIVE, atol=1e-7)
+
+
+def test_a_single_picture_without_a_batch_gets_its_gradient(couples):
+    ours, theirs = couples("alex")
+    assert_same(ours, theirs, *(torch.rand(3, 40, 36) * 2 - 1 for _ in "xy"))
+    nothing = torch.zeros(0, 3, 40, 36, requires_grad=True)
+    ours(nothing, nothing).sum().backward()
+    assert nothing.grad.shape == nothing.shape
+
+
+@pytest.mark.parametrize("shape", [(2, 40, 36), (4, 40, 36), (40,), (1, 1, 3, 40, 36), (1, 4, 40, 36)])
+def test_shapes_that_lpips_refuses(shape, couples):
+    x = torch.zeros(shape)
+    for metric, error in zip(couples("alex"), (ValueError, RuntimeError), strict=True):
+        with pytest.raises(error):
+            metric(x, x)
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_activations_have_their_names(net, couples):
+    ours, theirs = couples(net)
+    x = torch.rand(1, 3, 40, 36)
+    mine, reference = ours.net(x), theirs.net(x)
+    assert mine._fields == reference._fields
+    for name in reference._fields:
+        torch.testing.assert_close(getattr(mine, name), getattr(reference, name), rtol=1e-4, atol=1e-4)

@@ -6,8 +6,6 @@ import argparse
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
-
 if TYPE_CHECKING:
     import torch
 
@@ -75,9 +73,7 @@ class MetricChoice:
             pooling=self.pooling,
             weights=self.weights,
             motion=self.motion,
-            pixels_per_degree=(
-                PIXELS_PER_DEGREE["the study"] if self.pixels_per_degree is None else self.pixels_per_degree
-            ),
+            pixels_per_degree=self.pixels_per_degree,
         )
         return metric.to(*place)
 

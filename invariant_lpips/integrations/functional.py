@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from invariant_lpips.inputs import check_image
 from invariant_lpips.metric import InvariantLPIPS
-from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
 from invariant_lpips.stock import LPIPS
 
 NET_TYPES = ("vgg", "alex", "squeeze")
@@ -37,7 +37,7 @@ def invariant_lpips(
     padding: str | None = None,
     weights: str | Path | None = None,
     motion: str | None = None,
-    pixels_per_degree: float = PIXELS_PER_DEGREE["the study"],
+    pixels_per_degree: float | None = None,
 ) -> Tensor:
     """:class:`invariant_lpips.InvariantLPIPS` of two batches (N, 3, H, W).
 
@@ -120,6 +120,8 @@ def _place(img: object) -> tuple[torch.device, torch.dtype]:
 def scores(net: nn.Module, img1: Tensor, img2: Tensor, normalize: bool) -> Tensor:
     """(N,) distances, or the network's complaint in the words that torchmetrics' users know."""
     try:
+        check_image(img1, "in0")  # LPIPS takes more shapes, and torchmetrics does not
+        check_image(img2, "in1")
         distances: Tensor = net(img1, img2, normalize=normalize)
     except (TypeError, ValueError) as error:
         reason = str(error).replace("`in0`", "`img1`").replace("`in1`", "`img2`")

@@ -38,7 +38,6 @@ from invariant_lpips.integrations.functional import (
     scores,
 )
 from invariant_lpips.metric import InvariantLPIPS
-from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
 from invariant_lpips.stock import LPIPS
 
 try:
@@ -221,7 +220,7 @@ class InvariantLPIPSMetric(_DistanceMetric):
         padding: str | None = None,
         weights: str | Path | None = None,
         motion: str | None = None,
-        pixels_per_degree: float = PIXELS_PER_DEGREE["the study"],
+        pixels_per_degree: float | None = None,
         **kwargs: Any,
     ) -> None:
         check_arguments(reduction, normalize, net_type)

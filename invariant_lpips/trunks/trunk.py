@@ -6,8 +6,9 @@ that its state dicts load.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import TypeVar, cast
 
 import torch
@@ -75,9 +76,10 @@ class Trunk(nn.Module):
             start = end + 1
         self.tail = _numbered(layers, start, len(layers))
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """Activations at the taps LPIPS reads, from a scaled image (N, 3, H, W)."""
-        return self.reduce(x, self.architecture.lpips_taps, lambda tap, features: features)
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Activations at the taps LPIPS reads, from a scaled image (N, 3, H, W): a named tuple, as lpips has it."""
+        activations = self.reduce(x, self.architecture.lpips_taps, lambda tap, features: features)
+        return named(self.architecture.lpips_taps)(*activations)
 
     def reduce(
         self,
@@ -205,6 +207,12 @@ class Trunk(nn.Module):
 
     def extra_repr(self) -> str:
         return f"net={self.net_name!r}, pooling={self.pooling!r}, padding={self.padding!r}"
+
+
+@cache
+def named(taps: tuple[str, ...]) -> type[tuple[Tensor, ...]]:
+    """The named tuple of activations at these taps."""
+    return namedtuple("Activations", taps)
 
 
 def _numbered(layers: Sequence[nn.Module], start: int, end: int) -> nn.Sequential:
