@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,22 +131,24 @@ class VideoFile:
 
     def __iter__(self) -> Iterator[Frame]:
         start: float | None = None
+        intact = True
         frames = self._decoded()
         try:
             for number, frame in enumerate(frames):
+                # What follows a damaged frame is made from it, up to one that stands for itself.
+                intact = not frame.is_corrupt and (intact or frame.key_frame)
                 if start is None:
                     start = frame.time
                 time = None if frame.time is None or start is None else frame.time - start
-
-                def picture(number: int = number, frame: VideoFrame = frame) -> Tensor:
-                    return self._picture(frame, f"frame {number} of {self.path}")
-
+                picture = partial(self._picture, frame, f"frame {number} of {self.path}", intact=intact)
                 yield Frame(number, time, self.path, picture)
         finally:
             frames.close()
 
-    def _picture(self, frame: VideoFrame, name: str) -> Tensor:
-        image = self.reading.tensor(stored_frame(frame, name), name=name)
+    def _picture(self, frame: VideoFrame, name: str, *, intact: bool = True) -> Tensor:
+        if not intact:
+            raise ValueError(f"cannot read {name}: it is damaged, or made from a frame that is")
+        image = self.reading.tensor(stored_frame(frame, name, self._other_colours), name=name)
         return image if self.reading.resize is None else resize_image(image, self.reading.resize)
 
     def _decoded(self) -> Generator[Any, None, None]:
@@ -164,7 +167,7 @@ class VideoFile:
                     for frame in packet.decode():
                         yield frame
                         number += 1
-                if packets < len(getattr(stream, "index_entries", ())):
+                if packets < len(stream.index_entries):
                     raise ValueError(f"{self.path} is cut short: it ends with frame {number - 1}")
         except av.FFmpegError as error:
             where = f"frame {number} of {self.path}" if number else str(self.path)
@@ -179,6 +182,7 @@ class VideoFile:
                 f"cannot read {self.path}: its frames have {context.width} x {context.height} pixels, more than "
                 f"max_pixels={most} (--max-pixels)"
             )
+        self._other_colours = _other_colours(context)
         rate = stream.average_rate or stream.guessed_rate
         self.seconds_a_frame = float(1 / rate) if rate else None
         self.count = stream.frames or (round(duration * rate / 1_000_000) if rate and duration else None)
@@ -193,14 +197,12 @@ def load_av() -> Any:
     return av
 
 
-def stored_frame(frame: VideoFrame, name: str) -> Stored:
-    """A frame's colours and opacity, upright; `name` is for messages.
+def stored_frame(frame: VideoFrame, name: str, colours: str = "") -> Stored:
+    """A frame's colours and opacity, upright; `name` is for messages, `colours` are the `other_colours` of a `Stored`.
 
     Raises:
-        ValueError: it is damaged, turned by other than quarters, or its pixel format or matrix is not read.
+        ValueError: it is turned by other than quarters, or its pixel format or matrix is not read.
     """
-    if frame.is_corrupt:
-        raise ValueError(f"cannot read {name}: it is damaged")
     frame_in_planes = _in_planes(frame, name)
     pixels = frame_in_planes.format
     coding, _ = _coding_of(frame, pixels, name)
@@ -219,7 +221,7 @@ def stored_frame(frame: VideoFrame, name: str) -> Stored:
         scale,
         colours=samples.shape[-1] - len(opacity),
         has_alpha=bool(opacity),
-        other_colours=_other_colours(frame),
+        other_colours=colours,
     )
 
 
@@ -292,9 +294,9 @@ def _orientation(frame: VideoFrame, name: str) -> int:
     return _ORIENTATIONS[a, b, c, d]
 
 
-def _other_colours(frame: VideoFrame) -> str:
+def _other_colours(context: Any) -> str:
     """How colours that no standard screen shows as they are coded are named; empty where there are none."""
-    primaries, transfer = (int(getattr(frame, name, 2)) for name in ("color_primaries", "color_trc"))
+    primaries, transfer = int(context.color_primaries), int(context.color_trc)
     return other_colours(
         1 if primaries in _SD_PRIMARIES else primaries, 1 if transfer in _SD_TRANSFERS else transfer
     )
