@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips._version import __version__
+from invariant_lpips.frames import by_frame
 from invariant_lpips.functional import captured, euclidean_distances
 from invariant_lpips.heads import Contrast, make_head
 from invariant_lpips.inputs import ImageInput, ScalingLayer, check_batches, check_image, check_same_size
@@ -235,6 +236,31 @@ class InvariantLPIPS(nn.Module, Saved):
         thresholds = None if motion is None else multiples(motion, self.pixels_per_degree)
         distance = self._priced(self.head.total(layers), thresholds).view(-1, 1, 1, 1)
         return (distance, [layer.view(-1, 1, 1, 1) for layer in layers]) if retPerLayer else distance
+
+    def frames(self, in0: Tensor, in1: Tensor, normalize: bool | None = None, *, at_once: int = 8) -> Tensor:
+        """Distances of videos, frame by frame, in memory that does not grow with their length.
+
+        Args:
+            in0, in1: (N, T, 3, H, W); one of them may hold a single video. Else as for :meth:`forward`.
+            normalize: as for :meth:`forward`.
+            at_once: frames of each video that go through the network together. Where a gradient is asked for and there
+                are more frames than that, they go through it again in the backward pass.
+
+        Returns:
+            (N, T), at least float32: `metric(in0[n], in1[n])`, to rounding.
+
+        Raises:
+            TypeError, ValueError: another shape, videos of different lengths, a metric with spatial=True; and as
+                :meth:`forward`.
+
+        Example:
+            >>> metric = InvariantLPIPS("alex")
+            >>> frames = torch.linspace(-1, 1, 64).expand(1, 3, 3, 64, 64)
+            >>> changed = torch.stack([frames[:, 0], frames[:, 1].flip(-1), frames[:, 2] / 2], dim=1)
+            >>> metric.frames(frames, changed)
+            tensor([[0.0000, 0.8358, 0.3048]])
+        """
+        return by_frame(self, in0, in1, normalize=normalize, at_once=at_once)
 
     def maps(self, in0: Tensor, in1: Tensor, normalize: bool | None = None) -> Tensor:
         """Where two batches differ: what a metric made with spatial=True returns.

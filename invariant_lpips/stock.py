@@ -21,6 +21,7 @@ from invariant_lpips import functional as ILF
 from invariant_lpips._version import __version__
 from invariant_lpips.files.pickles import read_tensors
 from invariant_lpips.files.reading import read_whole
+from invariant_lpips.frames import by_frame
 from invariant_lpips.inputs import ImageInput, ScalingLayer
 from invariant_lpips.registry import load_weights
 from invariant_lpips.registry.identity import cite
@@ -172,6 +173,31 @@ class LPIPS(nn.Module):
         layers = self._compared(in0, in1, normalize, maps=self.spatial)
         total = torch.stack(layers).sum(0)
         return (total, layers) if retPerLayer else total
+
+    def frames(self, in0: Tensor, in1: Tensor, normalize: bool = False, *, at_once: int = 8) -> Tensor:
+        """Distances of videos, frame by frame, in memory that does not grow with their length.
+
+        Args:
+            in0, in1: (N, T, 3, H, W); one of them may hold a single video. Else as for :meth:`forward`.
+            normalize: as for :meth:`forward`.
+            at_once: frames of each video that go through the network together. Where a gradient is asked for and there
+                are more frames than that, they go through it again in the backward pass.
+
+        Returns:
+            (N, T): `metric(in0[n], in1[n])`, to rounding.
+
+        Raises:
+            TypeError, ValueError: another shape, videos of different lengths, a metric with spatial=True; and as
+                :meth:`forward`.
+
+        Example:
+            >>> metric = LPIPS(net="alex")
+            >>> frames = torch.linspace(-1, 1, 64).expand(1, 3, 3, 64, 64)
+            >>> changed = torch.stack([frames[:, 0], frames[:, 1].flip(-1), frames[:, 2] / 2], dim=1)
+            >>> metric.frames(frames, changed)
+            tensor([[0.0000, 0.4099, 0.1164]])
+        """
+        return by_frame(self, in0, in1, normalize=normalize, at_once=at_once)
 
     def maps(self, in0: Tensor, in1: Tensor, normalize: bool = False) -> Tensor:
         """(N, 1, H, W), where two batches differ: what a metric made with spatial=True returns."""

@@ -21,6 +21,7 @@ ROOMS = (
     "pictures",
     "heads",
     "inputs",
+    "frames",
     "registry",
     "tiling",
     "outside_checkpoints",

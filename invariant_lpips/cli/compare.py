@@ -12,11 +12,18 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tqdm import tqdm
 
+from invariant_lpips.cli.compare_videos import (
+    VideoComparison,
+    add_frame_options,
+    video_pairing,
+    video_settings,
+)
 from invariant_lpips.cli.metric_options import (
     MetricChoice,
     add_device_options,
@@ -50,6 +57,7 @@ from invariant_lpips.pictures import (
 from invariant_lpips.pictures.folders import not_looked_at
 from invariant_lpips.pictures.masks import Masks
 from invariant_lpips.pictures.preparation import Prepared
+from invariant_lpips.pictures.video import VideoPairing, compare_videos, is_video
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
@@ -63,6 +71,7 @@ Perceptual distance between pictures: 0 for equal ones, larger for more differen
   invariant-lpips compare --csv pairs.csv          the rows of a table with columns reference,distorted
   invariant-lpips compare d/ --pair '{}_real_B' '{}_fake_B'     pictures of one folder, or of two, by their names
   invariant-lpips compare originals/ results/ --fail-above 0.1  status 3 if a distance is larger
+  invariant-lpips compare a.mp4 b.mp4              frames of the same number of two videos; one may be a folder
 
 More than one pair gives a table (reference,distorted,distance,error) in the order of the files named, of the
 names in a folder (2 before 10), or of the rows of the csv. Mean, median and
@@ -84,10 +93,12 @@ class Comparison:
     """What the command is asked for.
 
     Attributes:
+        videos: of them the frames are paired, and `pairing` is empty.
         printed: outcomes to what goes to stdout.
     """
 
     pairing: Pairing
+    videos: VideoPairing | None
     metric: MetricChoice
     reading: Reading
     crop_border: int
@@ -108,10 +119,15 @@ class Comparison:
     @classmethod
     def of(cls, args: argparse.Namespace) -> Comparison:
         """What was parsed; ValueError where options conflict, OSError where files are missing."""
-        pairing = _pairing(args)
+        found = _pairing(args)
         _check(args)
+        videos = found if isinstance(found, VideoPairing) else None
+        pairing = Pairing(()) if isinstance(found, VideoPairing) else found
+        if videos is None and (args.frames is not None or args.every is not None):
+            raise ValueError("--frames and --every choose frames of videos, but none was named")
         return cls(
             pairing=pairing,
+            videos=videos,
             metric=MetricChoice.of(args),
             reading=reading_of(args),
             crop_border=args.crop_border,
@@ -183,6 +199,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_device_options(parser)
     add_reading_options(parser, batch="pairs of one size measured at once (1); for GPUs")
     add_engine_options(parser)
+    add_frame_options(parser)
     papers = parser.add_argument_group(
         "as super-resolution papers compare", "after --resize, of both pictures"
     )
@@ -250,6 +267,27 @@ def run(args: argparse.Namespace) -> Exit:
     limit = asked.fail_above
     if asked.fail_above_jnd is not None:
         limit = asked.fail_above_jnd * just_noticeable(cast("InvariantLPIPS", metric))
+    maps = None if asked.maps is None else MapFiles(**asdict(asked.maps))
+    if asked.videos is not None:
+        return VideoComparison(
+            asked.videos,
+            partial(
+                compare_videos,
+                metric,
+                asked.videos,
+                batch_size=asked.batch_size,
+                unequal_sizes=asked.unequal_sizes,
+                maps=maps,
+                masks=masks,
+            ),
+            settings={**asked.settings(metric.describe()), **video_settings(asked.videos)},
+            mask=asked.mask,
+            motion=asked.metric.motion is not None,
+            limit=limit,
+            out=asked.out,
+            allow_unmatched=asked.allow_unmatched,
+            quiet=asked.quiet,
+        ).run()
     if asked.verbose:
         place = f"on {asked.metric.device} in {asked.metric.dtype}"
         say("compare", f"{metric.describe()} {place}, {len(asked.pairing.pairs)} pairs")
@@ -260,7 +298,7 @@ def run(args: argparse.Namespace) -> Exit:
         masks=masks,
         batch_size=asked.batch_size,
         unequal_sizes=asked.unequal_sizes,
-        maps=None if asked.maps is None else MapFiles(**asdict(asked.maps)),
+        maps=maps,
         engine=engine,
     )
     measured, interrupted = _as_far_as_it_goes(outcomes, len(asked.pairing.pairs), quiet=asked.quiet)
@@ -270,8 +308,7 @@ def run(args: argparse.Namespace) -> Exit:
     if failing:
         say("compare", f"distances above {reports.number(limit)}: {len(failing)} of {len(measured)}")
         for outcome in failing:
-            pair = outcome.pair
-            say("compare", f"  {reports.number(outcome.distance)}  {pair.reference} and {pair.distorted}")
+            say("compare", f"  {reports.number(outcome.distance)}  {outcome.pair}")
     return _conclude(asked, measured, too_far=bool(failing), interrupted=interrupted)
 
 
@@ -332,7 +369,7 @@ def _conclude(asked: Comparison, outcomes: Sequence[Outcome], *, too_far: bool, 
     return Exit.INCOMPLETE if incomplete else Exit.DONE
 
 
-def _pairing(args: argparse.Namespace) -> Pairing:
+def _pairing(args: argparse.Namespace) -> Pairing | VideoPairing:
     sources = {
         "paths": bool(args.paths),
         "--csv": args.csv is not None,
@@ -363,6 +400,8 @@ def _pairing(args: argparse.Namespace) -> Pairing:
         return two_folders(args.dir0, args.dir1, recursive=args.recursive)
     if args.dir is not None:
         return within_folder(args.dir, all_pairs=args.all_pairs, limit=args.N, recursive=args.recursive)
+    if any(is_video(path) for path in args.paths):
+        return video_pairing(args, reading_of(args))
     return pair_paths(args.paths, recursive=args.recursive)
 
 

@@ -6,8 +6,10 @@ import contextlib
 import errno
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 #: What to do about the errors of a place that can't be written to.
 REMEDIES = {
@@ -85,6 +87,33 @@ def naming(path: str | os.PathLike[str], *others: str | os.PathLike[str]) -> Ite
                 raise type(cause)(f"{path} could not be written: {said(cause)}.") from error
             cause = cause.__cause__ or cause.__context__
         raise
+
+
+def hold(stream: BinaryIO, path: str | os.PathLike[str], patience: float = 0.0) -> None:
+    """Lock a file that grows as a run goes on, until it is closed, so that no other process writes to it.
+
+    Args:
+        stream: the open file, of path `path`.
+        patience: seconds to wait for another process.
+
+    Raises:
+        ValueError: another process has it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows: two runs at once are the user's to avoid
+        return
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise ValueError(f"{path} is in use: another process is at this run") from None
+            time.sleep(0.2)
+        except OSError:  # a file system without locks
+            return
 
 
 def set_aside_room(file: str | os.PathLike[str]) -> None:

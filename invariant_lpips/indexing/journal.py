@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import struct
-import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import BinaryIO, NamedTuple
 import torch
 from torch import Tensor
 
-from invariant_lpips.files.writing import naming
+from invariant_lpips.files.writing import hold, naming
 from invariant_lpips.indexing.settings import Settings
 
 #: Seconds to wait for the lock: the decoders of a killed run hold it until they notice, within five.
@@ -78,7 +77,7 @@ class Journal:
         with naming(path):
             self._file: BinaryIO = path.open("a+b")
         try:
-            self._lock()
+            hold(self._file, path, PATIENCE)
             self._file.seek(0)
             header = json.dumps({"journal": 1, "settings": settings.to_json()}).encode() + b"\n"
             if not self._begins_with(header, settings):
@@ -152,20 +151,3 @@ class Journal:
             self._places[chunk] = place + _FRAME.size, length
             place += _FRAME.size + length
         self._file.truncate(place)
-
-    def _lock(self) -> None:
-        try:
-            import fcntl
-        except ImportError:  # Windows: two runs at once are the user's to avoid
-            return
-        patience = time.monotonic() + PATIENCE
-        while True:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() > patience:
-                    raise ValueError(f"{self.path} is in use: another process is at this run") from None
-                time.sleep(0.2)
-            except OSError:  # a file system without locks
-                return

@@ -68,7 +68,7 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple
         start = after
 
 
-def _other_colours(primaries: int, transfer: int) -> str:
+def other_colours(primaries: int, transfer: int) -> str:
     """How colours that are not sRGB's are named; empty where they are."""
     if transfer in _HDR:
         return _HDR[transfer]
@@ -87,7 +87,7 @@ def _avif(handle: Any, frame: int, max_pixels: int | None) -> Stored:
         if kind == b"av1C" and end - start > 2 and data[start + 2] & 0x40:
             bits = 12 if data[start + 2] & 0x20 else 10
         if kind == b"colr" and data[start : start + 4] == b"nclx" and not colours:
-            colours = _other_colours(*struct.unpack_from(">HH", data, start + 4))
+            colours = other_colours(*struct.unpack_from(">HH", data, start + 4))
     handle.seek(0)
     stored = read_with_pillow(handle, ("AVIF",), frame, max_pixels)  # profile, orientation, frames
     if bits > 8:
@@ -131,7 +131,7 @@ def _heic(handle: Any, frame: int, max_pixels: int | None) -> Stored:
         mode.endswith("A"),
         frames=len(file),
         profile=profile,
-        other_colours=_other_colours(nclx["color_primaries"], nclx["transfer_characteristics"])
+        other_colours=other_colours(nclx["color_primaries"], nclx["transfer_characteristics"])
         if nclx and profile is None
         else "",
     )

@@ -105,7 +105,7 @@ def decode_file(
             ) from None
     if frame is None:  # and where the picture can be read
         mention_frames(path, stored.frames)
-    return Decoded(_upright(picture.samples, stored.orientation), picture.full_scale)
+    return Decoded(upright(picture.samples, stored.orientation), picture.full_scale)
 
 
 def mention_frames(path: Path, frames: int) -> None:
@@ -168,7 +168,7 @@ def _open_binary(path: Path) -> Any:
     return handle
 
 
-def _upright(samples: NDArray[Any], orientation: int) -> NDArray[Any]:
+def upright(samples: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Undo the camera's rotation: the eight values of EXIF 2.3's Orientation as flips and a transposition."""
     if orientation in (5, 6, 7, 8):
         samples = samples.transpose(1, 0, 2)

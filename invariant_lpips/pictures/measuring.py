@@ -6,7 +6,7 @@ import math
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from invariant_lpips.files.writing import one_line
 from invariant_lpips.motion import Comparison
 from invariant_lpips.pictures.images import Reading
 from invariant_lpips.pictures.pairing import Pair, Pairing
-from invariant_lpips.pictures.reading_ahead import read_ahead
+from invariant_lpips.pictures.reading_ahead import Picture, read_ahead
 
 #: Bytes of what was read of pictures that come again in later pairs: they are not run through the network again.
 REMEMBERED = 256 * 2**20
@@ -104,26 +104,6 @@ def compare(
         ...     [outcome.distance for outcome in compare(metric, two_files(grey, grey))]
         [0.0]
     """
-    if batch_size < 1:
-        raise ValueError(f"Argument `batch_size` must be at least 1, but got {batch_size}.")
-    if unequal_sizes and not getattr(getattr(metric, "head", None), "sizeless", False):
-        raise ValueError(
-            "Pictures of unequal sizes are compared by embeddings that have no size, which this metric's have; use "
-            "head='gap' (at the command line --head gap), or bring the pictures to one size."
-        )
-    moving = getattr(metric, "motion", None) is not None
-    if moving and (unequal_sizes or engine is not None):
-        raise ValueError(
-            "Motion is measured in this process and between pictures of one size; use a metric with motion=None, or "
-            "leave out `unequal_sizes` and `engine`."
-        )
-    if engine is not None and maps is not None:
-        raise ValueError("Maps are made in this process and don't go with an engine; leave out one of them.")
-    if masks is not None and (moving or maps is not None or unequal_sizes or engine is not None):
-        raise ValueError(
-            "Masks are for distances of pictures of one size as they lie; leave out `maps`, `unequal_sizes`, "
-            "`engine` and motion."
-        )
     measuring = Measuring(
         metric,
         reading or Reading(),
@@ -132,7 +112,15 @@ def compare(
         maps=maps,
         masks=masks,
     )
-    return measuring(pairing.pairs) if engine is None else engine(measuring, pairing.pairs)
+    if engine is None:
+        return measuring(pairing.pairs)
+    if maps is not None:
+        raise ValueError("Maps are made in this process and don't go with an engine; leave out one of them.")
+    if masks is not None or getattr(metric, "motion", None) is not None:
+        raise ValueError(
+            "Masks and motion are measured in this process; leave out `engine`, or `masks` and motion."
+        )
+    return engine(measuring, pairing.pairs)
 
 
 class Measuring:
@@ -148,6 +136,24 @@ class Measuring:
         maps: MapSink | None = None,
         masks: Callable[[Path], Tensor] | None = None,
     ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"Argument `batch_size` must be at least 1, but got {batch_size}.")
+        if unequal_sizes and not getattr(getattr(metric, "head", None), "sizeless", False):
+            raise ValueError(
+                "Pictures of unequal sizes are compared by embeddings that have no size, which this metric's have; "
+                "use head='gap' (at the command line --head gap), or bring the pictures to one size."
+            )
+        moving = getattr(metric, "motion", None) is not None
+        if moving and unequal_sizes:
+            raise ValueError(
+                "Motion is measured between pictures of one size; use a metric with motion=None, or leave out "
+                "`unequal_sizes`."
+            )
+        if masks is not None and (moving or maps is not None or unequal_sizes):
+            raise ValueError(
+                "Masks are for distances of pictures of one size as they lie; leave out `maps`, `unequal_sizes` and "
+                "motion."
+            )
         self.metric = metric
         self.reading = reading
         self.batch_size = batch_size
@@ -165,10 +171,14 @@ class Measuring:
         self._read.clear()
         self._held = 0
         threads = 2 if self._like.device.type == "cpu" else min(8, os.cpu_count() or 1)
+        yield from self.outcomes(
+            read_ahead(self.reading, pairs, ahead=self.batch_size + threads, threads=threads)
+        )
+
+    def outcomes(self, read: Iterable[tuple[Pair, Picture, Picture]]) -> Iterator[Outcome]:
+        """The same of pairs with what gives their pictures, such as :func:`read_ahead` has them."""
         waiting: list[tuple[Pair, Tensor, Tensor]] = []
-        for pair, reference, distorted in read_ahead(
-            self.reading, pairs, ahead=self.batch_size + threads, threads=threads
-        ):
+        for pair, reference, distorted in read:
             self._to_come.subtract((pair.reference, pair.distorted))
             try:
                 x, y = self._same_size(pair, reference(), distorted())

@@ -26,6 +26,9 @@ class Pair:
     label: str
     problem: str | None = None  # why it can't be measured, if that is known already
 
+    def __str__(self) -> str:
+        return f"{self.reference} and {self.distorted}"
+
 
 @dataclass(frozen=True)
 class Pairing:

@@ -31,11 +31,15 @@ class Prepared:
     luma: bool = False
 
     def __call__(self, path: Path) -> Tensor:
-        image, border = self.reading(path), self.crop_border
+        return self.prepared(self.reading(path), str(path))
+
+    def prepared(self, image: Tensor, name: str) -> Tensor:
+        """The same of a picture that has been read; `name` is for messages."""
+        border = self.crop_border
         height, width = image.shape[-2:]
         if 2 * border >= min(height, width):
             raise ValueError(
-                f"cannot crop {border} pixels from each side of {path}, which is {width} x {height}: nothing is left"
+                f"cannot crop {border} pixels from each side of {name}, which is {width} x {height}: nothing is left"
             )
         image = image[..., border : height - border, border : width - border]
         return luma(image) if self.luma else image.contiguous()

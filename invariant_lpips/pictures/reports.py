@@ -33,10 +33,9 @@ class Summary:
     worst: Outcome
 
     def __str__(self) -> str:
-        pair = self.worst.pair
         return (
             f"mean {number(self.mean)}, median {number(self.median)}, worst {number(self.worst.distance)} "
-            f"({pair.reference} and {pair.distorted})"
+            f"({self.worst.pair})"
         )
 
 
@@ -73,13 +72,13 @@ def as_csv(outcomes: Sequence[Outcome]) -> str:
     more = MOTION if any(outcome.comparison is not None for outcome in outcomes) else ()
     rows = []
     for outcome in outcomes:
-        parts = _parts(outcome)
+        found = parts(outcome)
         rows.append(
             [
                 outcome.pair.reference,
                 outcome.pair.distorted,
                 number(outcome.distance),
-                *(number(parts.get(name)) for name in more),
+                *(number(found.get(name)) for name in more),
                 outcome.problem or "",
             ]
         )
@@ -94,7 +93,7 @@ def as_json(outcomes: Sequence[Outcome], pairing: Pairing, settings: Mapping[str
             "reference": str(outcome.pair.reference),
             "distorted": str(outcome.pair.distorted),
             "distance": None if outcome.distance is None else float(number(outcome.distance)),
-            **{name: float(number(value)) for name, value in _parts(outcome).items()},
+            **{name: float(number(value)) for name, value in parts(outcome).items()},
             "error": outcome.problem,
         }
         for outcome in outcomes
@@ -157,7 +156,8 @@ def _measured(outcomes: Sequence[Outcome]) -> list[float]:
     return [outcome.distance for outcome in outcomes if outcome.distance is not None]
 
 
-def _parts(outcome: Outcome) -> dict[str, float]:
+def parts(outcome: Outcome) -> dict[str, float]:
+    """What was measured of a pair's motion, by the names of :data:`MOTION`; nothing where none was."""
     found = outcome.comparison
     if found is None:
         return {}

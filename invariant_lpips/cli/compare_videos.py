@@ -1,0 +1,247 @@
+"""`invariant-lpips compare` of two videos: a row for each frame, written as it is measured."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from tqdm import tqdm
+
+from invariant_lpips.cli.output import Exit, print_text, say
+from invariant_lpips.files.tables import csv_text
+from invariant_lpips.pictures import Outcome, Reading
+from invariant_lpips.pictures.folders import not_looked_at, pictures_in
+from invariant_lpips.pictures.reports import number
+from invariant_lpips.pictures.video import Selection, VideoPairing, is_video
+from invariant_lpips.pictures.video.decoding import load_av
+from invariant_lpips.pictures.video.rows import (
+    SUFFIXES,
+    Row,
+    Tally,
+    Unfinished,
+    fingerprint,
+    header,
+    write_table,
+)
+
+
+def add_frame_options(parser: argparse.ArgumentParser) -> None:
+    """Add what chooses frames of videos."""
+    frames = parser.add_argument_group("of videos")
+    frames.add_argument(
+        "--frames",
+        type=_from_to,
+        metavar="A:B",
+        help="frames A to B - 1, counted from 0; either may be left out",
+    )
+    frames.add_argument("--every", type=int, metavar="N", help="each N-th frame of them (1)")
+
+
+def video_pairing(args: argparse.Namespace, reading: Reading) -> VideoPairing:
+    """The two videos, opened; ValueError where options or paths don't go with them."""
+    paths: list[Path] = args.paths
+    if len(paths) != 2:
+        raise ValueError(f"videos are compared two at a time, but got {len(paths)} paths")
+    for path in paths:
+        if not path.is_dir() and not is_video(path):
+            raise ValueError(
+                f"a video is compared with a video or a folder of frames, but {path} is neither by its suffix"
+            )
+    conflicts = {
+        "--frame (say --frames A:B)": args.frame is not None,
+        "--engine ray": args.engine == "ray",
+        "--bands": args.bands is not None and not any(path.is_dir() for path in paths),
+        "--full-scale": args.full_scale is not None and not any(path.is_dir() for path in paths),
+    }
+    for name, given in conflicts.items():
+        if given:
+            raise ValueError(f"videos do not go with {name}")
+    if args.out is not None and args.out.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"-o must end in one of {', '.join(SUFFIXES)} for videos, but got {args.out}")
+    start, stop = args.frames or (0, None)
+    return VideoPairing(
+        *paths,
+        reading=reading,
+        crop_border=args.crop_border,
+        luma=args.luma,
+        selection=Selection(start, stop, 1 if args.every is None else args.every),
+        unequal_sizes=args.unequal_sizes,
+        recursive=args.recursive,
+    )
+
+
+class Measured(Protocol):
+    """The outcomes of the frames after one of a number."""
+
+    def __call__(self, *, after: int) -> Iterator[Outcome]: ...
+
+
+@dataclass(frozen=True)
+class VideoComparison:
+    """What remains to be done once the metric is there.
+
+    Attributes:
+        measured: what gives the outcomes.
+        settings: how the numbers are made; rows of a run with others are not mixed with these.
+        motion: whether the parts of a motion have columns.
+        limit: distances above it are named; None for no limit.
+        allow_unmatched: a difference in length is no reason for a status.
+    """
+
+    pairing: VideoPairing
+    measured: Measured
+    settings: dict[str, Any]
+    mask: Path | None
+    motion: bool
+    limit: float | None
+    out: Path | None
+    allow_unmatched: bool
+    quiet: bool
+
+    def run(self) -> Exit:
+        """Measure what isn't measured yet, say what was found, and return the exit status."""
+        tally = Tally(self.limit)
+        if self.out is None:
+            print_text(csv_text(header(motion=self.motion), ()))
+
+            def print_row(row: Row) -> None:
+                print_text(csv_text(row.cells(motion=self.motion), ()))
+
+            return self._conclude(tally, self._measure(tally, print_row))
+        with Unfinished(self.out, self._run()) as unfinished:
+            for row in unfinished.rows():
+                tally.add(row)
+            if tally.rows:
+                say("compare", f"goes on after frame {tally.last_frame}, from {unfinished.path}")
+            interrupted = self._measure(tally, unfinished.add)
+            if interrupted:
+                if tally.rows:
+                    say(
+                        "compare",
+                        f"what was measured is in {unfinished.path}; the same command goes on from there",
+                    )
+                return self._conclude(tally, interrupted)
+            write_table(self.out, unfinished.rows(), motion=self.motion, report=self._report(tally))
+            unfinished.remove()
+        count = tally.rows - tally.failed
+        say("compare", f"{count} of {tally.rows} distances written to {self.out}")
+        return self._conclude(tally, interrupted)
+
+    def _measure(self, tally: Tally, keep: Callable[[Row], None]) -> bool:
+        """Whether it was interrupted."""
+        outcomes = tqdm(
+            self.measured(after=tally.last_frame),
+            total=self.pairing.count,
+            initial=tally.rows,
+            unit="frame",
+            file=sys.stderr,
+            disable=self.quiet,
+        )
+        try:
+            for outcome in outcomes:
+                row = Row.of(outcome)
+                keep(row)
+                tally.add(row)
+        except KeyboardInterrupt:
+            return True
+        finally:
+            outcomes.close()
+        return False
+
+    def _run(self) -> dict[str, Any]:
+        """All that rows depend on."""
+        inputs: list[Sequence[Path]] = [self.pairing.reference.files, self.pairing.distorted.files]
+        if self.mask is not None:
+            inputs.append(pictures_in(self.mask) if self.mask.is_dir() else [self.mask])
+        return {**self.settings, "files": [fingerprint(files) for files in inputs]}
+
+    def _report(self, tally: Tally) -> dict[str, Any]:
+        found = tally.summary()
+        return {
+            **self.settings,
+            "fail_above": self.limit,
+            "above": tally.above,
+            "summary": found
+            and {
+                "count": found.count,
+                "mean": float(number(found.mean)),
+                "median": float(number(found.median)),
+                "worst": tally.worst and tally.worst.to_dict(),
+            },
+            "unmatched": [self.pairing.unmatched] if self.pairing.unmatched else [],
+            "skipped": [{"path": str(path), "why": why} for path, why in self.pairing.skipped],
+        }
+
+    def _conclude(self, tally: Tally, interrupted: bool) -> Exit:
+        if (found := tally.summary()) is not None:
+            count = found.count if found.count == tally.rows else f"{found.count} of {tally.rows}"
+            say("compare", f"{count} frames: {found}")
+        if self.limit is not None and tally.above:
+            say("compare", f"distances above {number(self.limit)}: {tally.above} of {tally.rows}")
+            for row in tally.first_above:
+                say("compare", f"  {number(row.distance)}  {row.pair}")
+            _say_how_many_more(tally.above - len(tally.first_above))
+        for problem in tally.first_problems:
+            say("compare", problem)
+        _say_how_many_more(tally.failed - len(tally.first_problems))
+        if tally.failed:
+            say("compare", f"{tally.failed} of {tally.rows} frames failed")
+        unmatched = self.pairing.unmatched
+        if unmatched is not None:
+            say("compare", unmatched)
+        if self.pairing.skipped:
+            say("compare", not_looked_at(self.pairing.skipped))
+        if interrupted:
+            say("compare", f"interrupted after {tally.rows} frames")
+            return Exit.INTERRUPTED
+        if tally.failed == tally.rows:
+            return Exit.REFUSED
+        if tally.above:
+            return Exit.ABOVE
+        incomplete = (
+            tally.failed
+            or (unmatched is not None and not self.allow_unmatched)
+            or any(item.missed for item in self.pairing.skipped)
+        )
+        return Exit.INCOMPLETE if incomplete else Exit.DONE
+
+
+def video_settings(pairing: VideoPairing) -> dict[str, Any]:
+    """What a report says about the videos and how they were read."""
+    selection = pairing.selection
+    stop = "" if selection.stop is None else selection.stop
+    reading = pairing.reading
+    return {
+        "reference": str(pairing.reference.path),
+        "reference_colours": pairing.reference.colours,
+        "distorted": str(pairing.distorted.path),
+        "distorted_colours": pairing.distorted.colours,
+        "frames": f"{selection.start}:{stop}",
+        "every": selection.every,
+        "bands": reading.bands,
+        "full_scale": reading.full_scale,
+        "icc": reading.icc,
+        "decoder": f"PyAV {load_av().__version__}",
+    }
+
+
+def _say_how_many_more(count: int) -> None:
+    if count > 0:
+        say("compare", f"  and {count} more")
+
+
+def _from_to(text: str) -> tuple[int, int | None]:
+    """`A:B` for `type=` of an option.
+
+    Example:
+        >>> _from_to("2:10"), _from_to(":10"), _from_to("2:")
+        ((2, 10), (0, 10), (2, None))
+    """
+    start, colon, stop = text.partition(":")
+    if not colon or not all(part.isdecimal() or not part for part in (start, stop)):
+        raise argparse.ArgumentTypeError(f"expected frame numbers as 10:20, 10: or :20, but got {text!r}")
+    return int(start or 0), int(stop) if stop else None
