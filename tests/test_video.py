@@ -21,6 +21,7 @@ from invariant_lpips.cli import main
 from invariant_lpips.pictures import Reading
 from invariant_lpips.pictures.video import Selection, VideoFile, VideoPairing, compare_videos
 from invariant_lpips.pictures.video.colour import MATRICES, Coding, rgb_from_planes
+from invariant_lpips.pictures.video.decoding import stored_frame
 
 av = pytest.importorskip("av", reason="videos need PyAV: pip install 'invariant-lpips[video]'")
 
@@ -159,6 +160,10 @@ def test_samples_that_share_planes_and_opacity(tmp_path: Path) -> None:
     shown = av.VideoFrame.from_ndarray(clear, format="rgba").reformat(format="bgra")
     (frame,) = VideoFile(write_frames(tmp_path / "b.mkv", [shown]), Reading(alpha="black"))
     assert torch.equal(frame.picture(), torch.full((1, 3, 64, 64), -1.0))
+    clear[..., :3], clear[20:40, 20:40, 3] = 255, 255
+    logo = av.VideoFrame.from_ndarray(clear, format="rgba").reformat(format="bgra")
+    with pytest.warns(UserWarning, match="against white its shape cannot be seen"):
+        VideoFile(write_frames(tmp_path / "c.mkv", [logo]), Reading())
 
 
 @pytest.mark.skipif(

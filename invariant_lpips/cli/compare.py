@@ -21,6 +21,7 @@ from tqdm import tqdm
 from invariant_lpips.cli.compare_videos import (
     VideoComparison,
     add_frame_options,
+    in_words,
     video_pairing,
     video_settings,
 )
@@ -268,6 +269,10 @@ def run(args: argparse.Namespace) -> Exit:
     if asked.fail_above_jnd is not None:
         limit = asked.fail_above_jnd * just_noticeable(cast("InvariantLPIPS", metric))
     maps = None if asked.maps is None else MapFiles(**asdict(asked.maps))
+    if asked.verbose:
+        place = f"on {asked.metric.device} in {asked.metric.dtype}"
+        what = f"{len(asked.pairing.pairs)} pairs" if asked.videos is None else in_words(asked.videos)
+        say("compare", f"{metric.describe()} {place}, {what}")
     if asked.videos is not None:
         return VideoComparison(
             asked.videos,
@@ -288,9 +293,6 @@ def run(args: argparse.Namespace) -> Exit:
             allow_unmatched=asked.allow_unmatched,
             quiet=asked.quiet,
         ).run()
-    if asked.verbose:
-        place = f"on {asked.metric.device} in {asked.metric.dtype}"
-        say("compare", f"{metric.describe()} {place}, {len(asked.pairing.pairs)} pairs")
     outcomes = compare(
         metric,
         asked.pairing,

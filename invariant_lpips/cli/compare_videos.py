@@ -229,6 +229,11 @@ def video_settings(pairing: VideoPairing) -> dict[str, Any]:
     }
 
 
+def in_words(pairing: VideoPairing) -> str:
+    """The two videos and how their colours are read."""
+    return " and ".join(f"{side.path} ({side.colours})" for side in (pairing.reference, pairing.distorted))
+
+
 def _say_how_many_more(count: int) -> None:
     if count > 0:
         say("compare", f"  and {count} more")

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from invariant_lpips.files.writing import one_line
 from invariant_lpips.pictures.boxed_files import other_colours
-from invariant_lpips.pictures.channels import Stored
+from invariant_lpips.pictures.channels import Stored, picture_of
 from invariant_lpips.pictures.decoding import upright
-from invariant_lpips.pictures.images import Reading, resize_image
+from invariant_lpips.pictures.images import Reading, mention_what_is_hidden, resize_image
 from invariant_lpips.pictures.video.colour import Coding, rgb_from_planes
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _IN_PLANES = {
     **dict.fromkeys(("rgba", "bgra", "argb", "abgr"), "gbrap"),
     **dict.fromkeys(("rgb48le", "rgb48be", "bgr48le", "bgr48be"), "gbrp16le"),
     **dict.fromkeys(("rgba64le", "rgba64be", "bgra64le", "bgra64be"), "gbrap16le"),
+    "pal8": "gbrp",
     "p010le": "yuv420p10le",
     "p016le": "yuv420p16le",
     "p210le": "yuv422p10le",
@@ -123,6 +124,7 @@ class VideoFile:
             if first is None:
                 raise ValueError(f"cannot read {path}: it has no frame")
             image = self._picture(first, f"frame 0 of {path}")
+            self._mention_what_is_hidden(first)
             coding, self.assumed = _coding_of(first, _in_planes(first, str(path)).format, str(path))
         finally:
             frames.close()
@@ -150,6 +152,12 @@ class VideoFile:
             raise ValueError(f"cannot read {name}: it is damaged, or made from a frame that is")
         image = self.reading.tensor(stored_frame(frame, name, self._other_colours), name=name)
         return image if self.reading.resize is None else resize_image(image, self.reading.resize)
+
+    def _mention_what_is_hidden(self, frame: VideoFrame) -> None:
+        stored = stored_frame(frame, str(self.path))
+        if stored.has_alpha:
+            picture = picture_of(stored, bands=None, full_scale=None)
+            mention_what_is_hidden(picture, self.reading.alpha, str(self.path))
 
     def _decoded(self) -> Generator[Any, None, None]:
         av = load_av()
@@ -251,7 +259,7 @@ def _coding_of(frame: VideoFrame, pixels: Any, name: str) -> tuple[Coding, bool]
     code, full = int(frame.colorspace), frame.color_range == _FULL_RANGE
     if colourless:
         unsaid = int(frame.color_range) == 0
-        return Coding(bits, "BT.709", full_range=full or unsaid), False
+        return Coding(bits, "BT.709", full_range=pixels.is_rgb or full or unsaid), False
     if code not in _MATRICES and code not in _UNSAID:
         raise ValueError(
             f"cannot read {name}: its colours are coded by matrix {code} (as ITU-T H.273 numbers them), which is not "
