@@ -1,0 +1,186 @@
+import { address, runtime, threadsAvailable } from "#runtime";
+import type * as ort from "onnxruntime-web";
+import { type Picture, type Planes, toPlanes } from "./planes.js";
+import { type Tap, spread, squaredDifferences } from "./windows.js";
+
+/** Shortest side that a model takes. */
+export const SMALLEST_SIDE = 64;
+
+export type Device = "webgpu" | "wasm";
+
+export interface LoadOptions {
+  /** Where to run: `auto` is WebGPU where the browser has it on a real GPU, WASM elsewhere. */
+  device?: "auto" | Device;
+  /** Threads of WASM: by default all that the page may have, at most eight. */
+  threads?: number;
+  /** Folder of ONNX Runtime's .wasm and .mjs files, where a bundler doesn't find them by itself. */
+  wasmPaths?: string;
+}
+
+/** A picture that was read once, to be compared with others by the metric that read it. */
+export interface Reading {
+  readonly width: number;
+  readonly height: number;
+  readonly taps: readonly Tap[];
+}
+
+/** Where two pictures differ: a value for each pixel, whose mean is the square of the distance. */
+export interface DifferenceMap {
+  readonly data: Float32Array<ArrayBuffer>;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Loads a model that `web/models.py` made.
+ *
+ * @param model its address (in Node also the path of a file), or its bytes
+ * @throws where there is no model there, or nothing to run it
+ */
+export async function load(
+  model: string | URL | Uint8Array | ArrayBuffer,
+  { device = "auto", threads, wasmPaths }: LoadOptions = {},
+): Promise<Metric> {
+  const source = model instanceof ArrayBuffer ? new Uint8Array(model) : model instanceof URL ? address(model) : model;
+  if (device !== "wasm" && (await hasGPU(device === "webgpu"))) {
+    try {
+      return await start("webgpu", source, threads, wasmPaths);
+    } catch (error) {
+      if (device === "webgpu") throw error; // with `auto` the CPU can do it all
+    }
+  } else if (device === "webgpu") {
+    throw new Error("WebGPU was asked for, but this browser has none for this page; use device: \"wasm\".");
+  }
+  return start("wasm", source, threads, wasmPaths);
+}
+
+async function start(
+  device: Device,
+  source: string | Uint8Array,
+  threads: number | undefined,
+  wasmPaths: string | undefined,
+): Promise<Metric> {
+  const engine = await runtime(device);
+  if (wasmPaths !== undefined) engine.env.wasm.wasmPaths = wasmPaths;
+  engine.env.wasm.numThreads = threads ?? threadsAvailable();
+  const options = { executionProviders: [device] };
+  const session =
+    typeof source === "string"
+      ? await engine.InferenceSession.create(source, options)
+      : await engine.InferenceSession.create(source, options);
+  const taps = session.outputNames.filter((name) => name !== "just_noticeable");
+  if (session.inputNames.join() !== "image" || taps.length === session.outputNames.length) {
+    await session.release();
+    throw new Error("The model must be one that web/models.py makes, with input `image` and output `just_noticeable`.");
+  }
+  const metric = new Metric(device, engine, session, taps);
+  await metric.warmUp();
+  return metric;
+}
+
+/** The perceptual distance of two pictures; made by {@link load}. */
+export class Metric {
+  /** The distance that people just notice. */
+  justNoticeable = NaN;
+
+  constructor(
+    /** Where it runs. */
+    readonly device: Device,
+    private readonly engine: typeof ort,
+    private readonly session: ort.InferenceSession,
+    private readonly taps: readonly string[],
+  ) {}
+
+  /** Reads one picture, to compare it with several: the network runs once for each. */
+  async read(picture: Picture | Planes): Promise<Reading> {
+    const { width, height } = checked(picture);
+    const { planes } = "planes" in picture ? picture : toPlanes(picture);
+    const image = new this.engine.Tensor("float32", planes, [1, 3, height, width]);
+    const outputs = await this.session.run({ image }, [...this.taps]);
+    const taps = this.taps.map((name) => {
+      const { data, dims } = outputs[name];
+      return { values: data as Float32Array, rows: dims[2], columns: dims[3] };
+    });
+    return { width, height, taps };
+  }
+
+  /** Distance of two pictures of one size: 0 for equal ones. */
+  async distance(a: Picture | Planes | Reading, b: Picture | Planes | Reading): Promise<number> {
+    const [x, y] = await this.both(a, b);
+    const squares = x.taps.map((tap, k) => squaredDifferences(tap, y.taps[k]).reduce((sum, part) => sum + part, 0));
+    return Math.sqrt(squares.reduce((sum, part) => sum + part, 0));
+  }
+
+  /** A distance in multiples of the just noticeable one. */
+  jnd(distance: number): number {
+    return distance / this.justNoticeable;
+  }
+
+  /** Where two pictures of one size differ. */
+  async map(a: Picture | Planes | Reading, b: Picture | Planes | Reading): Promise<DifferenceMap> {
+    const [x, y] = await this.both(a, b);
+    const { width, height } = x;
+    const data = new Float32Array(width * height);
+    x.taps.forEach((tap, k) => spread(squaredDifferences(tap, y.taps[k]), tap.rows, tap.columns, data, width));
+    return { data, width, height };
+  }
+
+  /** Frees what the model holds. */
+  async close(): Promise<void> {
+    await this.session.release();
+  }
+
+  /** Runs once on a small picture, so that the first real one finds everything compiled. */
+  async warmUp(): Promise<void> {
+    const side = 2 * SMALLEST_SIDE;
+    const image = new this.engine.Tensor("float32", new Float32Array(3 * side * side), [1, 3, side, side]);
+    const outputs = await this.session.run({ image });
+    this.justNoticeable = (outputs.just_noticeable.data as Float32Array)[0];
+  }
+
+  private async both(
+    a: Picture | Planes | Reading,
+    b: Picture | Planes | Reading,
+  ): Promise<[Reading, Reading]> {
+    if (a.width !== b.width || a.height !== b.height) {
+      throw new RangeError(
+        `Two pictures must have one size, but got ${a.width} x ${a.height} and ${b.width} x ${b.height}; resize one.`,
+      );
+    }
+    const x = "taps" in a ? a : await this.read(a);
+    const y = "taps" in b ? b : await this.read(b);
+    return [x, y];
+  }
+}
+
+function checked(picture: Picture | Planes): Picture | Planes {
+  const { width, height } = picture;
+  const [values, channels] = "planes" in picture ? [picture.planes, 3] : [picture.data, 4];
+  if (!(values?.length === channels * width * height)) {
+    throw new TypeError(
+      `A picture must be like ImageData, ${channels} values for each of its ${width} x ${height} pixels, but has ` +
+        `${values?.length ?? "none"}.`,
+    );
+  }
+  if (!("planes" in picture) && !(values instanceof Uint8ClampedArray || values instanceof Uint8Array)) {
+    throw new TypeError("A picture must have eight bits a value (a Uint8ClampedArray, as ImageData has it).");
+  }
+  if (Math.min(width, height) < SMALLEST_SIDE) {
+    throw new RangeError(
+      `A picture must have at least ${SMALLEST_SIDE} pixels a side, but is ${width} x ${height}; enlarge it.`,
+    );
+  }
+  return picture;
+}
+
+async function hasGPU(anyAdapter: boolean): Promise<boolean> {
+  // What TypeScript's library doesn't know yet of WebGPU.
+  const gpu = (globalThis.navigator as { gpu?: { requestAdapter(): Promise<Adapter | null> } } | undefined)?.gpu;
+  const adapter = await gpu?.requestAdapter().catch(() => null);
+  // A software adapter is slower than WASM.
+  return adapter != null && (anyAdapter || !adapter.info?.isFallbackAdapter);
+}
+
+interface Adapter {
+  readonly info?: { readonly isFallbackAdapter?: boolean };
+}

@@ -1,0 +1,16 @@
+import type * as ort from "onnxruntime-web";
+
+/** ONNX Runtime Web for a device. Only what the device needs is fetched: that for WebGPU is twice as large. */
+export async function runtime(device: "webgpu" | "wasm"): Promise<typeof ort> {
+  return device === "webgpu" ? import("onnxruntime-web/webgpu") : import("onnxruntime-web/wasm");
+}
+
+/** How many threads WASM can have: a page that is not cross-origin isolated has one. */
+export function threadsAvailable(): number {
+  return globalThis.crossOriginIsolated ? Math.min(8, navigator.hardwareConcurrency || 1) : 1;
+}
+
+/** What ONNX Runtime opens. */
+export function address(url: URL): string {
+  return url.href;
+}
