@@ -129,6 +129,11 @@ ENTRIES: dict[str, Entry] = dict(
             "linear weights of head regional, learned on TID2013 (resynthesised)",
         ),
         _ours(
+            "pixels-regional-32",
+            "ba4a6180e882e4cad9723530b7a1b245037d0d4d761f6cef103166984d15ab28",
+            "linear weights of head regional-32, learned on TID2013 (resynthesised)",
+        ),
+        _ours(
             "pixels-gap",
             "4d129afca3544f96f3fad3fc3d7441978722b1ade98a4d2a2c2058673dae1d03",
             "linear weights of head gap, learned on TID2013 (resynthesised)",
