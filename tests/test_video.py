@@ -182,6 +182,18 @@ def test_turned_videos_are_upright(tmp_path: Path) -> None:
         assert video.size == ((48, 64) if turns % 2 else (64, 48))
 
 
+def test_palettes_and_formats_that_are_not_read() -> None:
+    palette = np.zeros((256, 4), np.uint8)  # alpha, red, green, blue
+    palette[:, 1], palette[:, 3] = np.arange(256), 7
+    chosen = draw_plane(bits=8)
+    frame = av.VideoFrame.from_ndarray((chosen, palette), format="pal8")
+    expected = np.stack([chosen, np.zeros_like(chosen), np.full_like(chosen, 7)], axis=-1)
+    assert np.array_equal(stored_frame(frame, "a.avi").samples, expected)
+    for fmt in ("rgb565le", "grayf32le", "ya8", "monow"):
+        with pytest.raises(ValueError, match=f"its pixel format {fmt} is not read; convert the video to"):
+            stored_frame(av.VideoFrame(64, 64, fmt), "a.avi")
+
+
 def test_table_summary_and_the_same_numbers_as_pictures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -127,8 +127,7 @@ class VideoComparison:
                 return self._conclude(tally, interrupted)
             write_table(self.out, unfinished.rows(), motion=self.motion, report=self._report(tally))
             unfinished.remove()
-        count = tally.rows - tally.failed
-        say("compare", f"{count} of {tally.rows} distances written to {self.out}")
+        say("compare", f"{tally.measured} of {tally.rows} distances written to {self.out}")
         return self._conclude(tally, interrupted)
 
     def _measure(self, tally: Tally, keep: Callable[[Row], None]) -> bool:

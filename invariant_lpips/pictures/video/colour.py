@@ -56,9 +56,10 @@ def rgb_from_planes(planes: Sequence[NDArray[Any]], coding: Coding) -> NDArray[A
         (H, W, 3) float32 in [0, 1].
 
     Example:
-        >>> red = [np.full((2, 2), 63, np.uint8), np.full((1, 1), 102, np.uint8), np.full((1, 1), 240, np.uint8)]
-        >>> rgb_from_planes(red, Coding(8, "BT.709", full_range=False, steps=(2, 2)))[0, 0]
-        array([1.        , 0.00..., 0.00...], dtype=float32)
+        >>> planes = [np.full((1, 2), 63, np.uint8), np.full((1, 1), 102, np.uint8), np.full((1, 1), 240, np.uint8)]
+        >>> red = rgb_from_planes(planes, Coding(8, "BT.709", full_range=False, steps=(2, 1)))
+        >>> (red[0] * 255).round().tolist()
+        [[255.0, 1.0, 0.0], [255.0, 1.0, 0.0]]
     """
     step = 2 ** (coding.bits - 8)
     top = 2**coding.bits - 1

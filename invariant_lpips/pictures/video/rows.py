@@ -113,12 +113,17 @@ class Tally:
             if len(self.first_above) < self.FIRST:
                 self.first_above.append(row)
 
+    @property
+    def measured(self) -> int:
+        """Rows with a distance; one may have a problem too, as a map that could not be written."""
+        return len(self._distances)
+
     def summary(self) -> Summary | None:
         """Of the frames that were measured; None where none was."""
         if self.worst is None:
             return None
         return Summary(
-            len(self._distances),
+            self.measured,
             statistics.fmean(self._distances),
             statistics.median(self._distances),
             Outcome(self.worst.pair, self.worst.distance),
