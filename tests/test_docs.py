@@ -45,3 +45,11 @@ def test_no_page_is_named_twice_in_the_navigation() -> None:
     targets = re.findall(r"'([\w/-]+\.md)'", str(config["nav"]))
     assert len(targets) > 20
     assert len(targets) == len(set(targets))
+
+
+def test_every_finding_has_its_section() -> None:
+    if not (ROOT / "findings").is_dir():
+        pytest.skip("findings/ is in the repository only")
+    page = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    told = re.findall(r"\(`(\w+\.sh)`\)", page)
+    assert sorted(told) == sorted(path.name for path in (ROOT / "findings").iterdir())
