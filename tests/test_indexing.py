@@ -203,7 +203,7 @@ def test_options_for_another_metric_than_the_index_are_named(
         message = capsys.readouterr().err
         assert f"was made with {option} {made_of}, not with {option} {value}" in message
         assert message.count("\n") == 1
-    assert main([*command, "--net", "alexnet", "--head", "default"]) == 1  # one picture is broken
+    assert main([*command, "--net", "alexnet", "--head", "gap"]) == 1  # one picture is broken
 
 
 def test_heads_whose_embedding_grows_need_one_size(folder: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from invariant_lpips.cli import main
 from invariant_lpips.pictures import Reading
 from invariant_lpips.pictures.video import Selection, VideoFile, VideoPairing, compare_videos
 from invariant_lpips.pictures.video.colour import MATRICES, Coding, rgb_from_planes
+from invariant_lpips.pictures.video.decoding import stored_frame
 
 av = pytest.importorskip("av", reason="videos need PyAV: pip install 'invariant-lpips[video]'")
 
