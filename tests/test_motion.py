@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -342,6 +343,12 @@ def test_large_pictures_are_carried_strip_by_strip(
     assert len(strips(x[:1], x.shape[-2])) > 3
     for expected, part in zip(whole, compensated(x, y, motion), strict=True):
         assert torch.equal(part, expected)
+    # Pairs go one by one here: of those without a claim nothing is carried.
+    still = replace(motion, found=motion.found & (torch.arange(len(x)) == 0))
+    there, here, seen = compensated(x, y, still)
+    assert torch.equal(there[1:], x[1:])
+    assert torch.equal(here[1:], y[1:])
+    assert seen[1:].all()
 
 
 def test_another_size_is_refused() -> None:

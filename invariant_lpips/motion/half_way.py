@@ -94,6 +94,9 @@ def both_filled(x: Tensor, y: Tensor, motion: Motion) -> tuple[Tensor, Tensor, T
 def carried(pictures: Tensor, motion: Motion, share: float) -> tuple[Tensor, Tensor]:
     """Pictures read where a share of the motion takes each pixel, and where that is inside: (N, 1, H, W) bool."""
     pairs = motion.found.nonzero().flatten()
+    everywhere = torch.ones(len(pictures), 1, *motion.size, dtype=torch.bool, device=pictures.device)
+    if not len(pairs):
+        return pictures, everywhere
     moving = motion[pairs]
     maps = exponential(moving.generator * share)
     pairs = pairs.to(pictures.device)
@@ -109,7 +112,6 @@ def carried(pictures: Tensor, motion: Motion, share: float) -> tuple[Tensor, Ten
     moved, seen = (torch.cat(part, dim=-2) for part in zip(*parts, strict=True))
     if len(pairs) == len(pictures):
         return moved, seen
-    everywhere = torch.ones(len(pictures), 1, *motion.size, dtype=torch.bool, device=pictures.device)
     return pictures.index_copy(0, pairs, moved), everywhere.index_copy(0, pairs, seen)
 
 
