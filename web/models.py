@@ -116,6 +116,26 @@ def difference(path: Path, metric: InvariantLPIPS) -> float:
     return worst
 
 
+def write(metric: InvariantLPIPS, path: Path) -> float:
+    """Write a metric's model, whole and compared with the metric or not at all; gives their difference.
+
+    Raises:
+        ValueError: its distances are not the metric's.
+    """
+    model = model_of(metric)
+    store_halves(model)
+    onnx.checker.check_model(model)
+    with replacing(path) as temporary:
+        Path(temporary).write_bytes(model.SerializeToString())
+        worst = difference(Path(temporary), metric)
+        if not worst <= TOLERANCE:
+            raise ValueError(
+                f"The model of net={metric.net_name!r} differs from the metric by {worst:.1e} of its value, more than "
+                f"{TOLERANCE:.0e}, and was not kept; please report it with your versions of torch and onnxruntime."
+            )
+    return worst
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("nets", nargs="*", default=NETS, metavar="NET", help="pixels, alex (both), vgg")
@@ -123,19 +143,8 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     for net in args.nets:
-        metric = InvariantLPIPS(net=net)
-        model = model_of(metric)
-        store_halves(model)
-        onnx.checker.check_model(model)
         path = args.out / f"{net}.onnx"
-        with replacing(path) as temporary:
-            Path(temporary).write_bytes(model.SerializeToString())
-            worst = difference(Path(temporary), metric)
-            if not worst <= TOLERANCE:
-                raise SystemExit(
-                    f"The model of net={net!r} differs from the metric by {worst:.1e} of its value, more than "
-                    f"{TOLERANCE:.0e}, and was not kept; please report it with your versions of torch and onnxruntime."
-                )
+        worst = write(InvariantLPIPS(net=net), path)
         print(f"{path}: {path.stat().st_size:,} bytes, within {worst:.0e} of the metric")
 
 

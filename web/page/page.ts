@@ -13,14 +13,15 @@ const results = element("results");
 const cards = element("cards");
 
 const worker = new URL("worker.js", import.meta.url);
-worker.search = location.search; // ?device=wasm or webgpu
+worker.search = location.search; // to try out: ?device=wasm or webgpu, ?threads=N
 const engine = new Engine(worker);
 const heatMap = new HeatMap();
 
 const slots = SLOTS.map(
-  (title, place) =>
+  ([title, invitation], place) =>
     new Slot(
       title,
+      invitation,
       (files) => take(files, place),
       () => clear(place),
     ),
@@ -82,7 +83,8 @@ async function compare(problem = ""): Promise<void> {
     const comparison = await engine.call("compare", { net: its, keys: chosen.map(({ key }) => key) });
     if (mine !== asked) return;
     show(comparison, compared, chosen, performance.now() - start);
-    say(problem || `Compared ${chosen.map(({ name }) => name).join(" with ")}.`, problem !== "");
+    const [first, ...others] = chosen.map(({ name }) => name);
+    say(problem || `Compared ${first} with ${others.join(" and ")}.`, problem !== "");
   } catch (error) {
     if (mine !== asked) return;
     results.hidden = true;
@@ -93,7 +95,7 @@ async function compare(problem = ""): Promise<void> {
 function show(comparison: Comparison, compared: Slot[], chosen: Chosen[], took: number): void {
   const { candidates, size, justNoticeable } = comparison;
   const nearest = Math.min(...candidates.map(({ distance }) => distance));
-  const titles = compared.map((slot) => slot.title.replace(" (optional)", ""));
+  const titles = compared.map((slot) => slot.title);
   const tied = candidates.length > 1 && candidates.every(({ distance }) => distance === nearest);
   cards.replaceChildren(
     ...candidates.map(({ distance }, k) => {
@@ -122,9 +124,7 @@ function card(title: string, distance: number, multiples: number, verdict: strin
   number.textContent = distance === 0 ? "0" : distance < 0.001 ? "< .001" : distance.toFixed(3);
   number.dataset.distance = String(distance);
   const words = document.createElement("p");
-  const noticed = multiples < 1 ? "below what people just notice" : "beyond what people just notice";
-  words.textContent =
-    distance === 0 ? "The pictures are equal." : `${multiples.toFixed(1)} × just noticeable: ${noticed}`;
+  words.textContent = distance === 0 ? "The pictures are equal." : `${multiples.toFixed(1)} × just noticeable`;
   article.append(heading, number, words);
   return article;
 }

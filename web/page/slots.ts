@@ -1,7 +1,11 @@
 import type { Size } from "./sizes.js";
 import { text } from "./sizes.js";
 
-export const SLOTS = ["Original", "Copy A", "Copy B (optional)"] as const;
+export const SLOTS = [
+  ["Original", "Choose or drop a picture"],
+  ["Copy A", "Choose or drop a picture"],
+  ["Copy B", "Optional: which copy is closer?"],
+] as const;
 
 /** A chosen picture. */
 export interface Chosen {
@@ -24,6 +28,7 @@ export class Slot {
 
   constructor(
     readonly title: string,
+    private readonly invitation: string,
     take: (files: readonly File[]) => void,
     cleared: () => void,
   ) {
@@ -57,6 +62,6 @@ export class Slot {
     this.image.hidden = this.remove.hidden = chosen === undefined;
     if (chosen !== undefined) this.image.src = chosen.address;
     else this.image.removeAttribute("src");
-    this.hint.textContent = chosen === undefined ? "Choose or drop a picture" : `${chosen.name}, ${text(chosen.size)}`;
+    this.hint.textContent = chosen === undefined ? this.invitation : `${chosen.name}, ${text(chosen.size)}`;
   }
 }

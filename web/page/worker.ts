@@ -1,10 +1,9 @@
 // Decodes and compares pictures, so that the page stays at hand meanwhile.
 
-import { type Metric, type Reading, load } from "../src/index.js";
-import { threadsAvailable } from "#runtime";
+import { type Device, type Metric, type Reading, load } from "../src/index.js";
 import { PictureFile } from "./decoding.js";
-import type { Answer, Ask, Calls, Engine, Net } from "./messages.js";
-import { commonSize, text } from "./sizes.js";
+import type { Answer, Ask, Calls, Net } from "./messages.js";
+import { MOST_PIXELS, commonSize, text } from "./sizes.js";
 
 const pictures = new Map<number, PictureFile>();
 const metrics = new Map<Net, Promise<Metric>>();
@@ -16,21 +15,28 @@ function metric(net: Net): Promise<Metric> {
   if (loading === undefined) {
     // Relative to this file, which lies in the page's folder.
     const model = new URL(`models/${net}.onnx`, import.meta.url).href;
-    const device = new URL(import.meta.url).searchParams.get("device") as "wasm" | "webgpu" | null;
-    loading = load(model, { device: device ?? "auto", wasmPaths: new URL("ort/", import.meta.url).href });
+    const asked = new URL(import.meta.url).searchParams;
+    loading = load(model, {
+      device: (asked.get("device") ?? "auto") as "auto" | Device,
+      threads: Number(asked.get("threads")) || undefined,
+      wasmPaths: new URL("ort/", import.meta.url).href,
+    });
     metrics.set(net, loading);
     loading.catch(() => metrics.delete(net)); // tried again when it is asked for again
   }
   return loading;
 }
 
-function engine({ device }: Metric): Engine {
-  return { device, threads: threadsAvailable() };
-}
-
 const answers: { [C in keyof Calls]: (ask: Calls[C]["ask"]) => Promise<Calls[C]["answer"]> } = {
   async prepare({ net }) {
-    return engine(await metric(net));
+    const its = await metric(net);
+    if (pictures.size === 0) {
+      // While somebody looks for pictures: memory grows to what a megapixel takes, and code is compiled for good. The
+      // first result takes half the time that it took without.
+      const side = Math.sqrt(MOST_PIXELS);
+      await its.read({ planes: new Float32Array(3 * MOST_PIXELS), width: side, height: side });
+    }
+    return { device: its.device, threads: its.threads };
   },
 
   async open({ key, file }) {
@@ -61,7 +67,7 @@ const answers: { [C in keyof Calls]: (ask: Calls[C]["ask"]) => Promise<Calls[C][
     for (const other of others) {
       candidates.push({ distance: await its.distance(first, other), map: await its.map(first, other) });
     }
-    return { size, justNoticeable: its.justNoticeable, candidates, engine: engine(its) };
+    return { size, justNoticeable: its.justNoticeable, candidates, engine: { device: its.device, threads: its.threads } };
   },
 };
 

@@ -11,7 +11,7 @@ export type Device = "webgpu" | "wasm";
 export interface LoadOptions {
   /** Where to run: `auto` is WebGPU where the browser has it on a real GPU, WASM elsewhere. */
   device?: "auto" | Device;
-  /** Threads of WASM: by default all that the page may have, at most eight. */
+  /** Threads of WASM: by default half as many as there are processors, at most eight, where the page may have any. */
   threads?: number;
   /** Folder of ONNX Runtime's .wasm and .mjs files, where a bundler doesn't find them by itself. */
   wasmPaths?: string;
@@ -73,7 +73,7 @@ async function start(
     await session.release();
     throw new Error("The model must be one that web/models.py makes, with input `image` and output `just_noticeable`.");
   }
-  const metric = new Metric(device, engine, session, taps);
+  const metric = new Metric(device, engine.env.wasm.numThreads, engine, session, taps);
   await metric.warmUp();
   return metric;
 }
@@ -86,6 +86,8 @@ export class Metric {
   constructor(
     /** Where it runs. */
     readonly device: Device,
+    /** Threads of WASM. */
+    readonly threads: number,
     private readonly engine: typeof ort,
     private readonly session: ort.InferenceSession,
     private readonly taps: readonly string[],

@@ -7,9 +7,9 @@ export async function runtime(_device: "webgpu" | "wasm"): Promise<typeof ort> {
   return import("onnxruntime-web");
 }
 
-/** How many threads WASM can have. */
+/** How many threads WASM gets: half of the processors. */
 export function threadsAvailable(): number {
-  return Math.min(8, availableParallelism());
+  return Math.min(8, Math.ceil(availableParallelism() / 2));
 }
 
 /** What ONNX Runtime opens: a file by its path. */

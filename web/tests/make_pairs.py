@@ -108,6 +108,10 @@ def main() -> None:
     x, y = (ILF.resize_area(image(picture), (height, width)) for picture in sides)
     expected["4k"] = {"width": width, "height": height, "pixels": says(metrics["pixels"], x, y)}
 
+    retina = Image.fromarray(data.retina()[190:1214, 190:1214])  # a megapixel, to measure with
+    for side, quality in zip("ab", (95, 40), strict=True):
+        retina.save(OUT / f"megapixel-{side}.jpg", quality=quality)
+
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter, clockwise
     on_its_side = Image.fromarray(data.coffee()).transpose(Image.Transpose.ROTATE_90)

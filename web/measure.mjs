@@ -1,0 +1,89 @@
+// How long the page takes from two dropped photographs of a megapixel to their distance:
+//
+//     node measure.mjs [ROUNDS]     after `make web` and tests/make_pairs.py; writes ../benchmarks/results/browser.json
+
+import { readFile, writeFile } from "node:fs/promises";
+import { loadavg, cpus } from "node:os";
+import { join } from "node:path";
+import { launch, serve } from "./tests/serving.mjs";
+
+const here = import.meta.dirname;
+const rounds = Number(process.argv[2] ?? 5);
+const files = await Promise.all(
+  ["a", "b"].map((side) => readFile(join(here, `build/pairs/megapixel-${side}.jpg`), "base64")),
+);
+const server = await serve(join(here, "dist"));
+const browser = await launch();
+const system = await browser.newBrowserCDPSession();
+
+/** CPU time of all of the browser's processes, in seconds. */
+async function used() {
+  const { processInfo } = await system.send("SystemInfo.getProcessInfo");
+  return processInfo.reduce((sum, { cpuTime }) => sum + cpuTime, 0);
+}
+
+/** Drops the pictures and waits for a card; seconds on the clock and on the processors. */
+async function drop(page) {
+  const before = await used();
+  const wall = await page.evaluate(async (bytes) => {
+    const transfer = new DataTransfer();
+    for (const [k, each] of bytes.entries()) {
+      const file = Uint8Array.from(atob(each), (c) => c.charCodeAt(0));
+      transfer.items.add(new File([file], `${k}.jpg`, { type: "image/jpeg" }));
+    }
+    const start = performance.now();
+    const shown = new Promise((done) => {
+      const observer = new MutationObserver(() => {
+        observer.disconnect();
+        done();
+      });
+      observer.observe(document.getElementById("cards"), { childList: true });
+    });
+    dispatchEvent(new DragEvent("drop", { dataTransfer: transfer }));
+    await shown;
+    return (performance.now() - start) / 1000;
+  }, files);
+  return { wall, cpu: (await used()) - before };
+}
+
+const cases = {};
+for (const [net, threads] of [["pixels", 1], ["pixels", 2], ["alex", 1], ["alex", 2]]) {
+  const first = [];
+  const again = [];
+  let runsOn = "";
+  for (let round = 0; round < rounds; round++) {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`${server.address}?threads=${threads}`);
+    await page.waitForFunction(() => crossOriginIsolated);
+    await page.getByLabel("Network").selectOption(net);
+    await page.waitForSelector(`[data-ready=${net}]`);
+    first.push(await drop(page));
+    again.push(await drop(page));
+    runsOn = await page.textContent("#engine");
+    await context.close();
+  }
+  const summary = (found, key) => {
+    const sorted = found.map((each) => each[key]).sort((a, b) => a - b);
+    return { least: sorted[0], median: sorted[Math.floor(sorted.length / 2)] };
+  };
+  cases[`${net}, ${threads} thread${threads > 1 ? "s" : ""}`] = {
+    runs_on: runsOn,
+    first: { seconds: summary(first, "wall"), cpu_seconds: summary(first, "cpu") },
+    again: { seconds: summary(again, "wall"), cpu_seconds: summary(again, "cpu") },
+  };
+}
+
+const { dependencies } = JSON.parse(await readFile(join(here, "package.json"), "utf8"));
+const result = {
+  command: `node measure.mjs ${rounds}`,
+  date: `${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`,
+  versions: { ...dependencies, chromium: browser.version(), node: process.versions.node },
+  machine: { processor: cpus()[0].model, cores: cpus().length, load: loadavg().map((load) => Math.round(load * 10) / 10) },
+  pictures: "two JPEG files of 1024 x 1024 pixels",
+  rounds,
+  cases,
+};
+await writeFile(join(here, "../benchmarks/results/browser.json"), `${JSON.stringify(result, null, 1)}\n`);
+await browser.close();
+await server.close();
