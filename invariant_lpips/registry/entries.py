@@ -119,6 +119,11 @@ ENTRIES: dict[str, Entry] = dict(
             "linear weights of head regional, learned on TID2013 (resynthesised)",
         ),
         _ours(
+            "alexnet-regional-32",
+            "818bb0e1acf8aee9e5f9c3bd33ceedfe22fe66b7548eeac2132f3a0ead4af87d",
+            "linear weights of head regional-32, learned on TID2013 (resynthesised)",
+        ),
+        _ours(
             "alexnet-gap",
             "eb27462bfbf016a7a9a76b9282b10f2d77a5e4de0d18ca70e6c351bc3e271ae6",
             "linear weights of head gap, learned on TID2013 (resynthesised)",
