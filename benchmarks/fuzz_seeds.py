@@ -145,7 +145,7 @@ def index_seeds(folder: Path) -> Seeds:
     seeds = {}
     for suffix, write in WRITERS.items():
         file = folder / f"seed{suffix}"
-        write(Contents(settings, names, [("7.png", "is no picture")], 8, [rows]), file)
+        write(Contents(settings, names, [("7.png", "is no picture")], (), 8, [rows]), file)
         seeds[suffix[1:]] = file.read_bytes()
     return seeds
 

@@ -78,7 +78,9 @@ def test_tables() -> None:
     means = measurements.mean([first, second])
     assert means[NAMES[0]]["SSIM"] == 2
     shares = measurements.shares([first, second])
-    assert [shares[name]["LPIPS vgg"] for name in NAMES] == [1, 2, 3, 4, 5, 6]
+    assert [shares[name]["InvariantLPIPS"] for name in NAMES] == [1, 2, 3, 4, 5, 6]
+    roots = [shares[name]["LPIPS vgg, root"] ** 2 for name in NAMES]
+    assert roots == pytest.approx([1, 2, 3, 4, 5, 6])  # a mean of squares
     text = measurements.as_text(means, measurements.COLUMNS, digits=3)
     assert len(text.splitlines()) == 1 + 6 + 1
     rows = list(csv.DictReader(io.StringIO(measurements.as_csv({"cat": first}))))
@@ -125,7 +127,8 @@ def test_figure_shows_every_copy(tmp_path: Path) -> None:
     values = {name: dict.fromkeys((*measurements.NETWORKS, "1 - SSIM"), 0.5) for name in NAMES}
     maps = dict.fromkeys(measurements.NETWORKS[:2], heat)
     moved = dict.fromkeys(NAMES, "moved 4.0 px to the right; looks 0.01 apart otherwise")
-    figure.draw(tmp_path / "figure.png", window, dict.fromkeys(NAMES, window), maps, values, values, moved)
+    shares = {name: dict.fromkeys(measurements.DISTANCES, 0.5) for name in NAMES}
+    figure.draw(tmp_path / "figure.png", window, dict.fromkeys(NAMES, window), maps, values, shares, moved)
     from PIL import Image
 
     with Image.open(tmp_path / "figure.png") as drawn:

@@ -6,6 +6,7 @@ Paths are data: nothing is expanded, and a name that starts with a dash or holds
 from __future__ import annotations
 
 import csv
+import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -199,10 +200,10 @@ def _csv_pair(table: Path, row: dict[str, str | None], line: int) -> Pair:
 
 def _as_on_disk(path: Path) -> Path:
     """The path, with its accents written the way of the file that is there: composed, or apart as on macOS."""
-    if not path.exists():
+    if not os.path.exists(path):
         for form in ("NFC", "NFD"):
             written = Path(unicodedata.normalize(form, str(path)))
-            if written.exists():
+            if os.path.exists(written):
                 return written
     return path
 
