@@ -6,7 +6,6 @@ Paths are data: nothing is expanded, and a name that starts with a dash or holds
 from __future__ import annotations
 
 import csv
-import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -200,12 +199,19 @@ def _csv_pair(table: Path, row: dict[str, str | None], line: int) -> Pair:
 
 def _as_on_disk(path: Path) -> Path:
     """The path, with its accents written the way of the file that is there: composed, or apart as on macOS."""
-    if not os.path.exists(path):
+    if not _exists(path):
         for form in ("NFC", "NFD"):
             written = Path(unicodedata.normalize(form, str(path)))
-            if os.path.exists(written):
+            if _exists(written):
                 return written
     return path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no file can have such a name
+        return False
 
 
 def _pair(reference: Path, distorted: Path) -> Pair:
