@@ -5,10 +5,7 @@ export async function runtime(device: "webgpu" | "wasm"): Promise<typeof ort> {
   return device === "webgpu" ? import("onnxruntime-web/webgpu") : import("onnxruntime-web/wasm");
 }
 
-/**
- * How many threads WASM gets: a page that is not cross-origin isolated has one. Half of the processors, since two
- * threads took longer than one on two of them that others used too.
- */
+/** How many threads WASM gets: half of the processors, the rest has work too; one where the page isn't isolated. */
 export function threadsAvailable(): number {
   return globalThis.crossOriginIsolated ? Math.min(8, Math.ceil((navigator.hardwareConcurrency || 1) / 2)) : 1;
 }

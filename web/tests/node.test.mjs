@@ -16,7 +16,7 @@ async function picture(name, side) {
   return { data: await readFile(new URL(`build/pairs/${name}-${side}.rgba`, root)), width, height };
 }
 
-export function near(found, wanted, relative, what) {
+function near(found, wanted, relative, what) {
   assert.ok(Math.abs(found - wanted) <= relative * Math.abs(wanted), `${what}: ${found}, but Python says ${wanted}`);
 }
 
