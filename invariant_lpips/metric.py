@@ -315,6 +315,7 @@ class InvariantLPIPS(nn.Module, Saved):
                 motion=thresholds,
                 moved=motion,
                 just_noticeable=1 / float(one),
+                measured=self.motion is not None,
             )
 
     def _compared(

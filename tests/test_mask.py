@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from invariant_lpips import InvariantLPIPS, write_image
@@ -149,3 +152,17 @@ def test_the_command(pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "does not exist" in capsys.readouterr().err
     assert main(["compare", *folders, *options, "--mask", folders[0], "--motion", "shift"]) == 2
     assert "--mask does not go with --motion" in capsys.readouterr().err
+    for name, picture, sentence in (
+        ("ones.png", Image.new("L", (128, 96), 1), "has nothing brighter than 1 of 255"),
+        ("clear.png", Image.new("LA", (128, 96), (255, 0)), "is transparent; save it in grey"),
+        (
+            "small.png",
+            Image.new("L", (64, 96), 255),
+            "its mask must have the size of the pictures, 128 x 96, but has 64",
+        ),
+    ):
+        picture.save(tmp_path / name)
+        assert main(["compare", *folders, *options, "--mask", str(tmp_path / name)]) == 2
+        out, err = capsys.readouterr()
+        assert sentence in err
+        assert [row["distance"] for row in csv.DictReader(io.StringIO(out))] == ["", ""]

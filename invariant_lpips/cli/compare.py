@@ -268,7 +268,7 @@ def run(args: argparse.Namespace) -> Exit:
     limit = asked.fail_above
     if asked.fail_above_jnd is not None:
         limit = asked.fail_above_jnd * just_noticeable(cast("InvariantLPIPS", metric))
-    maps = None if asked.maps is None else MapFiles(**asdict(asked.maps))
+    maps = None if asked.maps is None else MapFiles(**asdict(asked.maps), least=_least_shown(metric))
     if asked.verbose:
         place = f"on {asked.metric.device} in {asked.metric.dtype}"
         what = f"{len(asked.pairing.pairs)} pairs" if asked.videos is None else in_words(asked.videos)
@@ -308,10 +308,17 @@ def run(args: argparse.Namespace) -> Exit:
     settings = {**asked.settings(metric.describe()), "fail_above": limit, "above": len(failing)}
     _report(asked, measured, settings)
     if failing:
-        say("compare", f"distances above {reports.number(limit)}: {len(failing)} of {len(measured)}")
+        unit = "" if asked.fail_above_jnd is None else f" ({asked.fail_above_jnd:g} just noticeable)"
+        say("compare", f"distances above {reports.number(limit)}{unit}: {len(failing)} of {len(measured)}")
         for outcome in failing:
             say("compare", f"  {reports.number(outcome.distance)}  {outcome.pair}")
     return _conclude(asked, measured, too_far=bool(failing), interrupted=interrupted)
+
+
+def _least_shown(metric: object) -> float:
+    """A map in which no place adds more than the mean of a just noticeable difference is dark throughout."""
+    calibration = getattr(metric, "jnd_fit", None)
+    return calibration["d0"] ** 2 if calibration is not None else 0.0
 
 
 def _as_far_as_it_goes(outcomes: Iterator[Outcome], total: int, *, quiet: bool) -> tuple[list[Outcome], bool]:

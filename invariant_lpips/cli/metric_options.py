@@ -154,7 +154,10 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_head(which: argparse._ArgumentGroup) -> None:
-    which.add_argument("--head", help="gap, gap-spatial, spatial, ... (default: the package's default head)")
+    which.add_argument(
+        "--head",
+        help="regional, regional-32 (alex, pixels), gap, gap-spatial, spatial (default: the network's default head)",
+    )
     which.add_argument("--weights", metavar="FILE", help="linear weights of your own, or `unit` for none")
     # Its names are not `choices`: help would wait for torch.
     which.add_argument(

@@ -21,6 +21,7 @@ class Comparison:
         motion: (N,) float64, the motion in multiples of what people just notice; 0 where none was found.
         moved: the motion itself, from in0 to in1; its parts are properties of this class too.
         just_noticeable: the distance that people just notice.
+        measured: whether a motion was looked for.
     """
 
     distance: Tensor
@@ -28,6 +29,7 @@ class Comparison:
     motion: Tensor
     moved: Motion
     just_noticeable: float
+    measured: bool = True
 
     @property
     def found(self) -> Tensor:
@@ -96,6 +98,7 @@ class Comparison:
             self.motion[pairs],
             self.moved[pairs],
             self.just_noticeable,
+            self.measured,
         )
 
     def __str__(self) -> str:
@@ -106,7 +109,7 @@ class Comparison:
         looks = f"looks {float(self.appearance[k]):.2g} apart"
         times = f"{float(self.jnd()[k]):.2g} times just noticeable"
         if not self.found[k]:
-            return f"no motion found; {looks}; {times}"
+            return f"{'no motion found' if self.measured else 'motion not measured'}; {looks}; {times}"
         right, down = self.shift[k].tolist()
         said = _said(right, down, float(self.rotation[k]), float(self.zoom[k]), float(self.bend[k]))
         return f"{said}; {looks} otherwise; {times} in all"

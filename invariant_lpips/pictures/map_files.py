@@ -24,21 +24,29 @@ class MapFiles:
     Args:
         folder: made if missing.
         full_colour_at: map value of the strongest colour; None: the largest one, for each picture anew.
+        least: where that is chosen for each picture, it is at least this: what hardly differs stays dark.
         keep_values: also write the map itself, float32 (H, W), as .npy.
     """
 
     def __init__(
-        self, folder: Path, *, full_colour_at: float | None = None, keep_values: bool = False
+        self,
+        folder: Path,
+        *,
+        full_colour_at: float | None = None,
+        least: float = 0.0,
+        keep_values: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.full_colour_at = full_colour_at
+        self.least = least
         self.keep_values = keep_values
         self._names: set[str] = set()
 
     def __call__(self, outcome: Outcome, reference: Tensor, distorted: Tensor, heat: Tensor) -> None:
         name = self._unused_name(outcome.pair.label)
-        scale = self.full_colour_at if self.full_colour_at is not None else float(heat.abs().amax())
+        largest = max(float(heat.abs().amax()), self.least)
+        scale = largest if self.full_colour_at is None else self.full_colour_at
         caption = (
             f"distance {outcome.distance:.4g}    map {float(heat.amin()):.3g} to {float(heat.amax()):.3g}"
         )

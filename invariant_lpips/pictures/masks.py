@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from PIL import Image
 from torch import Tensor
 
 from invariant_lpips.pictures.folders import pictures_in
@@ -23,7 +24,8 @@ class Masks:
         path of a reference -> (1, 1, H, W) float32 in [0, 1]: the mean of the three colours.
 
     Raises:
-        ValueError: the folder has no mask of that name, or two.
+        ValueError: the folder has no mask of that name, or two; or a mask is transparent, or has nothing brighter than
+            mid-grey, as one that was saved with 1 for white.
         OSError: there is no such file or folder.
     """
 
@@ -52,4 +54,20 @@ class Masks:
         return self._one
 
     def _read(self, path: Path) -> Tensor:
-        return (self._reading(path).mean(1, keepdim=True) + 1) / 2
+        if _transparent(path):
+            raise ValueError(f"the mask {path} is transparent; save it in grey: white where pixels count")
+        mask = (self._reading(path).mean(1, keepdim=True) + 1) / 2
+        if float(mask.max()) < 0.5:
+            raise ValueError(
+                f"the mask {path} has nothing brighter than {float(mask.max()) * 255:.3g} of 255; white (255) is where "
+                "pixels count, so multiply a mask of 0 and 1 by 255"
+            )
+        return mask
+
+
+def _transparent(path: Path) -> bool:
+    try:
+        with Image.open(path) as picture:
+            return "A" in picture.getbands() or "transparency" in picture.info
+    except (OSError, ValueError, SyntaxError):  # the reading has a sentence for what can't be read
+        return False

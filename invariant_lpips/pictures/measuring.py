@@ -235,7 +235,13 @@ class Measuring:
                 compared: Comparison = self.metric.compare(x, self._on_device(ys))  # type: ignore[attr-defined]
                 return [(float(compared.distance[k]), compared[k : k + 1]) for k in range(len(ys))]
             if self.masks is not None:
-                mask = self._on_device([self.masks(pair.reference) for pair in pairs])
+                masks = [self.masks(pair.reference) for pair in pairs]
+                if any(mask.shape[-2:] != x.shape[-2:] for mask, x in zip(masks, xs, strict=True)):
+                    raise ValueError(
+                        f"its mask must have the size of the pictures, {_size(xs[0])}, but has {_size(masks[0])}; use "
+                        "--resize"
+                    )
+                mask = self._on_device(masks)
                 masked = self.metric(self._on_device(xs), self._on_device(ys), mask=mask)  # type: ignore[call-arg]
                 return [(distance, None) for distance in masked.flatten().tolist()]
             if len(xs) == 1 and hasattr(self.metric, "reference"):

@@ -68,6 +68,13 @@ def unit_weights(count: int) -> LinearWeights:
     return LinearWeights("unit", "", torch.ones(count))
 
 
+def _elsewhere(head: str) -> str:
+    nets = [
+        net for net, architecture in ARCHITECTURES.items() if linear_name(architecture.name, head) in ENTRIES
+    ]
+    return f" (they do with net={' and '.join(map(repr, nets))})" if nets else ""
+
+
 def learned_weights(
     weights: str | Path | None, trunk: TrunkWeights, head: str, pooling: str, count: int
 ) -> LinearWeights:
@@ -91,8 +98,8 @@ def learned_weights(
         weights = own if own in ENTRIES else linear_name(architecture, head)
         if weights not in ENTRIES:
             raise ValueError(
-                f"No learned weights come with net={net!r} and head={head!r}; pass weights='unit' to weigh all "
-                "channels alike, or a path to weights of your own."
+                f"No learned weights come with net={net!r} and head={head!r}{_elsewhere(head)}; pass weights='unit' to "
+                "weigh all channels alike, or a path to weights of your own."
             )
     file = read_weights(str(weights))
     weight = checked_weight(file.tensors, file.name, net=net, head=head, count=count)
