@@ -4,7 +4,8 @@
     python benchmarks/agreement_cost.py
 
 Up: Spearman correlation with the scores of TID2013 (resynthesised). Across: CPU time of a pair of 256 px as a share of
-lpips' with VGG-16. A metric that stands in one of the reports of agreement and in `cost.json` under the same name is
+lpips' with VGG-16. A metric that stands in one of the reports of agreement and in `cost.json` (or
+`cost_nets.json`, that of our other networks) under the same name is
 drawn, so a new one needs nothing here: score it (`benchmarks/left_out.py`, `bench tid2013 --json`), time it
 (`benchmarks/cost.py`), and draw again. A metric that was scored
 on some of the references only is a hollow dot, as far from VSI's as it was from VSI on these: scenes differ more than
@@ -24,15 +25,22 @@ from invariant_lpips.evaluation.figures import COLOURS, new_figure, save
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 #: Reports of agreement on the whole database, then on a part of it; where two know a metric, the first counts.
-WHOLE = ("tid2013.json", "tid2013_peers.json")
+WHOLE = ("tid2013.json", "tid2013_nets.json", "tid2013_peers.json")
 PART = "tid2013_peers_part.json"
 ANCHOR = "vsi"  # in both
 UNSEEN = ", types left out"
 #: Metrics that are one and the same in the two files.
 SAME = {"lpips-vgg": "lpips:vgg", "lpips-alex": "lpips:alex"}
+#: Of ours those whose left is taken.
+TO_THE_RIGHT = ("regional+alex", "regional-32+pixels")
 LABELS = {
     "regional": "regional (default)",
     "gap": "gap (the paper)",
+    "regional+alex": "regional, alex",
+    "regional-32+alex": "regional-32, alex",
+    "gap+alex": "gap, alex",
+    "regional+pixels": "regional, pixels",
+    "regional-32+pixels": "regional-32, pixels",
     "lpips-vgg": "LPIPS vgg",
     "lpips-alex": "LPIPS alex",
     "st-lpips-alex": "ST-LPIPS alex",
@@ -65,7 +73,7 @@ def main() -> None:
         agreement[name] = {
             "srcc": agreement[ANCHOR]["srcc"] + part[name]["srcc"] - part[ANCHOR]["srcc"],
         }
-    cost = results("cost.json")["metrics"]
+    cost = results("cost_nets.json")["metrics"] | results("cost.json")["metrics"]
     figure = new_figure(8.5, 5.2)
     axes = figure.subplots()
     labelled: dict[str, list[tuple[float, float]]] = {"left": [], "right": []}
@@ -82,7 +90,8 @@ def main() -> None:
         style = "none" if name in hollow else "full"
         axes.plot(share, srcc, "o", color=colour, markersize=5, fillstyle=style)
         label = LABELS.get(name, name if unseen else name.upper())
-        offset, side = ((-7, -3), "right") if unseen else ((6, -3), "left")  # ours stand close together
+        # Ours stand close together, and most are labelled on the left.
+        offset, side = ((-7, -3), "right") if unseen and name not in TO_THE_RIGHT else ((6, -3), "left")
         height = srcc
         while any(0.5 < share / x < 2 and abs(height - y) < 0.008 for x, y in labelled[side]):
             height -= 0.001

@@ -342,7 +342,8 @@ def test_benchmarks_know_it_by_name():
 def test_motion_is_validated_where_it_is_set(metric):
     metric = copy.deepcopy(metric)
     with pytest.raises(
-        ValueError, match="`motion` must be None or one of shift, similarity, affine, local, but got 'nonsense'"
+        ValueError,
+        match="`motion` must be None or one of shift, similarity, affine, local, but got 'nonsense'",
     ):
         metric.motion = "nonsense"
     with pytest.raises(ValueError, match="`pixels_per_degree` must be a positive number"):
