@@ -59,10 +59,7 @@ class Regional(Head):
         # Without a graph one map serves for all three: a new one costs as much time as what is written to it.
         reused = ILF.overwritable(compressed)
         compressed = compressed.log_() if reused else compressed.log()
-        # Never more windows than cells: then each cell is a window.
-        height, width = features.shape[-2:]
-        rows = window_matrix(height, min(height, window_count(size[0], self.window)), compressed)
-        columns = window_matrix(width, min(width, window_count(size[1], self.window)), compressed)
+        rows, columns = self._windows(size, compressed)
         mean = window_means(compressed, rows, columns)
         if self._statistics[tap] == 1:
             return (mean,)
@@ -72,9 +69,7 @@ class Regional(Head):
 
     def masked_summary(self, tap: str, features: Tensor, size: tuple[int, int], weight: Tensor) -> Summary:
         compressed = torch.log1p(ILF.full_precision(features) / self.typical[tap])
-        height, width = features.shape[-2:]
-        rows = window_matrix(height, min(height, window_count(size[0], self.window)), compressed)
-        columns = window_matrix(width, min(width, window_count(size[1], self.window)), compressed)
+        rows, columns = self._windows(size, compressed)
         mass = window_means(weight.to(compressed), rows, columns)
         safe = mass.clamp_min(torch.finfo(mass.dtype).tiny)
         mean = window_means(compressed * weight, rows, columns) / safe
@@ -84,6 +79,13 @@ class Regional(Head):
             return (mean * share,)
         variance = window_means(compressed.square() * weight, rows, columns) / safe - mean.square()
         return mean * share, (variance.clamp_min(0) + self.variance_floor).sqrt() * share
+
+    def _windows(self, size: tuple[int, int], features: Tensor) -> tuple[Tensor, Tensor]:
+        """The windows down and across; never more of them than cells: then each cell is a window."""
+        height, width = features.shape[-2:]
+        rows = window_matrix(height, min(height, window_count(size[0], self.window)), features)
+        columns = window_matrix(width, min(width, window_count(size[1], self.window)), features)
+        return rows, columns
 
     def components(self, tap: str, sx: Summary, sy: Summary) -> Tensor:
         return torch.cat([(a - b).square().mean((2, 3)) for a, b in zip(sx, sy, strict=True)], dim=1)
