@@ -36,6 +36,7 @@ def test_a_new_row_is_drawn_without_a_change(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(script, "RESULTS", tmp_path)
     reports = {
         "tid2013": {"new": 0.9, "new, types left out": 0.8, "untimed": 0.6},
+        "tid2013_nets": {"net": 0.7},
         "tid2013_peers": {"vsi": 0.75},
         "tid2013_peers_part": {"vsi": 0.5, "some": 0.25},
     }
@@ -44,6 +45,7 @@ def test_a_new_row_is_drawn_without_a_change(tmp_path: Path, monkeypatch: pytest
         (tmp_path / f"{file}.json").write_text(json.dumps({"metrics": metrics}))
     cost = {name: {"share": share} for name, share in (("new", 0.02), ("vsi", 0.1), ("some", 0.5))}
     (tmp_path / "cost.json").write_text(json.dumps({"metrics": cost}))
+    (tmp_path / "cost_nets.json").write_text(json.dumps({"metrics": {"net": {"share": 0.3}}}))
     drawn = []
     monkeypatch.setattr(script, "save", lambda figure, *_, **__: drawn.append(figure))
     script.main()
@@ -53,5 +55,5 @@ def test_a_new_row_is_drawn_without_a_change(tmp_path: Path, monkeypatch: pytest
         for line in axes.lines
         if line.get_marker() == "o"
     }
-    assert dots == {(0.02, 0.9): "full", (0.1, 0.75): "full", (0.5, 0.5): "none"}
-    assert sorted(text.get_text() for text in axes.texts) == ["SOME", "VSI", "new"]
+    assert dots == {(0.02, 0.9): "full", (0.1, 0.75): "full", (0.3, 0.7): "full", (0.5, 0.5): "none"}
+    assert sorted(text.get_text() for text in axes.texts) == ["NET", "SOME", "VSI", "new"]
