@@ -15,15 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from invariant_lpips.motion.half_way import carried
-from invariant_lpips.motion.motion import Motion
+from invariant_lpips.motion.half_way import both_carried
+from invariant_lpips.motion.motion import WINDOW, Motion
 from invariant_lpips.motion.sampling import pairs_at_once
 from invariant_lpips.motion.whole import NEAR, Claims, claims
 
 __all__ = ["grid_size", "with_field"]
 
-#: Side of a window and the most pixels from one to the next.
-WINDOW, STRIDE = 64, 32
+#: The most pixels from one window to the next.
+STRIDE = 32
 #: The share of a window that both pictures must show. Not all of it: at the border a spline reads beyond the picture.
 SEEN = 0.9
 #: Windows that agree differ by no more than this many pixels, or this share of the displacement if that is more.
@@ -32,8 +32,6 @@ APART, APART_SHARE = 1.0, 0.35
 LEAST_AGREEING = 3
 #: So many windows make a field.
 LEAST_WINDOWS = 4
-#: Measured once more with the first field undone, since a window sees a displacement that varies within it blurred.
-PASSES = 2
 
 
 def grid_size(size: tuple[int, int]) -> tuple[int, int] | None:
@@ -58,22 +56,23 @@ def with_field(x: Tensor, y: Tensor, whole: Claims, size: tuple[int, int]) -> tu
     """
     grid = grid_size(size)
     assert grid is not None
-    field = torch.zeros(len(x), 2, *grid, dtype=torch.float64)
+    still = torch.zeros(len(x), 2, *grid, dtype=torch.float64)
     everything = torch.ones(len(x), dtype=torch.bool)
-    for turn in range(PASSES):
+
+    def left_of(field: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         motion = Motion(whole.generator, everything, whole.confidence, whole.overlap, size, field)
-        (there, seen_x), (here, seen_y) = carried(x, motion, -0.5), carried(y, motion, 0.5)
-        moved, found, matched = by_window(there, here, seen_x & seen_y, grid)
-        if turn == 0:
-            found &= agreeing(moved, found)
-            found &= (found.sum((1, 2)) >= LEAST_WINDOWS).view(-1, 1, 1)
-            claimed = found
-        else:  # what is left is small
-            found &= (moved.norm(dim=1) < 2 * APART) & (field != 0).any(1)
-        if not found.any():
-            break
-        step = filled(moved, found, matched) if turn == 0 else torch.where(found.unsqueeze(1), moved, 0.0)
-        field = field + step
+        return by_window(*both_carried(x, y, motion), grid)
+
+    moved, claimed, matched = left_of(still)
+    claimed &= agreeing(moved, claimed)
+    claimed &= (claimed.sum((1, 2)) >= LEAST_WINDOWS).view(-1, 1, 1)
+    field = still
+    if claimed.any():
+        field = filled(moved, claimed, matched)
+        # Once more, since a window sees a displacement that varies within it blurred; what is left is small.
+        moved, found, _ = left_of(field)
+        found &= (moved.norm(dim=1) < 2 * APART) & (field != 0).any(1)
+        field = field + torch.where(found.unsqueeze(1), moved, 0.0)
     bent = claimed.any(2).any(1)
     field = torch.where(bent.view(-1, 1, 1, 1), field, 0.0)
     confidence = torch.where(bent & ~whole.found, claimed.double().mean((1, 2)).sqrt(), whole.confidence)

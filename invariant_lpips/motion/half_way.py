@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from invariant_lpips.functional import full_precision, without_autocast
-from invariant_lpips.motion.motion import Motion, exponential
+from invariant_lpips.motion.motion import WINDOW, Motion, exponential
 from invariant_lpips.motion.sampling import (
     field_at,
     inside,
@@ -23,8 +23,8 @@ __all__ = ["compensated", "displacement", "half_way"]
 
 #: This far inside its border, in pixels, a spline reads real pixels only.
 SUPPORT = 1.5
-#: The places of a field begin and end this far inside the border, in pixels: at the middle of a window of 64.
-FIELD_MARGIN = 31.5
+#: The places of a field begin and end this far inside the border, in pixels: at the middle of a window.
+FIELD_MARGIN = (WINDOW - 1) / 2
 
 
 def half_way(x: Tensor, y: Tensor, motion: Motion) -> tuple[Tensor, Tensor, Tensor]:
@@ -69,7 +69,7 @@ def in_parts(way: Way, x: Tensor, y: Tensor, motion: Motion) -> tuple[Tensor, Te
                 f"got {len(pictures)} pictures of {pictures.shape[-2]}x{pictures.shape[-1]}."
             )
     if not motion.found.any():
-        return x, y, torch.ones(len(x), 1, *motion.size, dtype=torch.bool, device=x.device)
+        return x, y, everywhere(x)
     step = pairs_at_once(x)
     if step >= len(x):
         return way(x, y, motion)
@@ -79,12 +79,14 @@ def in_parts(way: Way, x: Tensor, y: Tensor, motion: Motion) -> tuple[Tensor, Te
 
 
 def both_carried(x: Tensor, y: Tensor, motion: Motion) -> tuple[Tensor, Tensor, Tensor]:
-    (there, seen_x), (here, seen_y) = (carried(x, motion, -0.5), carried(y, motion, 0.5))
+    there, seen_x = carried(x, motion, -0.5)
+    here, seen_y = carried(y, motion, 0.5)
     return there, here, seen_x & seen_y
 
 
 def both_filled(x: Tensor, y: Tensor, motion: Motion) -> tuple[Tensor, Tensor, Tensor]:
-    (there, seen_x), (here, seen_y) = (carried(x, motion, -0.5), carried(y, motion, 0.5))
+    there, seen_x = carried(x, motion, -0.5)
+    here, seen_y = carried(y, motion, 0.5)
     with torch.no_grad():
         fill = torch.where(seen_x, there, torch.where(seen_y, here, (there + here) / 2))
     both = seen_x & seen_y
@@ -94,9 +96,8 @@ def both_filled(x: Tensor, y: Tensor, motion: Motion) -> tuple[Tensor, Tensor, T
 def carried(pictures: Tensor, motion: Motion, share: float) -> tuple[Tensor, Tensor]:
     """Pictures read where a share of the motion takes each pixel, and where that is inside: (N, 1, H, W) bool."""
     pairs = motion.found.nonzero().flatten()
-    everywhere = torch.ones(len(pictures), 1, *motion.size, dtype=torch.bool, device=pictures.device)
     if not len(pairs):
-        return pictures, everywhere
+        return pictures, everywhere(pictures)
     moving = motion[pairs]
     maps = exponential(moving.generator * share)
     pairs = pairs.to(pictures.device)
@@ -112,7 +113,12 @@ def carried(pictures: Tensor, motion: Motion, share: float) -> tuple[Tensor, Ten
     moved, seen = (torch.cat(part, dim=-2) for part in zip(*parts, strict=True))
     if len(pairs) == len(pictures):
         return moved, seen
-    return pictures.index_copy(0, pairs, moved), everywhere.index_copy(0, pairs, seen)
+    return pictures.index_copy(0, pairs, moved), everywhere(pictures).index_copy(0, pairs, seen)
+
+
+def everywhere(pictures: Tensor) -> Tensor:
+    """(N, 1, H, W) bool, True."""
+    return torch.ones_like(pictures[:, :1], dtype=torch.bool)
 
 
 def displacement(motion: Motion, like: Tensor, rows: slice = slice(None)) -> Tensor:

@@ -18,6 +18,10 @@ from torch import Tensor
 __all__ = ["Motion"]
 
 
+#: Side of the windows of a field, in pixels.
+WINDOW = 64
+
+
 @dataclass(frozen=True)
 class Motion:
     """How each pair of a batch moved, and how sure that is.

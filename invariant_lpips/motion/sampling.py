@@ -31,15 +31,18 @@ __all__ = [
 
 def pairs_at_once(pictures: Tensor) -> int:
     """Into how large parts a batch is cut: on a CPU, what is worked on stays near its caches, and memory small."""
-    pixels = PIXELS_AT_ONCE if pictures.device.type == "cpu" else 128 * PIXELS_AT_ONCE
-    return max(1, pixels // (pictures.shape[-2] * pictures.shape[-1]))
+    return max(1, _pixels_at_once(pictures) // (pictures.shape[-2] * pictures.shape[-1]))
 
 
 def strips(pictures: Tensor, length: int) -> list[slice]:
     """`length` rows (or columns) of pictures, a few at a time for the same reason."""
-    pixels = PIXELS_AT_ONCE if pictures.device.type == "cpu" else 128 * PIXELS_AT_ONCE
-    step = max(16, pixels * length // (len(pictures) * pictures.shape[-2] * pictures.shape[-1]))
+    pixels = len(pictures) * pictures.shape[-2] * pictures.shape[-1]
+    step = max(16, _pixels_at_once(pictures) * length // pixels)
     return [slice(start, min(start + step, length)) for start in range(0, length, step)]
+
+
+def _pixels_at_once(pictures: Tensor) -> int:
+    return PIXELS_AT_ONCE if pictures.device.type == "cpu" else 128 * PIXELS_AT_ONCE
 
 
 def places(level: tuple[int, int], size: tuple[int, int], like: Tensor) -> tuple[Tensor, Tensor]:
