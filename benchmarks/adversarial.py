@@ -241,16 +241,18 @@ def summary(x: Tensor, names: list[str], pictures: dict[str, Tensor], metrics: l
 
 
 def table(result: dict[str, Any]) -> str:
+    """All on one scale: of LPIPS and ST-LPIPS, which are means of squares, the root."""
     rows = []
     for name, row in result["metrics"].items():
+        power = 0.5 if "lpips" in name else 1
         cells = [
-            f"{value['median']:.2f} ({value['min']:.2f} to {value['max']:.2f})"
+            f"{value['median'] ** power:.2f} ({value['min'] ** power:.2f} to {value['max'] ** power:.2f})"
             for value in (
                 row["multiples of it"][key]
                 for key in ("noise 16/255", f"{name} hide", "random +-2/255", f"{name} raise")
             )
         ]
-        rows.append([name, *cells])
+        rows.append([f"{name}, root" if power < 1 else name, *cells])
     head = ["metric", "noise 16/255", "hidden, same RMS", "random +-2/255", "raised, within 2/255"]
     return markdown(head, rows)
 

@@ -1,9 +1,12 @@
-"""The documentation: links lead somewhere, and what can be pasted runs."""
+"""The documentation: links lead somewhere, and notebooks give what they show."""
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,29 +17,67 @@ PAGES = sorted(
     if path.is_file()
 )
 
-#: Pages whose python blocks stand on their own. The others show fragments of other people's programs.
-RUNNABLE = ("index", "method", "hub", "faq")
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 
 
-def blocks(page: Path) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", [*PAGES, *NOTEBOOKS], ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_relative_links_resolve(page: Path) -> None:
-    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = page.read_text(encoding="utf-8")
+    if page.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if not re.match(r"[a-z]+:|#", target):
             assert (page.parent / target.partition("#")[0]).exists(), f"{page.name} links to {target}"
 
 
-@pytest.mark.parametrize("name", RUNNABLE)
-def test_snippets_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    found = blocks(ROOT / "docs" / f"{name}.md")
-    assert found
-    for block in found:
-        exec(compile(block, f"docs/{name}.md", "exec"), {})
+@pytest.fixture(scope="module")
+def pages() -> Any:
+    spec = importlib.util.spec_from_file_location("notebook_pages", ROOT / "docs" / "notebook_pages.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_gives_what_it_shows(path: Path, pages: Any) -> None:
+    pytest.importorskip("skimage", reason="notebooks show scikit-image's photographs")
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    assert path.stat().st_size < 300_000
+    for shown, found in zip(kept["cells"], pages.execute(kept)["cells"], strict=True):
+        assert _text(shown) == _text(found)
+        numbers = zip(_numbers(shown), _numbers(found), strict=True)
+        assert all(abs(a - b) <= 0.002 + 0.01 * abs(a) for a, b in numbers), _text(found)
+
+
+def test_a_notebook_is_a_page(pages: Any) -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["# A"]},
+        {"cell_type": "code", "source": ["print(1)\n", "2"]},
+    ]
+    page = pages.markdown(pages.execute({"cells": cells}))
+    assert page == "# A\n\n```python\nprint(1)\n2\n```\n\n```text\n1\n```\n\n```text\n2\n```\n"
+    assert pages.on_page_markdown("[a](notebooks/a.ipynb#b)") == "[a](notebooks/a.md#b)"
+    picture = '<p><img alt="" src="../f.png" /></p>'
+    assert 'href="../f.png"' in pages.on_page_content(picture, page=None)
+
+
+def _outputs(cell: dict[str, Any]) -> str:
+    outputs = cell.get("outputs", [])
+    return "".join(
+        "".join(output.get("text", output.get("data", {}).get("text/plain", ""))) for output in outputs
+    )
+
+
+def _text(cell: dict[str, Any]) -> str:
+    return re.sub(r"[\d.]+(?:e-?\d+)?", "#", _outputs(cell))
+
+
+def _numbers(cell: dict[str, Any]) -> list[float]:
+    return [float(number) for number in re.findall(r"\d+\.?\d*(?:e-?\d+)?", _outputs(cell))]
 
 
 def test_no_page_is_named_twice_in_the_navigation() -> None:

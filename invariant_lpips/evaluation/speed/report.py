@@ -25,7 +25,7 @@ def write_page(report: Mapping[str, Any], page: Path) -> None:
     _, mark, after = rest.partition(END)
     if not mark:
         raise ValueError(f"{page} must hold the marks {BEGIN} and {END}, between which tables are written.")
-    body = f"{tables(report)}\n\n![CPU time and memory as shares of lpips](figures/speed.png)\n"
+    body = f"{tables(report)}\n"  # the page leads with the plot
     with replacing(page) as temporary:
         temporary.write_text(f"{before}{BEGIN}\n\n{body}\n{END}{after}", encoding="utf-8")
     _draw(report, page.parent / "figures" / "speed.png")
