@@ -121,14 +121,28 @@ def test_the_whole_of_it_offline(
             assert values[moved, "InvariantLPIPS"] < values[damaged, "InvariantLPIPS"]
 
 
+def test_numbers_and_maps_are_on_one_scale() -> None:
+    metrics = measurements.Metrics()
+    row = dict.fromkeys(measurements.NETWORKS, 0.25)
+    said = metrics.said({"noise": row})["noise"]
+    assert said[measurements.INVARIANT] == "0.25 = 2.5 JND"
+    assert said["LPIPS vgg"] == "0.50"  # the root
+    window = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    for metric in (measurements.INVARIANT, "LPIPS vgg"):
+        heat = metrics.maps(metric, window, {"inverse": 255 - window})["inverse"]
+        x, y = (measurements.as_tensor([picture]) for picture in (window, 255 - window))
+        squares = metrics.networks[metric].maps(x, y)
+        torch.testing.assert_close(heat * heat.abs(), squares, rtol=1e-4, atol=1e-6)
+
+
 def test_figure_shows_every_copy(tmp_path: Path) -> None:
     window = np.zeros((32, 32, 3), np.uint8)
     heat = {name: torch.rand(1, 1, 32, 32) - 0.2 for name in NAMES}
-    values = {name: dict.fromkeys((*measurements.NETWORKS, "1 - SSIM"), 0.5) for name in NAMES}
+    said = {name: dict.fromkeys(measurements.NETWORKS, "0.50") for name in NAMES}
     maps = dict.fromkeys(measurements.NETWORKS[:2], heat)
     moved = dict.fromkeys(NAMES, "moved 4.0 px to the right; looks 0.01 apart otherwise")
     shares = {name: dict.fromkeys(measurements.DISTANCES, 0.5) for name in NAMES}
-    figure.draw(tmp_path / "figure.png", window, dict.fromkeys(NAMES, window), maps, values, shares, moved)
+    figure.draw(tmp_path / "figure.png", window, dict.fromkeys(NAMES, window), maps, said, shares, moved)
     from PIL import Image
 
     with Image.open(tmp_path / "figure.png") as drawn:

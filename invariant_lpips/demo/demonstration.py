@@ -74,6 +74,7 @@ def demonstrate(
         table=out / "table.csv",
     )
     maps = {metric: metrics.maps(metric, reference, altered) for metric in NETWORKS[:3]}
-    draw(found.figure, reference, altered, maps, tables[shown], found.shares, found.moved)
+    said = metrics.said(tables[shown])
+    draw(found.figure, reference, altered, maps, said, found.shares, found.moved)
     write_text(found.table, measurements.as_csv(tables))
     return found

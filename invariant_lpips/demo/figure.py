@@ -26,13 +26,16 @@ COLOURS = {
     "1 - SSIM, root": "#b0bec5",
 }
 
+#: What a row of maps is called where that is not the metric's name: its numbers and maps are the root's.
+LABELS = {"LPIPS vgg": "LPIPS vgg,\nroot,"}
+
 
 def draw(
     path: Path,
     reference: NDArray[np.uint8],
     copies: Mapping[str, NDArray[np.uint8]],
     maps: Mapping[str, Mapping[str, Tensor]],
-    values: Table,
+    said: Mapping[str, Mapping[str, str]],
     shares: Table,
     moved: Mapping[str, str],
 ) -> None:
@@ -42,7 +45,7 @@ def draw(
         path: a .png file.
         reference, copies: the photograph shown and its copies, uint8 (H, W, 3).
         maps: metric -> copy -> heat map (1, 1, H, W) in units of the distance; a row for each metric.
-        values: copy -> metric -> distance for the photograph shown.
+        said: copy -> metric -> what stands above its map: the distance for the photograph shown.
         shares: copy -> metric -> distance in proportion to the noisy copy's, over all photographs.
         moved: copy -> what moved and what changed, in words; what moved stands below the copy.
     """
@@ -56,7 +59,7 @@ def draw(
     FigureCanvasAgg(figure)
     parts: Any = figure.subfigures(2, 1, height_ratios=[2.15 * rows + 0.6, 4.0])
     upper, lower = parts
-    _draw_pictures(upper, reference, copies, maps, values, moved)
+    _draw_pictures(upper, reference, copies, maps, said, moved)
     _draw_bars(lower, shares)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110, facecolor="white")
@@ -67,7 +70,7 @@ def _draw_pictures(
     reference: NDArray[np.uint8],
     copies: Mapping[str, NDArray[np.uint8]],
     maps: Mapping[str, Mapping[str, Tensor]],
-    values: Table,
+    said: Mapping[str, Mapping[str, str]],
     moved: Mapping[str, str],
 ) -> None:
     axes = figure.subplots(1 + len(maps), 1 + len(copies))
@@ -78,19 +81,21 @@ def _draw_pictures(
     for column, (name, copy) in enumerate(copies.items(), start=1):
         axes[0, column].imshow(copy)
         axes[0, column].set_title(name, fontsize=12)
-        said = moved[name].partition(";")[0].replace(", ", "\n")
+        motion = moved[name].partition(";")[0].replace(", ", "\n")
         axes[0, column].text(
-            0.5, -0.03, said, ha="center", va="top", fontsize=8, transform=axes[0, column].transAxes
+            0.5, -0.03, motion, ha="center", va="top", fontsize=8, transform=axes[0, column].transAxes
         )
     for row, (metric, heats) in enumerate(maps.items(), start=1):
-        axes[row, 0].text(0.98, 0.66, f"{metric}\nsees", ha="right", va="center", fontsize=13)
+        axes[row, 0].text(
+            0.98, 0.66, f"{LABELS.get(metric, metric)}\nsees", ha="right", va="center", fontsize=13
+        )
         _draw_colour_key(axes[row, 0].inset_axes((0.28, 0.3, 0.55, 0.09)))
         # One scale for the whole row: a brighter map is a larger part of the distance.
         scale = max(float(heat.abs().amax()) for heat in heats.values())
         for column, (name, heat) in enumerate(heats.items(), start=1):
             picture = overlay(heat, as_tensor([reference]), scale)[0].movedim(0, -1).add(1).div(2).numpy()
             axes[row, column].imshow(picture.clip(0, 1))
-            axes[row, column].set_title(f"{values[name][metric]:.3g}", fontsize=11, pad=3)
+            axes[row, column].set_title(said[name][metric], fontsize=11, pad=3)
 
 
 def _draw_colour_key(axis: Any) -> None:

@@ -81,9 +81,20 @@ class Metrics:
         x, y = as_tensor([reference]), as_tensor(list(copies.values()))
         with torch.inference_mode():
             heat = network.maps(x, y)
-        if metric in (MOVING, INVARIANT):  # their maps average to the squared distance
-            heat = heat.sign() * heat.abs().sqrt()
+        heat = heat.sign() * heat.abs().sqrt()  # the map of each is one of squares
         return dict(zip(copies, heat.split(1), strict=True))
+
+    def said(self, table: Table) -> dict[str, dict[str, str]]:
+        """copy -> metric -> its distance as it is shown: in just noticeable ones too, or the root of squares."""
+        return {
+            name: {metric: self._shown(metric, row[metric]) for metric in NETWORKS}
+            for name, row in table.items()
+        }
+
+    def _shown(self, metric: str, distance: float) -> str:
+        if metric in (MOVING, INVARIANT):
+            return f"{distance:.2f} = {self.networks[metric].jnd(torch.tensor(distance)).item():.1f} JND"
+        return f"{math.sqrt(distance):.2f}"
 
 
 def as_tensor(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
