@@ -167,7 +167,7 @@ def _compiled(cases: Mapping[str, Any], device: str) -> str:
         name = f"{head}+compiled"
         parts.append(f"`{head}` {found[name]:.2f} (plain {found[head]:.2f}; first call {first[name]:.0f} s)")
     heads = ", ".join(parts)
-    return f"**{device.upper()}, torch.compile at 256 px, batch 1**, as shares of lpips: {heads}."
+    return f"**{device.upper()}, torch.compile at 256 px, batch 1**, as shares of lpips (vgg): {heads}."
 
 
 def _floors(cases: Mapping[str, Any], device: str) -> str:
