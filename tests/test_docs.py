@@ -80,6 +80,69 @@ def _numbers(cell: dict[str, Any]) -> list[float]:
     return [float(number) for number in re.findall(r"\d+\.?\d*(?:e-?\d+)?", _outputs(cell))]
 
 
+#: Figures of the README: the result, the metric's name in it, where in its entry, and what the README says.
+FIGURES = [
+    *[
+        (f"tid2013{part}", name + left_out, ("srcc",), shown)
+        for part, name, *both in (
+            ("_nets", "regional-32+alex", ".871", ".852"),
+            ("_nets", "regional-32+pixels", ".852", ".820"),
+            ("", "regional", ".869", ".827"),
+            ("", "gap", ".832", ".805"),
+            ("_peers", "vsi", ".863"),
+            ("_peers", "mdsi", ".851"),
+            ("", "dists", ".835"),
+            ("", "lpips-alex", ".790"),
+            ("", "lpips-vgg", ".740"),
+            ("", "ssim", ".684"),
+        )
+        for left_out, shown in zip(("", ", types left out"), both, strict=False)
+    ],
+    *[
+        (f"ladder{part}", name, ("summary", "ladder_29"), shown)
+        for part, name, shown in (
+            ("_motion", "regional-32+alex+motion", ".958"),
+            ("_motion", "regional-32+pixels+motion", ".967"),
+            ("", "default", ".913"),
+            ("", "gap", ".624"),
+            ("_peers", "vsi", ".650"),
+            ("_peers", "mdsi", ".511"),
+            ("", "dists", ".819"),
+            ("", "lpips-alex", ".858"),
+            ("", "lpips-vgg", ".874"),
+            ("", "ssim", ".447"),
+        )
+    ],
+    *[
+        (f"cost{part}", name, ("share",), shown)
+        for part, name, shown in (
+            ("_motion", "regional-32+alex+motion", ".126"),
+            ("_motion", "regional-32+pixels+motion", ".090"),
+            ("_motion", "default+motion", ".97"),
+            ("", "regional", ".90"),
+            ("", "gap", ".87"),
+            ("", "vsi", ".034"),
+            ("", "mdsi", ".012"),
+            ("", "dists", ".96"),
+            ("", "lpips:alex", ".052"),
+            ("", "ssim", ".007"),
+        )
+    ],
+]
+
+
+@pytest.mark.parametrize(("file", "name", "where", "shown"), FIGURES, ids=lambda part: str(part))
+def test_figures_of_the_readme_are_those_of_the_results(
+    file: str, name: str, where: tuple[str, ...], shown: str
+) -> None:
+    found: Any = json.loads((ROOT / "benchmarks" / "results" / f"{file}.json").read_text(encoding="utf-8"))
+    for key in ("metrics", name, *where):
+        found = found[key]
+    assert f"{found:.{len(shown) - 1}f}".removeprefix("0") == shown
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.search(rf"(?<!\d){re.escape(shown)}(?!\d)", readme)
+
+
 def test_no_page_is_named_twice_in_the_navigation() -> None:
     yaml = pytest.importorskip("yaml")
     config = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
