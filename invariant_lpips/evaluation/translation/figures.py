@@ -11,6 +11,7 @@ from typing import Any
 
 from invariant_lpips.evaluation.figures import COLOURS
 from invariant_lpips.evaluation.translation import charts
+from invariant_lpips.evaluation.translation.residuals import named, on_one_scale
 
 __all__ = ["DRAWERS"]
 
@@ -29,8 +30,6 @@ POOLING_COLOURS = dict(
         strict=False,
     )
 )
-#: Metrics of `bench translation embeddings` that are means of squares.
-SQUARES = ("lpips-vgg", "lpips-alex", "st-lpips-alex")
 
 
 def draw_classifiers(out: Path, result: Mapping[str, Any]) -> None:
@@ -121,7 +120,10 @@ def draw_embeddings(out: Path, result: Mapping[str, Any]) -> None:
     if "real" in result:
         shares = {name: entry["share"] for name, entry in result["real"].items() if "share" in entry}
         curves = {
-            f"{name} (squares)" if name in SQUARES else name: ([int(d) for d in share], list(share.values()))
+            named(name): (
+                [int(d) for d in share],
+                [on_one_scale(name, value) for value in share.values()],
+            )
             for name, share in shares.items()
         }
         ours = {name: curve for name, curve in curves.items() if name.startswith("gap (")}
@@ -137,8 +139,7 @@ def draw_embeddings(out: Path, result: Mapping[str, Any]) -> None:
         charts.draw_curves(
             out / "translation-real-shifts.png",
             "A window moved inside a larger photograph, as each metric sees it "
-            f"({result['settings']['photographs']} photographs)\n"
-            "squares: means of squares, where a share of .25 is .5 of the others",
+            f"({result['settings']['photographs']} photographs)",
             panels,
             y_label=share_label,
             logarithmic=[*panels, share_label],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from invariant_lpips.evaluation.tables import markdown
+from invariant_lpips.evaluation.translation.residuals import named, on_one_scale
 
 __all__ = ["report"]
 
@@ -131,7 +132,7 @@ def embeddings(result: Mapping[str, Any]) -> str:
     parts = [
         "### What is left of the distance",
         "Every number is a share of the metric's own distance to noise of sigma 8/255. Windows of "
-        f"{settings['size']} px.",
+        f"{settings['size']} px. Of means of squares (LPIPS, ST-LPIPS, 1 - SSIM, `spatial`) the root is taken.",
     ]
     if "comb" in result:
         rows = []
@@ -163,7 +164,7 @@ def embeddings(result: Mapping[str, Any]) -> str:
     if "heads" in result:
         moves = list(next(iter(next(iter(result["heads"].values())).values())))
         rows = [
-            [f"`{head}`", label, *(f"{e[move]:.1e}" for move in moves)]
+            [f"`{head}`", label, *(f"{on_one_scale(head, e[move]):.1e}" for move in moves)]
             for head, labels in result["heads"].items()
             for label, e in labels.items()
         ]
@@ -178,7 +179,10 @@ def embeddings(result: Mapping[str, Any]) -> str:
     if "real" in result:
         measured = {name: e for name, e in result["real"].items() if "share" in e}
         steps = list(next(iter(measured.values()))["share"])
-        rows = [[name, *(f"{e['share'][step]:.2f}" for step in steps)] for name, e in measured.items()]
+        rows = [
+            [named(name), *(f"{on_one_scale(name, e['share'][step]):.2f}" for step in steps)]
+            for name, e in measured.items()
+        ]
         parts += [
             f"A window moved inside a larger photograph ({settings['photographs']} photographs):",
             markdown(["metric", *(f"{step} px" for step in steps)], rows),

@@ -11,6 +11,7 @@ different units can be put side by side: 0 is invariance, 1 means that the move 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -20,12 +21,30 @@ from torch import Tensor
 from invariant_lpips.evaluation.scorers import Scorer
 from invariant_lpips.pictures.moves import circular_shift, fourier_shift, window
 
-__all__ = ["comb_spectrum", "real_shift_shares", "shift_shares", "with_noise"]
+__all__ = ["comb_spectrum", "named", "on_one_scale", "real_shift_shares", "shift_shares", "with_noise"]
 
 #: Standard deviation of the reference noise for images in [0, 1].
 NOISE_SIGMA = 8 / 255
 
+#: Metrics and heads that are means of squares (SSIM as 1 - SSIM); the others are roots.
+SQUARES = ("lpips-vgg", "lpips-alex", "st-lpips-alex", "ssim", "spatial")
+
 Wrap = Callable[[Iterable[Any]], Iterable[Any]]
+
+
+def on_one_scale(name: str, share: float) -> float:
+    """A share as tables and figures show it: of a metric that is a mean of squares the root.
+
+    Example:
+        >>> on_one_scale("lpips-vgg", 0.25), on_one_scale("gap", 0.25)
+        (0.5, 0.25)
+    """
+    return math.sqrt(share) if name in SQUARES else share
+
+
+def named(metric: str) -> str:
+    """What it is called where its shares are on that scale."""
+    return f"{metric}, root" if metric in SQUARES else metric
 
 
 def with_noise(x: Tensor, seed: int = 0) -> Tensor:
