@@ -22,6 +22,7 @@ from torch import Tensor
 
 from invariant_lpips import LPIPS, InvariantLPIPS
 from invariant_lpips.demo.copies import PHOTOGRAPHS, altered, photograph, reference
+from invariant_lpips.demo.figure import draw_colour_key
 from invariant_lpips.demo.measurements import as_tensor
 from invariant_lpips.evaluation.figures import new_figure, save
 from invariant_lpips.evaluation.tables import markdown
@@ -117,7 +118,8 @@ def draw_strip(
         axes[0, column].imshow(copy)
         axes[0, column].set_title(name, fontsize=9)
     for row, (metric, pictures) in enumerate(maps.items(), start=1):
-        axes[row, 0].text(0.5, 0.5, f"{metric}:\nwhere it\ndiffers", ha="center", va="center", fontsize=9)
+        axes[row, 0].text(0.5, 0.65, f"{metric}:\nwhere it\ndiffers", ha="center", va="center", fontsize=9)
+        draw_colour_key(axes[row, 0].inset_axes((0.12, 0.22, 0.76, 0.1)), fontsize=7)
         for column, picture in enumerate(pictures, start=1):
             axes[row, column].imshow(picture)
     save(figure, path, dpi=95, facecolor="white", pil_kwargs={"quality": 82})
@@ -166,6 +168,12 @@ def measure(figures: Path) -> dict[str, Any]:
     }
 
 
+def just_noticeable(table: dict[str, dict[str, float]]) -> dict[str, Tensor]:
+    """head -> its distances in units of the just noticeable one."""
+    heads = ("regional", "gap")
+    return {head: InvariantLPIPS(head=head).jnd(torch.tensor(list(table[head].values()))) for head in heads}
+
+
 def page(result: dict[str, Any]) -> str:
     """docs/gallery.md, from the results."""
     lines = [
@@ -177,7 +185,8 @@ def page(result: dict[str, Any]) -> str:
         " Tables give each",
         "distance as a share of the same metric's distance to the noisy copy. LPIPS and `spatial` are means of squared"
         " differences, the others roots of them:",
-        "here the root is taken of all, so that their shares can be read side by side.",
+        "here the root is taken of all, so that their shares can be read side by side. The last rows are not shares but"
+        " multiples of what is just noticeable.",
         "",
         "Made by `python benchmarks/gallery.py`; every number is in `benchmarks/results/gallery.json`.",
         "",
@@ -192,8 +201,14 @@ def page(result: dict[str, Any]) -> str:
             markdown(
                 ["", *titles],
                 [
-                    [metric, *(f"{value / values[titles[0]]:.2f}" for value in values.values())]
-                    for metric, values in table.items()
+                    *(
+                        [metric, *(f"{value / values[titles[0]]:.2f}" for value in values.values())]
+                        for metric, values in table.items()
+                    ),
+                    *(
+                        [f"{head}, times just noticeable", *(f"{float(value):.1f}" for value in multiples)]
+                        for head, multiples in just_noticeable(table).items()
+                    ),
                 ],
             ),
             "",

@@ -89,7 +89,7 @@ def _draw_pictures(
         axes[row, 0].text(
             0.98, 0.66, f"{LABELS.get(metric, metric)}\nsees", ha="right", va="center", fontsize=13
         )
-        _draw_colour_key(axes[row, 0].inset_axes((0.28, 0.3, 0.55, 0.09)))
+        draw_colour_key(axes[row, 0].inset_axes((0.28, 0.3, 0.55, 0.09)))
         # One scale for the whole row: a brighter map is a larger part of the distance.
         scale = max(float(heat.abs().amax()) for heat in heats.values())
         for column, (name, heat) in enumerate(heats.items(), start=1):
@@ -98,11 +98,12 @@ def _draw_pictures(
             axes[row, column].set_title(said[name][metric], fontsize=11, pad=3)
 
 
-def _draw_colour_key(axis: Any) -> None:
+def draw_colour_key(axis: Any, *, fontsize: float = 9) -> None:
+    """The colours of a map, from where the pictures are the same to where they differ most."""
     ramp = torch.linspace(0, 1, 128).expand(1, 1, 12, 128)
     key = overlay(ramp, torch.zeros(1, 3, 12, 128), 1.0)[0].movedim(0, -1).add(1).div(2).numpy()
     axis.imshow(key.clip(0, 1), aspect="auto")
-    axis.set_xticks([0, 127], ["same", "different"], fontsize=9)
+    axis.set_xticks([0, 127], ["same", "different"], fontsize=fontsize)
     axis.set_yticks([])
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
