@@ -20,6 +20,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from matplotlib.patheffects import withStroke
+
 from invariant_lpips.evaluation.figures import COLOURS, new_figure, save
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -96,7 +98,17 @@ def main() -> None:
         while any(0.5 < share / x < 2 and abs(height - y) < 0.008 for x, y in labelled[side]):
             height -= 0.001
         labelled[side].append((share, height))
-        axes.annotate(label, (share, height), xytext=offset, textcoords="offset points", ha=side, fontsize=8)
+        axes.annotate(
+            label,
+            (share, height),
+            xytext=offset,
+            textcoords="offset points",
+            ha=side,
+            fontsize=8,
+            color=colour,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],  # over the lines of others
+            zorder=3,
+        )
     axes.set_xscale("log")
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
