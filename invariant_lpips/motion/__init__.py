@@ -1,10 +1,10 @@
 """What moved between two pictures: shift, turn and zoom, measured, and undone half of the way by each picture.
 
-from invariant_lpips.motion import compensated, estimate_motion
+For pictures x and y, (N, 3, H, W) in [-1, 1] each:
 
-motion = estimate_motion(x, y)  # (N, 3, H, W) in [-1, 1] each
-print(motion.shift, motion.rotation, motion.zoom, motion.found)
-x_there, y_there, both_seen = compensated(x, y, motion)
+    motion = estimate_motion(x, y)
+    print(motion.shift, motion.rotation, motion.zoom, motion.found)
+    x_there, y_there, both_seen = compensated(x, y, motion)
 """
 
 from __future__ import annotations
