@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import takewhile
@@ -119,8 +119,8 @@ class Finding:
     remarks: list[str] = field(default_factory=list)
 
 
-def find_databases(root: Path) -> Finding:
-    """The databases of :data:`NAMES` below a folder.
+def find_databases(root: Path, names: Sequence[str] = NAMES) -> Finding:
+    """The databases called `names` below a folder, in the order of :data:`NAMES`.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -142,7 +142,7 @@ def find_databases(root: Path) -> Finding:
         )
     finding = Finding()
     pieces = list(_pieces(root, finding.remarks))
-    for name in NAMES:
+    for name in (known for known in NAMES if known in names):
         copies = list(_copies(name, pieces))
         if copies:
             best = min(copies, key=lambda copy: (len(copy.missing), copy.root is None))

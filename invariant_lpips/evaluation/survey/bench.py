@@ -108,7 +108,7 @@ def run(bench: SurveyBench) -> dict[str, Any]:
     databases: dict[str, Any] = {}
     measured: dict[str, rated.Measured] = {}
     problems: dict[str, str] = {}
-    for name in [name for name in NAMES if name in finding.databases]:
+    for name in [known for known in NAMES if known in finding.databases]:
         found = finding.databases[name]
         tell(bench, f"{name} in {found.where}")
         try:
@@ -184,7 +184,7 @@ def found_or_fetched(bench: SurveyBench, not_there: dict[str, str]) -> Finding:
     """The databases below the root, after fetching those that can be; where to get the others goes into `not_there`."""
     if bench.download:
         bench.root.mkdir(parents=True, exist_ok=True)
-    finding = find_databases(bench.root)
+    finding = find_databases(bench.root, bench.databases)
     for name in bench.databases:
         download = None if name == BAPPS else find_database(name).download
         if bench.download and name not in finding.databases and download is not None:
@@ -194,10 +194,7 @@ def found_or_fetched(bench: SurveyBench, not_there: dict[str, str]) -> Finding:
             except FAILURES as error:
                 finding.remarks.append(str(error))
             else:
-                finding.databases |= {
-                    key: value for key, value in find_databases(bench.root).databases.items() if key == name
-                }
-    finding.databases = {name: found for name, found in finding.databases.items() if name in bench.databases}
+                finding.databases |= find_databases(bench.root, [name]).databases
     not_there |= {name: how_to_obtain(name) for name in bench.databases if name not in finding.databases}
     if not finding.databases:
         lines = [f"No database lies below {bench.root}.", *finding.remarks, *not_there.values()]
@@ -281,7 +278,10 @@ def costs(scorers: dict[str, Scorer], device: str, side: int = 256, rounds: int 
     times = alternate(calls, rounds, device=device)
     clock = "cpu" if torch.device(device).type == "cpu" else "wall"
     return {
-        name: {"description": scorers[name].describe(), "milliseconds": 1e3 * median(times[name][clock])}
+        name: {
+            "description": scorers[name].describe(),
+            "milliseconds": max(1e-3, 1e3 * median(times[name][clock])),
+        }
         for name in scorers
     }
 

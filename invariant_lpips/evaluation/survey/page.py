@@ -44,7 +44,8 @@ def page(report: Mapping[str, Any], measured: Mapping[str, Measured]) -> str:
         HTML, complete in itself: no script, no file or address that a browser would load.
     """
     databases = report["databases"]
-    links = [("glance", "At a glance"), *((name, TITLES[name]) for name in databases)]
+    links = [("glance", "At a glance")] if databases else []
+    links += [(name, TITLES[name]) for name in databases]
     body = [
         *heading(report),
         nav([*links, ("missing", "What was missing"), ("made", "How it was made")]),
