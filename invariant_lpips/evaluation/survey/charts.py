@@ -25,7 +25,7 @@ class Canvas:
     Args:
         x, y: the ends of the axes.
         height: of the drawing, in pixels.
-        left, bottom, top, right: room around the plane.
+        left, bottom, top, right: room around the plane; None for what numbers and the name of y need.
         log: whether x is logarithmic.
     """
 
@@ -35,15 +35,17 @@ class Canvas:
         y: tuple[float, float],
         *,
         height: int,
-        left: int = 44,
+        left: int | None = None,
         bottom: int = 40,
         top: int = 8,
-        right: int = 10,
+        right: int = 16,
         log: bool = False,
     ) -> None:
         self.log, self.height = log, height
         self.x = (math.log10(x[0]), math.log10(x[1])) if log else x
         self.y = y
+        if left is None:
+            left = 24 + round(LETTER * max(len(f"{value:g}") for value in ticks(*y)))
         self.left, self.right, self.top, self.bottom = left, WIDTH - right, top, height - bottom
         self.drawn: list[str] = []
 

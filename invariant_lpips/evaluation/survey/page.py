@@ -297,7 +297,7 @@ def rated_part(database: Mapping[str, Any], names: Sequence[str], measured: Meas
     said = "SRCC with its 95 % interval; a hollow diamond is the published figure."
     content.append(beside(figures, figure([overview], said)))
     if "raid" in database:
-        content += raid_part(database["raid"], names)
+        content += raid_part(database["raid"], database["distortions"], names)
     if len(database["distortions"]) > 1:
         groups = {
             title: [entry["by_distortion"].get(code, {}).get("srcc") for entry in metrics.values()]
@@ -306,7 +306,10 @@ def rated_part(database: Mapping[str, Any], names: Sequence[str], measured: Meas
         drawn = bar_panels("Rank correlation by kind of distortion", groups, list(metrics), names, "SRCC")
         content.append(figure(drawn, "SRCC within each kind of distortion."))
     for key, title in (("by_distortion", "by kind of distortion"), ("by_level", "by level")):
-        content.append(details(f"Rank correlation {title}, as a table", group_table(database, key, title)))
+        if len(next(iter(metrics.values()))[key]) > 1:
+            content.append(
+                details(f"Rank correlation {title}, as a table", group_table(database, key, title))
+            )
     if database["paired"]:
         tests = [
             [
@@ -403,18 +406,18 @@ def scatters(database: Mapping[str, Any], names: Sequence[str], measured: Measur
     )
 
 
-def raid_part(raid: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    """Response curves, and how large a change is that people would call 1 JOD."""
+def raid_part(raid: Mapping[str, Any], kinds: Mapping[str, str], names: Sequence[str]) -> list[str]:
+    """Response curves, and how large a change of each kind is where it counts 1 JOD."""
     drawings = []
     for code, human in raid["human"]["curves"].items():
-        lines = [("people", list(zip(human["sizes"], human["jod"], strict=True)), "people")]
+        lines = []
         for name, entry in raid["metrics"].items():
             curve = entry["curves"][code]
             points = list(zip(curve["sizes"], curve["jod"], strict=True))
             lines.append((name, points, f"s{colour_of(names, name)}"))
-        drawings.append(
-            charts.curves(f"Response to {code}", lines, x_label=f"{code}, {human['unit']}", y_label="JOD")
-        )
+        lines.append(("people", list(zip(human["sizes"], human["jod"], strict=True)), "people"))
+        label = f"{kinds[code]}, {human['unit']}"
+        drawings.append(charts.curves(f"Response to {kinds[code]}", lines, x_label=label, y_label="JOD"))
     people = '<li><i class="people"></i>people</li></ul>'
     legends = legend(names, list(raid["metrics"])).replace("</ul>", people)
     caption = (
@@ -437,7 +440,7 @@ def raid_part(raid: Mapping[str, Any], names: Sequence[str]) -> list[str]:
         ]
         for name, entry in [("people", raid["human"]), *raid["metrics"].items()]
     ]
-    units = [f"{code}, {escape(raid['human']['curves'][code]['unit'])}" for code in codes]
+    units = [f"{kinds[code]}, {escape(raid['human']['curves'][code]['unit'])}" for code in codes]
     head = ["size of 1 JOD", *units, "SRCC of mean points", "RMSE in JOD"]
     return [
         legends + figure(drawings, caption),

@@ -26,15 +26,15 @@ table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92re
 caption{text-align:left;color:var(--soft);padding-bottom:.4rem;font-size:.9rem}
 caption span{display:block;position:sticky;left:0;max-width:min(44rem,calc(100vw - 2rem))}
 th,td{padding:.3rem .7rem;text-align:right;border-bottom:1px solid var(--rule);vertical-align:top;white-space:nowrap}
-thead th{vertical-align:bottom;font-weight:600}
+thead th{vertical-align:bottom;font-weight:600;white-space:normal;max-width:9rem}
 th[scope=row],thead th:first-child{text-align:left;position:sticky;left:0;background:var(--paper);font-weight:500}
 #missing td,#made td{white-space:normal;text-align:left;min-width:16rem}
 #published td:nth-last-child(-n+2),#changes td:last-child{text-align:left}
 tbody tr:hover>*{background:var(--shade)}
 .flag{color:var(--flag)}
 figure{margin:1rem 0}figcaption{color:var(--soft);font-size:.9rem}
-.beside{display:flex;flex-wrap:wrap;gap:0 2.5rem;align-items:flex-start}
-.beside>.wide{flex:0 1 auto;max-width:100%}.beside>figure{flex:1 1 20rem;max-width:30rem}
+.beside{display:flex;flex-wrap:wrap;gap:0 2rem;align-items:flex-start}
+.beside>.wide{flex:0 1 auto;max-width:100%}.beside>figure{flex:1 1 17rem;max-width:30rem}
 .panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr));gap:.5rem 1.2rem}
 svg{width:100%;max-width:30rem;height:auto;display:block;font:11px system-ui,sans-serif}
 svg text{fill:var(--soft)}svg .axis,svg .kind{fill:var(--ink)}
