@@ -30,6 +30,7 @@ from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.evaluation.rated.report import build_report
 from invariant_lpips.evaluation.runner import Scores, read_unit, score_pairs
 from invariant_lpips.evaluation.score_cache import pair_key
+from invariant_lpips.evaluation.speed.clocks import product_rate
 from invariant_lpips.files.provenance import write_result
 from invariant_lpips.pictures.folders import list_folder
 
@@ -42,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--pictures", type=Path, required=True, help="folder of reference pictures")
     parser.add_argument("--references", type=int, default=3, help="how many of them (default: %(default)s)")
     parser.add_argument("--metrics", default="psnr,gap+pixels,default+pixels,lpips-alex,default+alex")
-    parser.add_argument("--slow", default="default,lpips-vgg", help="metrics timed on one pair in ten only")
+    parser.add_argument(
+        "--slow", default="default,default+bf16,lpips-vgg", help="metrics timed on one pair in ten only"
+    )
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
@@ -91,6 +94,7 @@ def measure(root: Path, metrics: Sequence[str], slow: Sequence[str]) -> dict[str
     decode, _ = timed(lambda: [read_unit(pair.distorted) for pair in pairs])
     every, scores = pretended()
     said, _ = timed(lambda: build_report(every, [scores]))
+    rate = product_rate()
     steps = {"look": look * scale, "hash": keys * scale, "report": said}
     found = {}
     for name in (*metrics, *slow):
@@ -115,6 +119,7 @@ def measure(root: Path, metrics: Sequence[str], slow: Sequence[str]) -> dict[str
         "pairs": len(pairs),
         "picture": list(read_unit(pairs[0].reference).shape[:1:-1]),
         "cpu_seconds_of_steps_10125": {**steps, "decode (within each metric)": decode * scale},
+        "products_gflops": [round(each / 1e9, 1) for each in (rate, product_rate())],  # before and after
         "metrics": found,
     }
 
