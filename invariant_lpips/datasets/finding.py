@@ -14,7 +14,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from itertools import takewhile
 from pathlib import Path
 
 from invariant_lpips.datasets import DATASETS, bapps, find_database
@@ -143,7 +142,7 @@ def find_databases(root: Path, names: Sequence[str] = NAMES) -> Finding:
     finding = Finding()
     pieces = list(_pieces(root, finding.remarks))
     for name in (known for known in NAMES if known in names):
-        copies = list(_copies(name, pieces))
+        copies = list(_copies(name, pieces, finding.remarks))
         if copies:
             best = min(copies, key=lambda copy: (len(copy.missing), copy.root is None))
             finding.databases[name] = best
@@ -175,9 +174,8 @@ def open_database(found: Found, cache: Path) -> Path:
         return found.root
     state = []
     for name, piece in sorted(found.pieces.items()):
-        changed = (
-            piece.path.stat().st_mtime_ns if piece.inside is not None else ""
-        )  # an archive may be replaced
+        # An archive may be replaced by another of its name; what is linked shows its changes by itself.
+        changed = piece.path.stat().st_mtime_ns if piece.inside is not None else ""
         state.append(f"{name} {piece.path.resolve()} {piece.inside} {changed}")
     digest = hashlib.sha256(os.fsencode("\n".join(state))).hexdigest()[:12]
     together = cache / f"{found.name}-{digest}"
@@ -259,17 +257,13 @@ def _pieces_of_archive(
     """The parts within an archive; all of it, where it is itself called as one and holds none of that name."""
     stem = stem_of(archive)
     own = STANDS_FOR.get(stem, stem)
-    if (
-        not archive.name.lower().endswith(".zip")
-        and not wanted(own)
-        and not any(word in stem for word in WORDS)
-    ):
+    hinted = wanted(own) or any(word in stem for word in WORDS)
+    if not hinted and not archive.name.lower().endswith(".zip"):
         return  # listing a tar reads all of it
     try:
         names = members(archive)
     except (OSError, ValueError) as error:
-        if wanted(own) or any(word in stem for word in WORDS):
-            remarks.append(str(error))
+        remarks += [str(error)] if hinted else []
         return
     found: dict[str, Piece] = {}
     for member in names:
@@ -288,7 +282,7 @@ def _pieces_of_archive(
         yield from found.values()
 
 
-def _copies(name: str, pieces: list[Piece]) -> Iterator[Found]:
+def _copies(name: str, pieces: list[Piece], remarks: list[str]) -> Iterator[Found]:
     """Each copy of a database: a table, and the nearest of everything else that goes with it."""
     parts = _parts(name)
     if name == bapps.NAME:
@@ -302,10 +296,14 @@ def _copies(name: str, pieces: list[Piece]) -> Iterator[Found]:
     marks = {mark for known in NAMES if known != bapps.NAME for mark in _parts(known)[0]}
     others = {piece.above for piece in pieces if piece.name in marks}  # folders that are some database's
     for table in tables:
-        if recognise is not None and not recognise(table.text()):
+        try:
+            if recognise is not None and not recognise(table.text()):
+                continue
+        except (OSError, ValueError) as error:
+            remarks.append(f"{table} could not be read: {error}")
             continue
         free = [piece for piece in pieces if piece.above == table.above or piece.above not in others]
-        chosen, missing = {parts[0][0]: table}, []
+        chosen, missing = {table.name: table}, []
         for part in parts[1:]:
             nearest = _nearest(part, table.above, free)
             chosen |= {piece.name: piece for piece in nearest}
@@ -319,15 +317,19 @@ def _nearest(part: tuple[str, ...], to: tuple[str, ...], pieces: list[Piece]) ->
     best: dict[str, tuple[int, Piece]] = {}
     for piece in pieces:
         if any(fnmatchcase(piece.name, pattern) for pattern in part):
-            shared = sum(
-                1 for _ in takewhile(lambda both: both[0] == both[1], zip(to, piece.above, strict=False))
-            )
+            shared = _shared(to, piece.above)
             up, steps = len(to) - shared, len(to) + len(piece.above) - 2 * shared
             if up <= NEAR and (piece.name not in best or steps < best[piece.name][0]):
                 best[piece.name] = (steps, piece)
     ranked = sorted(best.values(), key=lambda found: found[0])
     starred = [piece for _, piece in ranked if any("*" in p and fnmatchcase(piece.name, p) for p in part)]
     return starred or [piece for _, piece in ranked[:1]]
+
+
+def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    """How many folders two places have in common, from the top."""
+    pairs = zip(one, other, strict=False)
+    return next((depth for depth, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _found(name: str, chosen: dict[str, Piece], missing: tuple[str, ...]) -> Found:

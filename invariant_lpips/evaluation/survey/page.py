@@ -456,7 +456,8 @@ def bapps_part(database: Mapping[str, Any], names: Sequence[str], measured: Meas
     absent = f" Not there: {escape(', '.join(database['missing']))}." if database["missing"] else ""
     content = [
         f"<p>{counted(database['choices'], 'choice')} and {counted(database['pairs'], 'pair')} of patches at "
-        f"{database['size']} px. Read from <code>{escape(database['where'])}</code>.{absent}{left}</p>"
+        f"{database['size']} px. Read from <code>{escape(database['where'])}</code>.{absent}{left} LPIPS and "
+        "ST-LPIPS learned from choices of the same kinds, of other patches.</p>"
     ]
     for part, title in (
         ("2afc", "2AFC: the mean share of people that a metric sides with on which of two patches is nearer"),
@@ -468,15 +469,14 @@ def bapps_part(database: Mapping[str, Any], names: Sequence[str], measured: Meas
             known = {name: database["published"].get(name, {}).get("value") for name in tables}
             rows = [
                 [
-                    escape(name) + ("†" if name in database["learned"] else ""),
+                    escape(name),
                     *(f"{found[subset]:.3f}" for subset in subsets),
                     *(["" if known[name] is None else f"{known[name]:g}"] if part == "2afc" else []),
                 ]
                 for name, found in tables.items()
             ]
             head = ["metric", *map(escape, subsets), *(["mean, published"] if part == "2afc" else [])]
-            note = " † learned from choices of the same kind." if database["learned"] else ""
-            content.append(table(f"{title}.{note}", head, rows))
+            content.append(table(f"{title}.", head, rows))
             kinds = {subset: [found[subset] for found in tables.values()] for subset in subsets}
             short = title.partition(":")[0] + " by subset"
             content.append(figure(bar_panels(short, kinds, list(tables), names, "share"), f"{short}."))

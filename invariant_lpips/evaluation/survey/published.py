@@ -125,10 +125,7 @@ SAME_AS = {
 
 LEARNED_FROM = {
     "dists": ("kadid10k",),
-    "lpips": ("bapps",),
-    "st-lpips": ("bapps",),
-    "piq": ("bapps",),
-    "torchmetrics": ("bapps",),
+    "dists-full": ("kadid10k",),
     "ssimulacra2": ("tid2013", "tid2008", "kadid10k"),
 }
 
@@ -146,7 +143,8 @@ def published_value(database: str, metric: str) -> Published | None:
 def learned_from(metric: str, database: str) -> bool:
     """Whether a metric's weights were learned from people's scores of this database, or of the same pictures.
 
-    Our linear weights learned from TID2013, whose pictures TID2008 shares.
+    Our linear weights learned from TID2013, whose pictures TID2008 shares. BAPPS keeps the choices that LPIPS learned
+    from (train) apart from those that are scored (val), so nothing is said of it.
 
     Example:
         >>> learned_from("default+alex", "tid2008"), learned_from("gap+unit", "tid2008")
@@ -158,7 +156,4 @@ def learned_from(metric: str, database: str) -> bool:
     head, *options = specification.split("+")
     if head == "default" or head in HEADS:
         return not path and "unit" not in options and database in ("tid2013", "tid2008")
-    family = next(
-        (name for name in ("st-lpips", "lpips", "dists") if head.startswith(name)), head.partition(":")[0]
-    )
-    return database in LEARNED_FROM.get(family, ())
+    return database in LEARNED_FROM.get(metric, ())
