@@ -456,8 +456,8 @@ def bapps_part(database: Mapping[str, Any], names: Sequence[str], measured: Meas
     absent = f" Not there: {escape(', '.join(database['missing']))}." if database["missing"] else ""
     content = [
         f"<p>{counted(database['choices'], 'choice')} and {counted(database['pairs'], 'pair')} of patches at "
-        f"{database['size']} px. Read from <code>{escape(database['where'])}</code>.{absent}{left} LPIPS and "
-        "ST-LPIPS learned from choices of the same kinds, of other patches.</p>"
+        f"{database['size']} px. Read from <code>{escape(database['where'])}</code>.{absent} LPIPS and "
+        f"ST-LPIPS learned from choices of the same kinds, of other patches.{left}</p>"
     ]
     for part, title in (
         ("2afc", "2AFC: the mean share of people that a metric sides with on which of two patches is nearer"),
