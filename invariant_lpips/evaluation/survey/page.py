@@ -157,9 +157,10 @@ def at_a_glance(report: Mapping[str, Any]) -> list[str]:
     content = table(caption, head, rows)
     if means:
         points = {metric: (metrics[metric]["milliseconds"], mean) for metric, mean in means.items()}
-        titled = f"Mean rank correlation over {counted(len(rated), 'database')} against cost"
+        agreement = "mean SRCC" if len(rated) > 1 else "SRCC"
+        titled = f"{agreement} over {counted(len(rated), 'database')} against cost"
         label = f"ms of {'CPU time' if report['device'] == 'cpu' else report['device']} a pair of 256 px"
-        drawn = charts.cost(titled, points, x_label=label, y_label="mean SRCC")
+        drawn = charts.cost(titled, points, x_label=label, y_label=agreement)
         content = beside(
             content, figure([drawn], "Agreement against cost: higher agrees better, further left is cheaper.")
         )
