@@ -139,6 +139,7 @@ def test_bapps_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
             np.save(tmp_path / part / name / f"{k:06d}.npy", np.array([value], dtype=np.float32))
     out = tmp_path / "bapps.json"
     options = ["--root", str(tmp_path), "--subsets", "cnn", "--metrics", "psnr", "--quiet", "--out", str(out)]
+    options += ["--cache", str(tmp_path / "cache")]
     assert bench.run(arguments("bapps", *options, "--batch-size", "3")) == 0
     assert "2AFC agreement" in capsys.readouterr().out
     report = json.loads(out.read_text())["metrics"]["psnr"]

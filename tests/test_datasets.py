@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import sys
 import types
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from invariant_lpips.datasets import DATASETS, DatasetError, find_database, load
 from invariant_lpips.datasets.hub_download import hash_problem
 from invariant_lpips.datasets.pipal import PICTURES_OF_A_KIND
 from invariant_lpips.datasets.verification import picture_problem
+from tests.rated_trees import xlsx
 
 
 def save_picture(path: Path, seed: int = 0) -> Path:
@@ -159,40 +159,6 @@ def test_csv_pairs_reads_direction_and_optional_columns(tmp_path: Path) -> None:
         (True, False),
         (False, True),
     ]
-
-
-def xlsx(path: Path, rows: list[list[str]]) -> None:
-    """A minimal spreadsheet with shared strings, the data starting at column D as in the published file."""
-    strings = sorted({cell for row in rows for cell in row if not cell.replace(".", "").isdigit()})
-    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    body = ""
-    for r, row in enumerate(rows, start=4):
-        cells = ""
-        for c, cell in enumerate(row):
-            address = f"{chr(ord('D') + c)}{r}"
-            if cell in strings:
-                cells += f'<c r="{address}" t="s"><v>{strings.index(cell)}</v></c>'
-            else:
-                cells += f'<c r="{address}"><v>{cell}</v></c>'
-        body += f'<row r="{r}">{cells}</row>'
-    shared = "".join(f"<si><t>{text}</t></si>" for text in strings)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(
-            "xl/workbook.xml",
-            f'<workbook xmlns="{space}" xmlns:r="{office}"><sheets><sheet name="all_by_distortion" sheetId="1" '
-            f'r:id="rId1"/><sheet name="all_by_image" sheetId="2" r:id="rId2"/></sheets></workbook>',
-        )
-        archive.writestr(
-            "xl/_rels/workbook.xml.rels",
-            '<Relationships xmlns="x"><Relationship Id="rId1" Target="worksheets/sheet1.xml"/>'
-            '<Relationship Id="rId2" Target="worksheets/sheet7.xml"/></Relationships>',
-        )
-        archive.writestr("xl/sharedStrings.xml", f'<sst xmlns="{space}">{shared}</sst>')
-        archive.writestr(
-            "xl/worksheets/sheet7.xml",
-            f'<worksheet xmlns="{space}"><sheetData>{body}</sheetData></worksheet>',
-        )
 
 
 def test_a_picture_rated_twice_is_a_problem_in_every_database(tmp_path: Path) -> None:

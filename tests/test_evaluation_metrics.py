@@ -162,3 +162,14 @@ def test_scores_must_be_one_a_pair() -> None:
     with pytest.raises(ValueError, match="one number for each of 2 pairs"):
         scorer(*pictures())
     assert math.isfinite(FunctionScorer("m", "m", scorer.function, one_by_one=True)(*pictures()).sum())
+
+
+def test_bfloat16_is_asked_for_by_name_and_is_another_metric_to_the_cache() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.rand(2, 1, 3, 64, 64, generator=generator)
+    full, half = resolve_metric("gap+pixels"), resolve_metric("gap+pixels+bf16")
+    assert half.describe() == f"{full.describe()} in bfloat16"
+    assert half(x, y).item() == pytest.approx(full(x, y).item(), rel=0.05)
+    assert half(x, y).item() != full(x, y).item()
+    with pytest.raises(ValueError, match="but holds 'half'"):
+        resolve_metric("gap+pixels+half")

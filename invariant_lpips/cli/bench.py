@@ -17,6 +17,7 @@ from invariant_lpips.datasets import DATASETS
 
 #: name -> (module, one line of help); of databases, those that say more than that people are agreed with.
 BENCHES: dict[str, tuple[str, str]] = {
+    "all": ("invariant_lpips.cli.bench_all", "every database under a folder, one page and one JSON"),
     **{
         name: ("invariant_lpips.cli.bench_rated", f"agreement with people on {name.upper()}")
         for name in DATASETS

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from invariant_lpips.datasets.verification import Problems, picture_problem
+from invariant_lpips.datasets.verification import Problems, find_entry, picture_problem
 
 __all__ = ["JND_SUBSETS", "NAME", "OBTAIN", "TWO_AFC_SUBSETS", "SamePair", "TwoAFC", "load_2afc", "load_jnd"]
 
@@ -38,6 +38,8 @@ TWO_AFC_SUBSETS: dict[str, tuple[str, ...]] = {
     "train": ("traditional", "cnn", "mix"),
 }
 JND_SUBSETS = ("traditional", "cnn")
+PARTS = (("2afc",), ("jnd",))
+"""The folders that its tree is made of; either says that it is there."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def load_jnd(
 
 def part(root: Path, name: str) -> Path:
     """The folder ``2afc`` or ``jnd``, also where the archive's own ``dataset`` folder stands above it."""
-    return root / "dataset" / name if (root / "dataset" / name).is_dir() else root / name
+    inner = find_entry(find_entry(root, "dataset"), name)
+    return inner if inner.is_dir() else find_entry(root, name)
 
 
 def shares(folder: Path, problems: Problems) -> list[tuple[str, float]]:

@@ -34,6 +34,10 @@ class Database:
         distortions: code of a kind of distortion -> its name; empty where the data say themselves.
         order: attributes of :class:`RatedPair` that pairs are sorted by; empty for the order of the tables.
         download: fetches the database into a folder; None where its authors ask people to do that.
+        rated: how many pictures the published tables rate; None if nobody says.
+        parts: the files and folders that `read` looks for, in lower case and as shell patterns, names that stand for
+            each other together; the first is the table that tells the database from others.
+        recognise: tells by the text of that table whether it is this database's, where another calls its own alike.
     """
 
     name: str
@@ -44,6 +48,9 @@ class Database:
     distortions: dict[str, str] = field(default_factory=dict)
     order: tuple[str, ...] = ("reference_id", "distortion", "level")
     download: Callable[[Path], Path] | None = None
+    rated: int | None = None
+    parts: tuple[tuple[str, ...], ...] = ()
+    recognise: Callable[[str], bool] | None = None
 
     def load(self, root: str | Path, *, verify: bool = True, allow_missing: bool = False) -> RatedPairs:
         """The rated pairs under `root`; arguments and errors as :func:`invariant_lpips.datasets.load_dataset`."""

@@ -130,4 +130,6 @@ DATABASE = Database(
     read=read,
     higher_is_better=False,
     distortions=DISTORTIONS,
+    rated=RATED,
+    parts=(("csiq.dmos.xlsx",), ("src_imgs",), ("dst_imgs",)),
 )

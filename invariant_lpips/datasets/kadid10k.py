@@ -28,6 +28,7 @@ from invariant_lpips.datasets.verification import FolderIndex, is_number
 __all__ = ["DATABASE", "DISTORTIONS"]
 
 REFERENCES, TYPES, LEVELS = 81, 25, 5
+RATED = REFERENCES * TYPES * LEVELS
 
 # Checked against the numbered lists of other public readers and the groups of the paper: blurs 01-03, colour 04-08,
 # compression 09-10, noise 11-15, brightness 16-18, spatial 19-23, sharpness and contrast 24-25.
@@ -81,7 +82,7 @@ def read(collector: Collector) -> None:
             distortion=match[2],
             level=float(match[3]),
         )
-    collector.expect(REFERENCES * TYPES * LEVELS, table, of="KADID-10k")
+    collector.expect(RATED, table, of="KADID-10k")
     if collector.verify:
         check_direction(collector, table)
 
@@ -109,4 +110,6 @@ DATABASE = Database(
     read=read,
     higher_is_better=True,
     distortions=DISTORTIONS,
+    rated=RATED,
+    parts=(("dmos.csv",), ("images",)),
 )

@@ -34,6 +34,7 @@ DISTORTIONS: dict[str, str] = {
     "fastfading": "fast-fading transmission errors",
 }
 COUNTS = {"jp2k": 227, "jpeg": 233, "wn": 174, "gblur": 174, "fastfading": 174}
+RATED = 779  # of 982 pictures, the others are undistorted copies
 
 
 def read(collector: Collector) -> None:
@@ -76,4 +77,6 @@ DATABASE = Database(
     higher_is_better=False,
     distortions=DISTORTIONS,
     order=(),
+    rated=RATED,
+    parts=(("dmos_realigned.mat",), ("refnames_all.mat",), ("refimgs",), *((folder,) for folder in COUNTS)),
 )

@@ -43,6 +43,8 @@ DISTORTIONS: dict[str, str] = {
 PICTURES_OF_A_KIND = {"00": 12, "01": 16, "02": 10, "03": 24, "04": 13, "05": 14, "06": 27}
 """Code of a kind -> how many pictures of it each reference has, by Table 10 of [2]; 116 in all."""
 
+RATED = REFERENCES * sum(PICTURES_OF_A_KIND.values())
+
 PICTURE = re.compile(r"(a\d{4})_(\d\d)_(\d\d)\.\w+", re.IGNORECASE)
 
 
@@ -50,7 +52,7 @@ def read(collector: Collector) -> None:
     """Read the labels, a text file for each reference."""
     references = FolderIndex(collector.find("Train_Ref", "Ref"))
     labels = collector.find("Train_Label", "Label")
-    parts = [path for path in sorted(collector.root.glob("Distortion_*")) if path.is_dir()]
+    parts = [path for path in sorted(collector.root.glob("[Dd]istortion_*")) if path.is_dir()]
     distorted = FolderIndex(*(parts or [collector.find("Train_Dist", "Train_Distort", "Dist", "Distort")]))
     collector.require(labels)
     found: Counter[tuple[str, str]] = Counter()
@@ -71,7 +73,7 @@ def read(collector: Collector) -> None:
                 distortion=match[2],
                 level=float(match[3]),
             )
-    collector.expect(REFERENCES * sum(PICTURES_OF_A_KIND.values()), labels, of="PIPAL's training part")
+    collector.expect(RATED, labels, of="PIPAL's training part")
     if collector.verify and not collector.allow_missing:
         for (reference, kind), count in found.items():
             if count != PICTURES_OF_A_KIND.get(kind):
@@ -90,4 +92,10 @@ DATABASE = Database(
     higher_is_better=True,
     distortions=DISTORTIONS,
     order=(),
+    rated=RATED,
+    parts=(
+        ("train_label", "label"),
+        ("train_ref", "ref"),
+        ("distortion_*", "train_dist", "train_distort", "dist", "distort"),
+    ),
 )

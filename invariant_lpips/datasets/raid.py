@@ -49,6 +49,8 @@ DISTORTIONS: dict[str, str] = {
 }
 """Code of a transform in file names -> its name."""
 
+RATED = IMAGES * len(DISTORTIONS) * (LEVELS - 1)
+
 TRIAL_NAMES = {"gaussian_noise": "gn", "rotation": "rot", "translation": "trans", "scale": "scale"}
 
 STEP_SIZES: dict[str, tuple[float, str]] = {
@@ -101,8 +103,7 @@ def read(collector: Collector) -> None:
                 distortion=distortion,
                 level=float(level - 1),
             )
-    rated = IMAGES * len(DISTORTIONS) * (LEVELS - 1)
-    collector.expect(rated, table, of="RAID", what="distorted pictures")
+    collector.expect(RATED, table, of="RAID", what="distorted pictures")
 
 
 def picture_folder(collector: Collector) -> Path:
@@ -157,4 +158,6 @@ DATABASE = Database(
     distortions=DISTORTIONS,
     order=("distortion", "reference_id", "level"),
     download=download,
+    rated=RATED,
+    parts=(("responses.csv",), ("imagenes_bd", "images")),
 )

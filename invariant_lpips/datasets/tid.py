@@ -95,9 +95,28 @@ def read(collector: Collector, edition: str) -> None:
             distortion=match[2],
             level=float(match[3]),
         )
-    types, levels = TYPES_AND_LEVELS[edition]
-    collector.expect(REFERENCES * types * levels, table, of=edition)
+    collector.expect(rated(edition), table, of=edition)
 
+
+def rated(edition: str) -> int:
+    """How many pictures an edition rates."""
+    types, levels = TYPES_AND_LEVELS[edition]
+    return REFERENCES * types * levels
+
+
+def is_of(table: str, edition: str) -> bool:
+    """Whether the text of a ``mos_with_names.txt`` is of this edition: TID2013 has a fifth level and further types.
+
+    Example:
+        >>> is_of("5.5 I01_01_1.bmp\\n4.0 I01_18_1.bmp", "tid2013"), is_of("5.5 I01_01_1.bmp", "tid2013")
+        (True, False)
+    """
+    types, levels = TYPES_AND_LEVELS["tid2008"]
+    newer = any(int(match[2]) > types or int(match[3]) > levels for match in PICTURE.finditer(table))
+    return newer == (edition == "tid2013")
+
+
+PARTS = (("mos_with_names.txt",), ("reference_images",), ("distorted_images",))
 
 EDITION_2013 = Database(
     name="tid2013",
@@ -107,6 +126,9 @@ EDITION_2013 = Database(
     read=partial(read, edition="tid2013"),
     higher_is_better=True,
     distortions=DISTORTIONS,
+    rated=rated("tid2013"),
+    parts=PARTS,
+    recognise=partial(is_of, edition="tid2013"),
 )
 
 EDITION_2008 = Database(
@@ -117,4 +139,7 @@ EDITION_2008 = Database(
     read=partial(read, edition="tid2008"),
     higher_is_better=True,
     distortions=DISTORTIONS,
+    rated=rated("tid2008"),
+    parts=PARTS,
+    recognise=partial(is_of, edition="tid2008"),
 )

@@ -6,7 +6,8 @@
 * :mod:`~invariant_lpips.evaluation.rated`, :mod:`~invariant_lpips.evaluation.bapps`,
   :mod:`~invariant_lpips.evaluation.ladder`, :mod:`~invariant_lpips.evaluation.translation`,
   :mod:`~invariant_lpips.evaluation.speed`: the benchmarks; each has a frozen class of settings and a function `run`,
-  which ``invariant-lpips bench NAME`` calls.
+  which ``invariant-lpips bench NAME`` calls. :mod:`~invariant_lpips.evaluation.survey` runs the rated ones and BAPPS
+  together.
 * :mod:`~invariant_lpips.evaluation.tables`, :mod:`~invariant_lpips.evaluation.figures`: what their reports are
   made with.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +16,11 @@ from tqdm import tqdm
 from invariant_lpips.datasets import bapps
 from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.evaluation.runner import read_unit
-from invariant_lpips.evaluation.scorers import Scorer
+from invariant_lpips.evaluation.score_cache import ScoreCache, files_key
+from invariant_lpips.evaluation.scorers import METRIC_ERRORS, Scorer
 from invariant_lpips.evaluation.tables import aligned
 from invariant_lpips.files.provenance import provenance, write_result
+from invariant_lpips.files.writing import one_line
 from invariant_lpips.statistics.correlations import jnd_map, two_afc_score
 
 __all__ = ["DEFAULT_METRICS", "PARTS", "BappsBench", "run", "score_2afc", "score_jnd", "text"]
@@ -26,7 +28,6 @@ __all__ = ["DEFAULT_METRICS", "PARTS", "BappsBench", "run", "score_2afc", "score
 DEFAULT_METRICS = ("default", "gap", "lpips-vgg", "lpips-alex", "psnr")
 PARTS = ("2afc", "jnd")
 
-T = TypeVar("T")
 Array = NDArray[np.float64]
 
 
@@ -43,6 +44,8 @@ class BappsBench:
         size: side that patches are resized to, as lpips does.
         batch_size: patches at once.
         device: where deep metrics run.
+        cache: folder of cached scores; None neither reads nor writes any.
+        go_on: leave out a metric that fails, and say so in the report.
         out: file for everything, as JSON; None writes none.
         progress: progress bars on stderr.
     """
@@ -55,6 +58,8 @@ class BappsBench:
     size: int = 64
     batch_size: int = 50
     device: str = "cpu"
+    cache: Path | None = None
+    go_on: bool = False
     out: Path | None = None
     progress: bool = False
 
@@ -63,7 +68,8 @@ def run(bench: BappsBench) -> dict[str, Any]:
     """Score every metric on the parts asked for; the file is written where the settings say.
 
     Returns:
-        Where it comes from, "size" and "metrics": name -> description, and for each part agreement by subset.
+        Where it comes from, "size", "choices" and "pairs" (how many), "metrics": name -> description, and for each
+        part agreement by subset, and "left_out": metric -> what went wrong, for those that failed.
 
     Raises:
         ValueError: a name is unknown, or the data are not as published.
@@ -84,18 +90,33 @@ def run(bench: BappsBench) -> dict[str, Any]:
         "size": bench.size,
         "batch_size": bench.batch_size,
         "device": bench.device,
+        "cache": bench.cache,
         "progress": bench.progress,
     }
     metrics: dict[str, Any] = {}
+    left_out: dict[str, str] = {}
     for name in bench.metrics:
-        scorer = resolve_metric(name, bench.device)
-        entry: dict[str, Any] = {"description": scorer.describe()}
-        if choices:
-            entry["2afc"] = score_2afc(scorer, choices, **options)
-        if pairs:
-            entry["jnd"] = score_jnd(scorer, pairs, **options)
-        metrics[scorer.name] = entry
-    report = {**provenance(), "dataset": "bapps", "size": bench.size, "metrics": metrics}
+        try:
+            scorer = resolve_metric(name, bench.device)
+            entry: dict[str, Any] = {"description": scorer.describe()}
+            if choices:
+                entry["2afc"] = score_2afc(scorer, choices, **options)
+            if pairs:
+                entry["jnd"] = score_jnd(scorer, pairs, **options)
+            metrics[scorer.name] = entry
+        except METRIC_ERRORS as error:
+            if not bench.go_on:
+                raise
+            left_out[name] = one_line(error)
+    report = {
+        **provenance(),
+        "dataset": "bapps",
+        "size": bench.size,
+        "choices": len(choices),
+        "pairs": len(pairs),
+        "metrics": metrics,
+        "left_out": left_out,
+    }
     return report if bench.out is None else write_result(bench.out, report)
 
 
@@ -118,22 +139,17 @@ def score_2afc(
     size: int = 64,
     batch_size: int = 50,
     device: str = "cpu",
+    cache: Path | None = None,
     progress: bool = False,
 ) -> dict[str, float]:
     """Agreement with people for each subset, and "mean" over subsets, all in [0, 1]."""
-
-    def both(batch: Sequence[bapps.TwoAFC]) -> Tensor:
-        reference, first, second = (
-            stack([getattr(choice, side) for choice in batch], size, device)
-            for side in ("reference", "first", "second")
-        )
-        return torch.stack([distances(scorer, reference, first), distances(scorer, reference, second)], dim=1)
-
+    measure = Patches(scorer, size, batch_size, device, cache, progress)
     table = {}
     for subset in dict.fromkeys(choice.subset for choice in choices):
         part = [choice for choice in choices if choice.subset == subset]
-        values = batched(part, both, batch_size, f"{scorer.name} 2AFC {subset}", progress)
-        table[subset] = two_afc_score(values[:, 0], values[:, 1], [choice.judge for choice in part])
+        first = measure([(choice.reference, choice.first) for choice in part], f"2AFC {subset}, p0")
+        second = measure([(choice.reference, choice.second) for choice in part], f"2AFC {subset}, p1")
+        table[subset] = two_afc_score(first, second, [choice.judge for choice in part])
     return with_mean(table)
 
 
@@ -144,41 +160,63 @@ def score_jnd(
     size: int = 64,
     batch_size: int = 50,
     device: str = "cpu",
+    cache: Path | None = None,
     progress: bool = False,
 ) -> dict[str, float]:
     """Average precision for each subset, and "mean" over subsets, all in [0, 1]."""
-
-    def one(batch: Sequence[bapps.SamePair]) -> Tensor:
-        first = stack([pair.first for pair in batch], size, device)
-        second = stack([pair.second for pair in batch], size, device)
-        return distances(scorer, first, second)
-
+    measure = Patches(scorer, size, batch_size, device, cache, progress)
     table = {}
     for subset in dict.fromkeys(pair.subset for pair in pairs):
         part = [pair for pair in pairs if pair.subset == subset]
-        values = batched(part, one, batch_size, f"{scorer.name} JND {subset}", progress)
+        values = measure([(pair.first, pair.second) for pair in part], f"JND {subset}")
         table[subset] = jnd_map(values, [pair.same for pair in part])
     return with_mean(table)
 
 
-def distances(scorer: Scorer, reference: Tensor, distorted: Tensor) -> Tensor:
-    """The metric, turned so that it rises with difference."""
-    values = scorer(reference, distorted).double()
-    return -values if scorer.higher_is_better else values
+class Patches:
+    """A metric on pairs of patch files, turned so that it rises with difference; scores may be kept on disk.
 
+    Args:
+        scorer: the metric.
+        size: side that patches are resized to.
+        batch_size: pairs at once.
+        device: where the metric runs.
+        cache: folder of cached scores; None neither reads nor writes any.
+        progress: progress bars on stderr.
+    """
 
-def batched(
-    items: Sequence[T], function: Callable[[Sequence[T]], Tensor], batch_size: int, title: str, progress: bool
-) -> Array:
-    """`function` of all items, a batch at a time, as one array."""
-    parts = []
-    with tqdm(total=len(items), desc=title, disable=not progress) as bar:
-        for first in range(0, len(items), batch_size):
-            batch = items[first : first + batch_size]
-            parts.append(function(batch).cpu())
-            bar.update(len(batch))
-    values: Array = torch.cat(parts).numpy()
-    return values
+    def __init__(
+        self, scorer: Scorer, size: int, batch_size: int, device: str, cache: Path | None, progress: bool
+    ) -> None:
+        self.scorer, self.size, self.batch_size = scorer, size, batch_size
+        self.device, self.progress = device, progress
+        self.store = None
+        if cache is not None:
+            self.store = ScoreCache(cache, f"{bapps.NAME}-{size}px", scorer.name, scorer.describe())
+
+    def __call__(self, files: Sequence[tuple[Path, Path]], title: str) -> Array:
+        """The metric of each pair, (N,); what is computed is on disk when the next batch starts."""
+        keys = [files_key(*pair) for pair in files] if self.store is not None else []
+        values = np.array([np.nan if (known := self.known(key)) is None else known for key in keys])
+        values = values if self.store is not None else np.full(len(files), np.nan)
+        todo = np.flatnonzero(np.isnan(values)).tolist()
+        with tqdm(total=len(todo), desc=f"{self.scorer.name} {title}", disable=not self.progress) as bar:
+            for start in range(0, len(todo), self.batch_size):
+                batch = todo[start : start + self.batch_size]
+                first, second = (
+                    stack([files[index][side] for index in batch], self.size, self.device) for side in (0, 1)
+                )
+                values[batch] = self.scorer(first, second).double().cpu().numpy()
+                if not np.isfinite(values[batch]).all():
+                    raise ValueError(f"Metric {self.scorer.name} gave a value that is not finite ({title}).")
+                if self.store is not None:
+                    self.store.add((keys[index], float(values[index])) for index in batch)
+                bar.update(len(batch))
+        return -values if self.scorer.higher_is_better else values
+
+    def known(self, key: str) -> float | None:
+        """The cached score of a pair, or None."""
+        return None if self.store is None else self.store.get(key)
 
 
 def stack(paths: Sequence[Path], size: int, device: str) -> Tensor:

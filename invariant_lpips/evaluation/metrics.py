@@ -16,7 +16,8 @@ dists, dists-full          DISTS with the shorter side resized to 256 as in its 
 st-lpips-alex, -vgg        shift-tolerant LPIPS (``st-lpips`` is -alex)
 default, gap, spatial ...  :class:`invariant_lpips.InvariantLPIPS` with that head; ``gap+alex``, ``gap+polyphase``,
                            ``gap+unit``, ``gap=my/weights.safetensors`` choose net, pooling and weights;
-                           ``default+motion``, ``default+motion71`` (pixels per degree) measure motion
+                           ``default+bf16`` computes in bfloat16, ``default+motion`` and ``default+motion71``
+                           (pixels per degree) measure motion
 module:function            any callable of two (N, 3, H, W) tensors in [0, 1]; a distance unless the name
                            ends in ``:higher``
 =========================  ==============================================================================

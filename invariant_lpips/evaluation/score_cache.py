@@ -21,7 +21,7 @@ from pathlib import Path
 from invariant_lpips.datasets.pairs import RatedPair
 from invariant_lpips.registry.download import cache_folder
 
-__all__ = ["ScoreCache", "default_cache_folder", "pair_key"]
+__all__ = ["ScoreCache", "default_cache_folder", "files_key", "pair_key"]
 
 
 def default_cache_folder() -> Path:
@@ -29,7 +29,7 @@ def default_cache_folder() -> Path:
     return cache_folder() / "scores"
 
 
-@functools.lru_cache(maxsize=100_000)
+@functools.lru_cache(maxsize=200_000)
 def file_digest(path: Path) -> str:
     """16 hex digits of the content of a file."""
     return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
@@ -37,7 +37,12 @@ def file_digest(path: Path) -> str:
 
 def pair_key(pair: RatedPair) -> str:
     """What identifies a pair on any machine: the contents of its two files."""
-    return f"{file_digest(pair.reference)}-{file_digest(pair.distorted)}"
+    return files_key(pair.reference, pair.distorted)
+
+
+def files_key(first: Path, second: Path) -> str:
+    """What identifies two pictures in their order on any machine."""
+    return f"{file_digest(first)}-{file_digest(second)}"
 
 
 class ScoreCache:

@@ -13,7 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["EmbeddingScorer", "FunctionScorer", "Scorer"]
+__all__ = ["METRIC_ERRORS", "EmbeddingScorer", "FunctionScorer", "Scorer"]
+
+METRIC_ERRORS = (ValueError, RuntimeError, ImportError, OSError, AssertionError, IndexError)
+"""What a metric may raise on pictures that it does not take; other people's raise more than ValueError."""
 
 
 class Scorer(ABC):

@@ -8,7 +8,7 @@ The same as ``invariant-lpips bench kadid10k --root /data/kadid10k --metrics def
 :data:`invariant_lpips.datasets.DATASETS` has this benchmark; RAID's report has a part of its own (``raid.py``).
 """
 
-from invariant_lpips.evaluation.rated.bench import DEFAULT_METRICS, RatedBench, run
+from invariant_lpips.evaluation.rated.bench import DEFAULT_METRICS, Measured, RatedBench, measure, run
 from invariant_lpips.evaluation.rated.report import full_text
 
-__all__ = ["DEFAULT_METRICS", "RatedBench", "full_text", "run"]
+__all__ = ["DEFAULT_METRICS", "Measured", "RatedBench", "full_text", "measure", "run"]

@@ -6,16 +6,18 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from invariant_lpips.datasets import RatedPairs, find_database, load_dataset, select_pairs
 from invariant_lpips.evaluation.rated import figures
 from invariant_lpips.evaluation.rated.raid import curves_of, raid_part
 from invariant_lpips.evaluation.rated.report import build_report, write_report
 from invariant_lpips.evaluation.runner import Scores, score_pairs
+from invariant_lpips.evaluation.scorers import METRIC_ERRORS
 from invariant_lpips.files.provenance import provenance, write_result
+from invariant_lpips.files.writing import one_line
 
-__all__ = ["DEFAULT_METRICS", "RatedBench", "run"]
+__all__ = ["DEFAULT_METRICS", "Measured", "RatedBench", "measure", "run"]
 
 DEFAULT_METRICS = ("default", "gap", "lpips-vgg", "lpips-alex", "ssim", "psnr")
 
@@ -42,6 +44,7 @@ class RatedBench:
         batch_size: pictures at once; None for 1 on a CPU, 16 on a GPU.
         device: where deep metrics run.
         resamples: of the bootstrap; 0 leaves intervals and tests out.
+        go_on: leave out a metric that fails, and say so in the report.
         scales: RAID only: also fit difference scales to the raw trials, "free" or "monotone"; None leaves them out.
         progress: progress bars on stderr.
     """
@@ -64,8 +67,17 @@ class RatedBench:
     batch_size: int | None = None
     device: str = "cpu"
     resamples: int = 1000
+    go_on: bool = False
     scales: str | None = None
     progress: bool = False
+
+
+class Measured(NamedTuple):
+    """A report, and what it was made from."""
+
+    report: dict[str, Any]
+    pairs: RatedPairs
+    results: list[Scores]
 
 
 def run(bench: RatedBench) -> dict[str, Any]:
@@ -94,6 +106,18 @@ def run(bench: RatedBench) -> dict[str, Any]:
         >>> report["pairs"], round(report["metrics"]["psnr"]["srcc"], 6)
         (4, 1.0)
     """
+    report, pairs, results = measure(bench)
+    if bench.json:
+        write_result(bench.json, report)
+    if bench.out:
+        write_report(report, bench.out)
+        if bench.figures:
+            draw(report, pairs, results, bench.out)
+    return report
+
+
+def measure(bench: RatedBench) -> Measured:
+    """The same without writing anything; with `go_on`, "left_out" in the report says of each failed metric why."""
     if not bench.metrics:
         raise ValueError("At least one metric must be named.")
     if bench.resamples < 0:
@@ -105,31 +129,33 @@ def run(bench: RatedBench) -> dict[str, Any]:
         database.download(bench.root)
     pairs = load_dataset(bench.dataset, bench.root, verify=bench.verify, allow_missing=bench.allow_missing)
     pairs = select_pairs(pairs, types=bench.types, levels=bench.levels, references=bench.references)
-    results = [
-        score_pairs(
-            pairs,
-            name,
-            device=bench.device,
-            cache=bench.cache,
-            batch_size=bench.batch_size,
-            workers=bench.workers,
-            progress=bench.progress,
-        )
-        for name in bench.metrics
-    ]
+    results: list[Scores] = []
+    left_out: dict[str, str] = {}
+    for name in bench.metrics:
+        try:
+            result = score_pairs(
+                pairs,
+                name,
+                device=bench.device,
+                cache=bench.cache,
+                batch_size=bench.batch_size,
+                workers=bench.workers,
+                progress=bench.progress,
+            )
+            results.append(result)
+        except METRIC_ERRORS as error:
+            if not bench.go_on:
+                raise
+            left_out[name] = one_line(error)
     if bench.label:
         pairs = dataclasses.replace(pairs, name=bench.label)
     names = database.distortions
     report = {**provenance(), **build_report(pairs, results, names=names, resamples=bench.resamples)}
     if bench.dataset == "raid":
         report["raid"] = raid_part(pairs, results, bench.device, root=bench.root, scales=bench.scales)
-    if bench.json:
-        write_result(bench.json, report)
-    if bench.out:
-        write_report(report, bench.out)
-        if bench.figures:
-            draw(report, pairs, results, bench.out)
-    return report
+    if bench.go_on:
+        report["left_out"] = left_out
+    return Measured(report, pairs, results)
 
 
 def draw(report: dict[str, Any], pairs: RatedPairs, results: Sequence[Scores], folder: Path) -> None:

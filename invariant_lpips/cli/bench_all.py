@@ -1,0 +1,89 @@
+"""`invariant-lpips bench all`: every database under a folder, one page and one JSON."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from invariant_lpips.cli.bench import words
+from invariant_lpips.cli.output import Exit, print_text, say
+from invariant_lpips.datasets.finding import NAMES
+from invariant_lpips.evaluation import survey
+from invariant_lpips.evaluation.rated import DEFAULT_METRICS
+from invariant_lpips.evaluation.score_cache import default_cache_folder
+
+
+def configure(parser: argparse.ArgumentParser, name: str) -> None:
+    """The options of all databases at once."""
+    parser.description = (
+        f"Find which of {', '.join(NAMES)} lie below a folder (any letter case, further folders, zip and tar), "
+        "run every metric on each, and write report.html and report.json. Scores are kept: a second run goes on."
+    )
+    parser.add_argument("--root", type=Path, required=True, help="folder below which the databases lie")
+    parser.add_argument(
+        "--metrics",
+        default=",".join(DEFAULT_METRICS),
+        metavar="A,B,...",
+        help="metrics by name (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--databases", default=",".join(NAMES), metavar="A,B,...", help="only these (default: all)"
+    )
+    parser.add_argument(
+        "--download", action="store_true", help="fetch into --root what may be fetched (RAID)"
+    )
+    parser.add_argument(
+        "--allow-missing", action="store_true", help="score what is there of incomplete copies"
+    )
+    parser.add_argument("--no-verify", action="store_true", help="do not look at every file first")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("bench-all"),
+        metavar="DIR",
+        help="for the report (default: %(default)s)",
+    )
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="report.json of an earlier run")
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="scores and unpacked archives (default: the user's cache)"
+    )
+    parser.add_argument("--no-cache", action="store_true", help="neither read nor write cached scores")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
+    parser.add_argument("--threads", type=int, help="threads of torch, divided between the processes")
+    parser.add_argument("--batch-size", type=int, help="pictures at once (default: 1 on a CPU, 16 on a GPU)")
+    parser.add_argument("--device", default="cpu", help="where deep metrics run (default: %(default)s)")
+    parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run, print the table, and say where the page is; INCOMPLETE if a database or a metric could not be run."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    report = survey.run(
+        survey.SurveyBench(
+            root=args.root,
+            metrics=words(args.metrics),
+            databases=words(args.databases),
+            download=args.download,
+            allow_missing=args.allow_missing,
+            verify=not args.no_verify,
+            out=args.out,
+            compare=args.compare,
+            cache=None if args.no_cache else args.cache or default_cache_folder(),
+            unpacked=args.cache and args.cache / "databases",
+            workers=args.workers,
+            batch_size=args.batch_size,
+            device=args.device,
+            resamples=args.resamples,
+            progress=not args.quiet,
+            said=None if args.quiet else partial(say, args.called),
+        )
+    )
+    print_text(survey.text(report))
+    say(args.called, f"the page is {args.out / 'report.html'}")
+    failed = any(database.get("left_out") for database in report["databases"].values())
+    return Exit.INCOMPLETE if failed or report["problems"] or report["left_out"] else Exit.DONE

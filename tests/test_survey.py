@@ -1,0 +1,211 @@
+"""`bench all` on small trees of all eight databases: one page, one JSON, resumed, compared, failures kept apart."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch import Tensor
+
+from invariant_lpips.cli import main
+from invariant_lpips.datasets import raid
+from invariant_lpips.datasets.finding import NAMES
+from invariant_lpips.evaluation.metrics import METRICS
+from invariant_lpips.evaluation.peers import PEERS, Peer
+from invariant_lpips.evaluation.scorers import FunctionScorer
+from invariant_lpips.evaluation.survey import SurveyBench, run
+from invariant_lpips.evaluation.survey.charts import ticks
+from invariant_lpips.evaluation.survey.published import PUBLISHED, SOURCES, published_value
+from tests.rated_trees import TREES, kadid_tree, raid_tree
+
+
+class Page(HTMLParser):
+    """What stands on a page, and whether its elements are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.captions, self.labels, self.loads, self.ids, self.links = 0, 0, [], set(), set()
+        self.tables, self.drawings = 0, 0
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        self.open += [] if tag == "meta" else [tag]
+        self.tables += tag == "table"
+        self.captions += tag == "caption"
+        self.drawings += tag == "svg"
+        self.labels += tag == "svg" and bool(given.get("aria-label")) and given.get("role") == "img"
+        self.loads += [tag] if tag in ("script", "link", "img", "iframe") or "src" in given else []
+        self.ids |= {given["id"]} if "id" in given else set()
+        self.links |= {(given.get("href") or "")[1:]} if (given.get("href") or "").startswith("#") else set()
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        """`<circle .../>` closes itself."""
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def bench(root: Path, out: Path, *options: str, metrics: str = "gap+pixels,psnr") -> int:
+    settings = ["--metrics", metrics, "--allow-missing", "--resamples", "20", "--quiet"]
+    places = ["--root", str(root), "--out", str(out), "--cache", str(out.parent / "cache")]
+    return main(["bench", "all", *places, *settings, *options])
+
+
+def written(out: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((out / "report.json").read_text())
+    return report
+
+
+def test_all_eight_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root, out = tmp_path / "data", tmp_path / "out"
+    for name, tree in TREES.items():
+        tree(root / "IQA" / name)
+    kadid = root / "IQA" / "kadid10k"  # one of them in its archive
+    with zipfile.ZipFile(root / "kadid10k.zip", "w") as packed:
+        for path in kadid.rglob("*.*"):
+            packed.write(path, f"kadid10k/{path.relative_to(kadid).as_posix()}")
+    shutil.rmtree(kadid)
+    assert bench(root, out) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("metric      kadid10k")
+    assert "the page is" in printed.err
+    report = written(out)
+    assert set(report["databases"]) == set(NAMES)
+    assert (report["not_found"], report["problems"], report["left_out"]) == ({}, {}, {})
+    for name, database in report["databases"].items():
+        assert not database["complete"]
+        if name != "bapps":
+            assert database["metrics"]["psnr"]["srcc"] > 0.8  # the noise grows as the scores say
+            assert database["metrics"]["psnr"]["computed"] == database["pairs"]
+    assert report["databases"]["bapps"]["metrics"]["psnr"]["2afc"]["mean"] == 0.75
+    assert report["databases"]["tid2008"]["learned"] == ["gap+pixels"]
+    beside = report["databases"]["kadid10k"]["published"]["psnr"]
+    assert (beside["value"], beside["source"], beside["flagged"]) == (0.6757, "piq", True)
+    assert report["metrics"]["psnr"]["milliseconds"] < report["metrics"]["gap+pixels"]["milliseconds"]
+
+    text = (out / "report.html").read_text()
+    page = Page(text)
+    assert page.open == []
+    assert page.loads == []  # one file that needs nothing else
+    assert page.tables == page.captions > 15
+    assert page.drawings == page.labels > 20
+    assert page.links == page.ids & page.links
+    assert {*NAMES, "glance", "published", "missing", "made"} <= page.ids
+    assert "prefers-color-scheme:dark" in text
+
+    # A second run computes nothing, and is compared with the first.
+    assert bench(root, out, "--compare", str(out / "report.json")) == 0
+    assert "0 of 32 figures changed" in capsys.readouterr().out
+    again = written(out)
+    assert all(
+        e["computed"] == 0 for d in again["databases"].values() for e in d["metrics"].values() if "srcc" in e
+    )
+    assert again["databases"]["bapps"]["metrics"] == report["databases"]["bapps"]["metrics"]
+    assert "All 32 figures are those of" in (out / "report.html").read_text()
+
+
+def test_what_fails_costs_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def large_only(reference: Tensor, distorted: Tensor) -> Tensor:
+        if distorted.shape[-1] < 100:
+            raise ValueError("Pictures must be larger.")
+        return (reference - distorted).abs().mean((1, 2, 3))
+
+    build = lambda name, device: FunctionScorer(name, "for large pictures", large_only)  # noqa: E731
+    monkeypatch.setitem(PEERS, "large", Peer(build, "nothing"))
+    root, out = tmp_path / "data", tmp_path / "out"
+    kadid_tree(root / "<kadid>")
+    raid_tree(root / "raid")
+    (root / "raid" / "responses.csv").write_text("nothing,of,this\n")
+    (root / "tid2013.rar").write_bytes(b"Rar!")
+    assert bench(root, out, metrics="psnr,large") == 1
+    report = written(out)
+    assert list(report["databases"]["kadid10k"]["metrics"]) == ["psnr"]
+    assert report["databases"]["kadid10k"]["left_out"] == {"large": "Pictures must be larger."}
+    assert "has no column distorted" in report["problems"]["raid"]
+    assert "tid2013.rar (about 0.9 GB)" in report["not_found"]["tid2013"]
+    assert report["remarks"] == [
+        f"{root / 'tid2013.rar'} is an archive that is not read here: unpack it, then run again."
+    ]
+    text = (out / "report.html").read_text()
+    assert Page(text).open == []
+    assert "<kadid>" not in text  # names of folders are text, not marks
+    printed = capsys.readouterr()
+    assert "problems: raid: raid under" in printed.out
+    assert "left out on kadid10k: large" in printed.out
+
+
+def test_what_cannot_be_meant_is_refused_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench(tmp_path / "nowhere", tmp_path / "out") == 2
+    assert "is no folder" in capsys.readouterr().err
+    (tmp_path / "data").mkdir()
+    assert bench(tmp_path / "data", tmp_path / "out") == 2
+    said = capsys.readouterr().err
+    assert "No database lies below" in said
+    assert "kadid10k.zip" in said
+    kadid_tree(tmp_path / "data")
+    assert bench(tmp_path / "data", tmp_path / "out", metrics="nothing") == 2
+    assert bench(tmp_path / "data", tmp_path / "out", "--databases", "kadid") == 2
+    assert "but got kadid" in capsys.readouterr().err
+    (tmp_path / "other.json").write_text('{"databases": {}}')
+    assert bench(tmp_path / "data", tmp_path / "out", "--compare", str(tmp_path / "other.json")) == 2
+    assert "must be report.json of `bench all`" in capsys.readouterr().err
+
+
+def test_a_change_is_shown_with_what_may_explain_it(tmp_path: Path) -> None:
+    kadid_tree(tmp_path / "data")
+    settings = {"root": tmp_path / "data", "metrics": ("psnr",), "allow_missing": True, "resamples": 0}
+    first = run(SurveyBench(out=tmp_path / "first", **settings))
+    changed = json.loads((tmp_path / "first" / "report.json").read_text())
+    entry = changed["databases"]["kadid10k"]["metrics"]["psnr"]
+    entry["srcc"] -= 0.1
+    entry["description"] = "another"
+    (tmp_path / "earlier.json").write_text(json.dumps(changed))
+    report = run(SurveyBench(out=tmp_path / "second", compare=tmp_path / "earlier.json", **settings))
+    rows = {row["figure"]: row for row in report["compared"]["changes"]}
+    assert rows["SRCC"]["change"] == pytest.approx(0.1)
+    assert (rows["SRCC"]["changed"], rows["PLCC"]["changed"]) == (True, False)
+    assert rows["SRCC"]["because"] == ["another version or other weights of the metric"]
+    assert first["databases"]["kadid10k"]["metrics"]["psnr"]["srcc"] == rows["SRCC"]["now"]
+    assert "+0.1000" in (tmp_path / "second" / "report.html").read_text()
+
+
+def test_download_fetches_what_may_be_fetched_into_the_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetched(repository: str, root: Path, **options: Any) -> Path:
+        assert repository == raid.HUB_REPOSITORY
+        raid_tree(root)
+        return root
+
+    monkeypatch.setattr(raid, "download_from_hub", fetched)
+    assert bench(tmp_path / "data", tmp_path / "out", "--download", metrics="psnr") == 0
+    report = written(tmp_path / "out")
+    assert list(report["databases"]) == ["raid"]
+    assert report["databases"]["raid"]["where"] == str(tmp_path / "data" / "raid")
+    assert len(report["not_found"]) == 7
+
+
+def test_published_values_name_metrics_and_sources_that_there_are() -> None:
+    for database, values in PUBLISHED.items():
+        assert database in NAMES
+        for metric, value in values.items():
+            assert metric in METRICS
+            assert value.source in SOURCES
+            assert 0 < value.value < 1
+    assert published_value("raid", "psnr") is None
+
+
+def test_ticks_are_round_and_few() -> None:
+    assert ticks(0, 1) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert ticks(-3.0, 47.0) == [0, 10, 20, 30, 40]
+    assert ticks(5.0, 5.0) == [5.0]
