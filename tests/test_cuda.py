@@ -105,8 +105,8 @@ def test_motion_agrees_with_the_cpu(motion, built, photo, noisy):
     found = copy.deepcopy(metric).to(DEVICE).compare(x.to(DEVICE), y.to(DEVICE))
     theirs = metric.compare(x, y)
     torch.testing.assert_close(found.distance.cpu(), theirs.distance, rtol=1e-3, atol=0)
-    assert found.motion.found.all()
-    torch.testing.assert_close(found.motion.matrix.cpu(), theirs.motion.matrix, rtol=0, atol=0.01)
+    assert found.found.all()
+    torch.testing.assert_close(found.moved.matrix.cpu(), theirs.moved.matrix, rtol=0, atol=0.01)
 
 
 @torch.no_grad()
