@@ -27,8 +27,21 @@ pytestmark = pytest.mark.skipif(
     DEVICE == "cuda" and not torch.cuda.is_available(), reason="needs a CUDA device"
 )
 
-METRICS = [*(f"{head}-{pooling}" for head in HEADS for pooling in POOLINGS), "lpips-vgg", "lpips-alex"]
-SHORT = ["regional-max", "gap-polyphase", "gap-spatial-blur", "spatial-max", "lpips-alex"]
+#: HEAD-POOLING[-NET]: every head and pooling on VGG-16, the other nets, and lpips' own.
+METRICS = [
+    *(f"{head}-{pooling}" for head in HEADS if head != "regional-32" for pooling in POOLINGS),
+    *(f"{head}-max-{net}" for head in ("regional", "regional-32", "gap") for net in ("alex", "pixels")),
+    "lpips-vgg",
+    "lpips-alex",
+]
+SHORT = [
+    "regional-max",
+    "gap-polyphase",
+    "gap-spatial-blur",
+    "spatial-max",
+    "regional-32-max-alex",
+    "lpips-alex",
+]
 #: How far a distance may be from the CPU's, relatively: the convolutions add up in another order.
 AGREEMENT = 1e-5
 
@@ -48,8 +61,9 @@ def on(built: Callable[..., Any]) -> Callable[..., Any]:
         if name.startswith("lpips-"):
             metric = built(LPIPS, net=name.removeprefix("lpips-"))
         else:
-            head, _, pooling = name.rpartition("-")
-            metric = built(InvariantLPIPS, head=head, pooling=pooling)
+            net = next((net for net in ("alex", "pixels") if name.endswith(f"-{net}")), "vgg")
+            head, _, pooling = name.removesuffix(f"-{net}").rpartition("-")
+            metric = built(InvariantLPIPS, net=net, head=head, pooling=pooling)
         return copy.deepcopy(metric).to(device)
 
     return make
@@ -80,6 +94,28 @@ def test_embeddings_agree_with_the_cpu(name, on, pair):
     pairwise = metric.pairwise(x.to(DEVICE))
     assert (pairwise.diagonal() == 0).all()
     torch.testing.assert_close(pairwise[0, 1], metric(*(side.to(DEVICE) for side in x.split(1))).squeeze())
+
+
+@pytest.mark.parametrize("motion", ["similarity", "local"])
+@torch.no_grad()
+def test_motion_agrees_with_the_cpu(motion, built, photo, noisy):
+    x = photo("astronaut", 160, 192)
+    y = noisy(x.roll((3, -2), (2, 3)), sigma=4)
+    metric = built(InvariantLPIPS, net="pixels", head="regional-32", motion=motion)
+    found = copy.deepcopy(metric).to(DEVICE).compare(x.to(DEVICE), y.to(DEVICE))
+    theirs = metric.compare(x, y)
+    torch.testing.assert_close(found.distance.cpu(), theirs.distance, rtol=1e-3, atol=0)
+    assert found.found.all()
+    torch.testing.assert_close(found.moved.matrix.cpu(), theirs.moved.matrix, rtol=0, atol=0.01)
+
+
+@torch.no_grad()
+def test_masks_agree_with_the_cpu(on, pair):
+    mask = torch.zeros(2, 1, 64, 96)
+    mask[..., 8:40, 16:80] = 1
+    for name in ("regional-max", "gap-max", "spatial-max", "regional-32-max-pixels"):
+        found = on(name)(*(side.to(DEVICE) for side in pair), mask=mask.to(DEVICE))
+        torch.testing.assert_close(found.cpu(), on(name, "cpu")(*pair, mask=mask), rtol=AGREEMENT, atol=0)
 
 
 # Half precision may round a picture's maps by where they lie.

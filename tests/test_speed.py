@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +66,12 @@ def test_every_aim_is_a_case_and_a_contestant_of_the_benchmark() -> None:
     for aim in AIMS:
         device, *rest = aim.case.split()
         kind, side, batch = rest[-3], int(rest[-2]), int(rest[-1])
-        for head in ("regional", "gap"):
-            for option in aim.options:
-                if "memory" in rest:
-                    assert f"{aim.case} {head}{option}" in cases.case_names(device)
-                else:
-                    assert aim.case in cases.case_names(device)
-                    assert f"{head}{option}" in cases.contestants(device, kind, side, batch)
+        for metric in (name + option for name in aim.metrics for option in aim.options):
+            if "memory" in rest:
+                assert f"{aim.case} {metric}" in cases.case_names(device)
+            else:
+                assert aim.case in cases.case_names(device)
+                assert metric in cases.contestants(device, kind, side, batch)
 
 
 def test_the_page_says_which_aims_are_met(tmp_path: Path) -> None:
@@ -77,12 +80,12 @@ def test_the_page_says_which_aims_are_met(tmp_path: Path) -> None:
         return {"times": {name: {"cpu": [share] * 3, "wall": [share] * 3} for name, share in all_of.items()}}
 
     measured = {
-        "cpu forward 256 8": times(regional=0.5, gap=0.7),
+        "cpu forward 256 8": times(**{"regional": 0.5, "gap": 0.7, "regional+alex": 0.055}),
         "cuda forward 512 16": times(
             **{
                 "regional": 0.6,
                 "gap": 0.5,
-                "regional+float16+channels_last": 0.2,
+                "regional+float16+channels_last": 0.15,
                 "gap+bfloat16+channels_last": 0.3,
             }
         ),
@@ -91,12 +94,16 @@ def test_the_page_says_which_aims_are_met(tmp_path: Path) -> None:
             for name, peak in (("lpips-vgg", 1100), ("regional", 200), ("gap", 400))
         },
     }
-    table = aims_table(measured)
-    assert "| forward, 256 px, batch 8 | 0.60 | 0.50 | 0.70 | missed |" in table
-    assert "| forward, 1024 px | 0.60 |  |  | not measured |" in table
-    assert "| CUDA: forward, 512 px, batch 16 | 0.70 | 0.60 | 0.50 | met |" in table
-    assert "| CUDA: memory of a forward pass, 512 px, batch 16 | 0.35 | 0.10 | 0.30 | met |" in table
-    assert "| CUDA: forward in half precision, 512 px, batch 16 | 0.25 | 0.20 | 0.30 | missed |" in table
+    table = aims_table(measured, "cpu")
+    assert "| forward, 256 px, batch 8 | regional | 0.60 | 0.50 | met |" in table
+    assert "| forward, 256 px, batch 8 | gap | 0.60 | 0.70 | missed |" in table
+    assert "| forward, 1024 px | gap | 0.60 |  | not measured |" in table
+    assert "| forward, 256 px, batch 8 | regional, alex | 0.06 | 0.055 | met |" in table
+    table = aims_table(measured, "cuda")
+    assert "| forward, 512 px, batch 16 | regional | 0.70 | 0.60 | met |" in table
+    assert "| memory of a forward pass, 512 px, batch 16 | gap | 0.35 | 0.30 | met |" in table
+    assert "| forward in half precision, 512 px, batch 16 | regional | 0.20 | 0.15 | met |" in table
+    assert "| forward in half precision, 512 px, batch 16 | gap | 0.20 | 0.30 | missed |" in table
     report = {
         "cases": measured,
         "machine": {"processor": "P", "threads": 1, "gpu": "G"},
@@ -104,14 +111,66 @@ def test_the_page_says_which_aims_are_met(tmp_path: Path) -> None:
         "date": "today",
     }
     page = tmp_path / "page.md"
-    page.write_text(f"before {speed_report.BEGIN}old{speed_report.END} after")
+    both = "".join(
+        f"{begin}old {device}{end}"
+        for device in ("cpu", "cuda")
+        for begin, end in [speed_report.marks(device)]
+    )
+    page.write_text(f"before {both} after")
     speed_report.write_page(report, page)
     text = page.read_text()
     assert text.startswith("before ")
     assert text.endswith(" after")
     assert "old" not in text
     assert "**CUDA, time of a forward pass**" in text
-    assert (tmp_path / "figures" / "speed.png").is_file()
+    assert (tmp_path / "figures" / "speed_cpu.png").is_file()
+    assert (tmp_path / "figures" / "speed_cuda.png").is_file()
+
+
+def test_the_page_keeps_what_another_machine_measured(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    (begin, end), (other, after) = speed_report.marks("cuda"), speed_report.marks("cpu")
+    page.write_text(f"{begin}{end} {other}kept{after}")
+    one = {"cpu": [1.0] * 3, "wall": [1.0] * 3}
+    report = {
+        "cases": {"cuda forward 64 1": {"times": {"lpips-vgg": one}}, "cpu floors": {"left_out": "no CPU"}},
+        "machine": {"processor": "P", "threads": 1, "gpu": "G"},
+        "versions": {"torch": "2"},
+        "date": "today",
+    }
+    speed_report.write_page(report, page)
+    assert f"{other}kept{after}" in page.read_text()
+    page.write_text("no marks")
+    with pytest.raises(ValueError, match="must hold the marks <!-- measured, cuda: begin -->"):
+        speed_report.write_page(report, page)
+    assert page.read_text() == "no marks"
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_the_script_for_a_gpu_runs_through(tmp_path: Path) -> None:
+    """Every line of it, on a CPU: one test of those for CUDA and one case of the benchmark."""
+    page = tmp_path / "speed.md"
+    page.write_text("".join(speed_report.marks("cpu")))
+    settings = {
+        "PYTHON": sys.executable,
+        "DEVICE": "cpu",
+        "TESTS": "images_elsewhere",
+        "CASES": "^cpu memory forward 1024 1 regional.pixels$",
+        "OUT": str(tmp_path),
+        "PAGE": str(page),
+    }
+    done = subprocess.run(
+        ["bash", str(BENCHMARKS / "gpu.sh")],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in (tmp_path / "gpu_tests.txt").read_text()
+    cases = json.loads((tmp_path / "speed_cpu.json").read_text())["cases"]
+    assert cases["cpu memory forward 1024 1 regional+pixels"]["peak"] > 0
 
 
 def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -107,7 +107,10 @@ def contestants(device: str, kind: str, side: int, batch: int) -> tuple[str, ...
         return LOSSES
     if side < 256 or (side, batch) == (256, 1):
         return EVERYONE
-    return (*EVERYONE, *(f"{name}+{half}" for name in ("regional", "gap") for half in HALVES[device]))
+    halved = (
+        ("regional", "gap") if device == "cpu" else ("regional", "gap", "regional+alex", "regional+pixels")
+    )
+    return (*EVERYONE, *(f"{name}+{half}" for name in halved for half in HALVES[device]))
 
 
 def seconds_for(kind: str, side: int, batch: int, rate: float) -> float:

@@ -13,53 +13,78 @@ from invariant_lpips.evaluation.speed.clocks import median_ratio
 from invariant_lpips.evaluation.tables import markdown
 from invariant_lpips.files.writing import replacing
 
-__all__ = ["tables", "write_page"]
+__all__ = ["marks", "tables", "write_page"]
 
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+DEVICES = ("cpu", "cuda")
+
+
+def marks(device: str) -> tuple[str, str]:
+    """What stands around a device's tables in the page: those of another machine stay as they are.
+
+    Example:
+        >>> marks("cpu")
+        ('<!-- measured, cpu: begin -->', '<!-- measured, cpu: end -->')
+    """
+    return f"<!-- measured, {device}: begin -->", f"<!-- measured, {device}: end -->"
 
 
 def write_page(report: Mapping[str, Any], page: Path) -> None:
-    """Put the tables between the marks in the page, and the plot into figures/speed.png beside it."""
+    """Put the tables of each measured device between its marks in the page, and a plot into figures/ beside it.
+
+    Raises:
+        ValueError: the page lacks the marks of a device that was measured.
+    """
     text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, mark, after = rest.partition(END)
-    if not mark:
-        raise ValueError(f"{page} must hold the marks {BEGIN} and {END}, between which tables are written.")
-    body = f"{tables(report)}\n"  # the page leads with the plot
-    with replacing(page) as temporary:
-        temporary.write_text(f"{before}{BEGIN}\n\n{body}\n{END}{after}", encoding="utf-8")
-    _draw(report, page.parent / "figures" / "speed.png")
-
-
-def tables(report: Mapping[str, Any]) -> str:
-    """Everything measured, as Markdown."""
-    cases = report["cases"]
-    blocks = [f"Against what was aimed at, as shares of lpips (vgg) in the same run:\n\n{aims_table(cases)}"]
-    for device in ("cpu", "cuda"):
-        clock = "CPU time" if device == "cpu" else "time"
-        for kind, title in (
-            ("forward", "forward pass"),
-            ("loss", "forward and backward pass, gradient to one image"),
-        ):
-            if table := _race_table(cases, device, kind):
-                blocks.append(
-                    f"**{device.upper()}, {clock} of a {title}**, as a share of lpips (vgg):\n\n{table}"
-                )
-        if table := _memory_table(cases, device):
-            blocks.append(
-                f"**{device.upper()}, peak memory above what was held before**, as a share of lpips (vgg):\n\n{table}"
+    measured = [
+        device for device in DEVICES if any("times" in case for _, case in _of(report["cases"], device))
+    ]
+    for device in measured:
+        begin, end = marks(device)
+        before, _, rest = text.partition(begin)
+        _, mark, after = rest.partition(end)
+        if not mark:
+            raise ValueError(
+                f"{page} must hold the marks {begin} and {end}, between which tables are written."
             )
-        for name in (f"{device} pairwise 64", f"{device} compiled 256 1", f"{device} floors"):
-            if name in cases and "left_out" not in cases[name] and "failed" not in cases[name]:
-                describe = {"pairwise": _pairwise, "compiled": _compiled, "floors": _floors}[name.split()[1]]
-                blocks.append(describe(cases, device))
-        left = [
-            f"{name.partition(' ')[2]} ({case['left_out']})"
-            for name, case in _of(cases, device)
-            if "left_out" in case
-        ]
-        if left:
-            blocks.append(f"Left out on {device.upper()}: {', '.join(left)}.")
+        body = f"{tables(report, device)}\n"
+        if device != "cpu":  # the page leads with the plot of the CPU
+            body += f"\n![Time and memory as shares of lpips](figures/speed_{device}.png)\n"
+        text = f"{before}{begin}\n\n{body}\n{end}{after}"
+    with replacing(page) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    for device in measured:
+        _draw(report, device, page.parent / "figures" / f"speed_{device}.png")
+
+
+def tables(report: Mapping[str, Any], device: str) -> str:
+    """Everything measured on a device, as Markdown."""
+    cases = report["cases"]
+    aims = aims_table(cases, device)
+    blocks = [f"Against what was aimed at, as shares of lpips (vgg) in the same run:\n\n{aims}"]
+    clock = "CPU time" if device == "cpu" else "time"
+    for kind, title in (
+        ("forward", "forward pass"),
+        ("loss", "forward and backward pass, gradient to one image"),
+    ):
+        if table := _race_table(cases, device, kind):
+            blocks.append(
+                f"**{device.upper()}, {clock} of a {title}**, as a share of lpips (vgg):\n\n{table}"
+            )
+    if table := _memory_table(cases, device):
+        blocks.append(
+            f"**{device.upper()}, peak memory above what was held before**, as a share of lpips (vgg):\n\n{table}"
+        )
+    for name in (f"{device} pairwise 64", f"{device} compiled 256 1", f"{device} floors"):
+        if name in cases and "left_out" not in cases[name] and "failed" not in cases[name]:
+            describe = {"pairwise": _pairwise, "compiled": _compiled, "floors": _floors}[name.split()[1]]
+            blocks.append(describe(cases, device))
+    left = [
+        f"{name.partition(' ')[2]} ({case['left_out']})"
+        for name, case in _of(cases, device)
+        if "left_out" in case
+    ]
+    if left:
+        blocks.append(f"Left out on {device.upper()}: {', '.join(left)}.")
     machine, versions = report["machine"], report["versions"]
     packages = ", ".join(f"{name} {version}" for name, version in versions.items() if name in _NAMED)
     blocks.append(
@@ -206,38 +231,53 @@ def _floors(cases: Mapping[str, Any], device: str) -> str:
     )
 
 
-def _draw(report: Mapping[str, Any], path: Path) -> None:
+_DRAWN = {
+    "regional": "o",
+    "gap": "s",
+    "stock-vgg": "^",
+    "dists": "x",
+    "regional+alex": "D",
+    "lpips-alex": "+",
+    "regional+pixels": "v",
+}
+"""Metric in the plot -> its marker."""
+
+
+def _draw(report: Mapping[str, Any], device: str, path: Path) -> None:
     figure = new_figure(9, 4)
     left, right = figure.subplots(1, 2)
-    for name, marker in (("regional", "o"), ("gap", "s"), ("stock-vgg", "^"), ("dists", "x")):
+    clock = "CPU time" if device == "cpu" else "time"
+    for name, marker in _DRAWN.items():
         points = []
-        for case_name, case in _of(report["cases"], "cpu"):
-            if re.match(r"cpu forward \d+ \d+$", case_name) and name in case.get("times", {}):
+        for case_name, case in _of(report["cases"], device):
+            if re.match(rf"{device} forward \d+ \d+$", case_name) and name in case.get("times", {}):
                 side, batch = (int(text) for text in case_name.split()[2:])
-                points.append((side * side * batch / 1e6, shares(case, "cpu")[name]))
+                points.append((side * side * batch / 1e6, shares(case, device)[name]))
         if points:
             left.plot(*zip(*sorted(points), strict=True), marker=marker, label=_written(name))
     left.set(
         xscale="log",
         xlabel="million pixels in one of the two batches",
-        ylabel="CPU time / that of lpips (vgg)",
-        ylim=(0, None),
+        ylabel=f"{clock} / that of lpips (vgg)",
+        yscale="log",
     )
     left.axhline(1, color="grey", linewidth=0.8)
     if left.lines[1:]:
         left.legend()
     bars = [
         (f"{kind}\n{side} px x {batch}", _written(metric), (case["peak"] - case["held"]) / base)
-        for name, case in _of(report["cases"], "cpu")
-        if name.startswith("cpu memory") and "peak" in case
+        for name, case in _of(report["cases"], device)
+        if name.startswith(f"{device} memory") and "peak" in case
         for _, _, kind, side, batch, metric in [name.split()]
         if metric in ("regional", "gap") or "checkpointing" in metric or "reference" in metric
-        for lpips in [report["cases"].get(f"cpu memory {kind} {side} {batch} {BASELINE}", {})]
+        for lpips in [report["cases"].get(f"{device} memory {kind} {side} {batch} {BASELINE}", {})]
         if "peak" in lpips
         for base in [lpips["peak"] - lpips["held"]]
     ]
     right.barh([f"{metric}, {title}" for title, metric, _ in bars], [share for _, _, share in bars])
     right.set(xlabel="peak memory / that of lpips (vgg)", xlim=(0, 1))
     right.tick_params(axis="y", labelsize=7)
-    figure.suptitle("Against lpips (vgg) on one CPU thread", fontsize=10)
+    figure.suptitle(
+        "Against lpips (vgg)" + (" on one CPU thread" if device == "cpu" else " on a GPU"), fontsize=10
+    )
     save(figure, path)
