@@ -200,6 +200,10 @@ def test_json_says_what_was_used(folder: Path) -> None:
     report = json.loads((folder / "out.json").read_text())
     assert report["metric"].startswith("InvariantLPIPS(net=alexnet")
     assert report["resize"] == "80x64"
+    expected = {"alpha": "white", "bands": None, "full_scale": None, "icc": "convert", "frame": None}
+    assert {name: report[name] for name in expected} == expected
+    assert report["max_pixels"] == 89_478_485
+    assert (report["crop_border"], report["luma"]) == (0, False)
     assert [pair["reference"] for pair in report["pairs"]] == ["ref/a.png", "ref/b.png", "ref/c.png"]
     assert all(pair["distance"] > 0 and pair["error"] is None for pair in report["pairs"])
 

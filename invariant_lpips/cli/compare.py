@@ -56,7 +56,7 @@ from invariant_lpips.pictures import (
     within_folder,
 )
 from invariant_lpips.pictures.folders import not_looked_at
-from invariant_lpips.pictures.masks import Masks
+from invariant_lpips.pictures.masks import Masks, reading_of_masks
 from invariant_lpips.pictures.preparation import Prepared
 from invariant_lpips.pictures.video import VideoPairing, compare_videos, is_video
 
@@ -156,6 +156,11 @@ class Comparison:
             "dtype": self.metric.dtype,
             "resize": None if resize is None else f"{resize[0]}x{resize[1]}",
             "alpha": self.reading.alpha,
+            "frame": self.reading.frame,
+            "bands": self.reading.bands,
+            "full_scale": self.reading.full_scale,
+            "icc": self.reading.icc,
+            "max_pixels": self.reading.max_pixels,
             "crop_border": self.crop_border,
             "luma": self.luma,
             "mask": None if self.mask is None else str(self.mask),
@@ -263,7 +268,9 @@ def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     asked = Comparison.of(args)
     engine = None if asked.workers is None else ray.pair_engine(**asdict(asked.workers))
-    masks = None if asked.mask is None else Masks(asked.mask, Prepared(asked.reading, asked.crop_border))
+    masks = (
+        None if asked.mask is None else Masks(asked.mask, reading_of_masks(asked.reading, asked.crop_border))
+    )
     metric = asked.metric.build()
     limit = asked.fail_above
     if asked.fail_above_jnd is not None:

@@ -213,7 +213,6 @@ def video_settings(pairing: VideoPairing) -> dict[str, Any]:
     """What a report says about the videos and how they were read."""
     selection = pairing.selection
     stop = "" if selection.stop is None else selection.stop
-    reading = pairing.reading
     return {
         "reference": str(pairing.reference.path),
         "reference_colours": pairing.reference.colours,
@@ -221,9 +220,6 @@ def video_settings(pairing: VideoPairing) -> dict[str, Any]:
         "distorted_colours": pairing.distorted.colours,
         "frames": f"{selection.start}:{stop}",
         "every": selection.every,
-        "bands": reading.bands,
-        "full_scale": reading.full_scale,
-        "icc": reading.icc,
         "decoder": f"PyAV {load_av().__version__}",
     }
 

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from PIL import Image
 from torch import Tensor
 
 from invariant_lpips.pictures.folders import pictures_in
+from invariant_lpips.pictures.images import Reading
+from invariant_lpips.pictures.preparation import Prepared
+from invariant_lpips.pictures.refusals import Transparent
 
-__all__ = ["Masks"]
+__all__ = ["Masks", "reading_of_masks"]
+
+
+def reading_of_masks(reading: Reading, crop_border: int = 0) -> Prepared:
+    """How masks of pictures that are read and cropped so are read: brought to the same size, transparent ones refused.
+
+    Which frame, bands and full scale are the pictures' says nothing of a mask's.
+    """
+    plain = replace(reading, alpha="refuse", frame=None, bands=None, full_scale=None)
+    return Prepared(plain, crop_border)
 
 
 class Masks:
@@ -18,7 +30,7 @@ class Masks:
 
     Args:
         path: a picture file, or a folder of them.
-        reading: a file to (1, 3, H, W) in [-1, 1], as it reads the pictures: masks are resized and cropped alike.
+        reading: a file to (1, 3, H, W) in [-1, 1], such as :func:`reading_of_masks` gives.
 
     Shape:
         path of a reference -> (1, 1, H, W) float32 in [0, 1]: the mean of the three colours.
@@ -54,20 +66,16 @@ class Masks:
         return self._one
 
     def _read(self, path: Path) -> Tensor:
-        if _transparent(path):
-            raise ValueError(f"the mask {path} is transparent; save it in grey: white where pixels count")
-        mask = (self._reading(path).mean(1, keepdim=True) + 1) / 2
+        try:
+            image = self._reading(path)
+        except Transparent:
+            raise ValueError(
+                f"the mask {path} is transparent; save it in grey: white where pixels count"
+            ) from None
+        mask = (image.mean(1, keepdim=True) + 1) / 2
         if float(mask.max()) < 0.5:
             raise ValueError(
                 f"the mask {path} has nothing brighter than {float(mask.max()) * 255:.3g} of 255; white (255) is where "
                 "pixels count, so multiply a mask of 0 and 1 by 255"
             )
         return mask
-
-
-def _transparent(path: Path) -> bool:
-    try:
-        with Image.open(path) as picture:
-            return "A" in picture.getbands() or "transparency" in picture.info
-    except (OSError, ValueError, SyntaxError):  # the reading has a sentence for what can't be read
-        return False

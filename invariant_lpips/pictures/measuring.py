@@ -297,8 +297,10 @@ Engine = Callable[[Measuring, Sequence[Pair]], Iterator[Outcome]]
 
 
 def _bytes(summary: object) -> int:
-    """Of what a metric's `reference` returned: 0 where it has no summaries."""
-    return sum(part.nbytes for parts in getattr(summary, "summaries", ()) for part in parts)
+    """Of what a metric's `reference` returned, pictures kept for motion too; 0 where it has no summaries."""
+    images = getattr(summary, "images", None)
+    kept: int = sum(part.nbytes for parts in getattr(summary, "summaries", ()) for part in parts)
+    return kept if images is None else kept + int(images.nbytes)
 
 
 def _size(image: Tensor) -> str:

@@ -136,8 +136,6 @@ def _stored(image: ImageFile.ImageFile, handle: Any) -> Stored:
         return _grey_integers(image)
     if any(";16" in rawmode for rawmode in rawmodes):
         return _sixteen_bit_colour(image, handle, rawmodes)
-    if image.format == "PPM" and _ppm_maximum(image, 255) > 255:
-        raise Unsupported("a colour PPM of more than 8 bits would lose precision; convert it to a 16-bit PNG")
     return _eight_bits(image)
 
 
@@ -162,12 +160,10 @@ def _grey_integers(image: ImageFile.ImageFile) -> Stored:
     """16-bit (or 12-bit) grey. Older Pillow opens these as 32-bit mode "I", newer as "I;16"."""
     tags = getattr(image, "tag_v2", {})
     bits = tags.get(_BITS_TAG, (16,))[0]
-    maximum = _ppm_maximum(image, 65535) if image.format == "PPM" else 2**bits - 1
+    maximum = 2**bits - 1
     key = image.info.get("transparency")
     image.load()
     grey = np.asarray(image).astype(np.uint16)
-    if image.format == "PPM" and maximum < 65535:  # Pillow has spread the values over 16 bits
-        grey = np.rint(grey * (maximum / 65535)).astype(np.uint16)
     if tags.get(_PHOTOMETRIC_TAG) == 0:  # TIFF WhiteIsZero, which Pillow undoes for 8 bits but not for 16
         grey = maximum - grey
     if key is None:
@@ -229,14 +225,6 @@ def _rename_rawmode(image: ImageFile.ImageFile, rawmode: str) -> None:
         # A plain tuple in Pillow 10, a named one since 11.
         tiles.append(tile._replace(args=argument) if hasattr(tile, "_replace") else (*tile[:3], argument))
     image.tile = tiles
-
-
-def _ppm_maximum(image: ImageFile.ImageFile, plain: int) -> int:
-    """The full intensity that a PPM's header states; `plain` where Pillow need not scale."""
-    # ("raw", ..., rawmode) of an 8- or 16-bit file, ("ppm", ..., (rawmode, maximum)) of any other
-    tile: Any = image.tile[0]
-    maximum = tile[3][1] if isinstance(tile[3], tuple) else None
-    return maximum if isinstance(maximum, int) and maximum > 0 else plain
 
 
 def _orientation(image: ImageFile.ImageFile) -> int:
