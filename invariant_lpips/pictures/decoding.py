@@ -30,8 +30,6 @@ from invariant_lpips.pictures.tiff import read_tiff
 # Formats of Pillow's whose every pixel type is accounted for. It knows more, among them some that start other
 # programs (EPS) or lose precision silently; those in boxes or linear light, TIFF and PPM have readers of their own.
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF")
-_READ = "PNG, JPEG, WebP, TIFF, BMP, GIF, PPM, PFM, TGA, AVIF, HEIC, JPEG XL, JPEG 2000, EXR and HDR files are read"
-
 #: What makes a file of a folder a picture: the one list. Formats that need an extra are in it, so that files that
 #: can't be read without are named rather than passed over.
 SUFFIXES = (

@@ -61,7 +61,7 @@ def read_image(
                             the alpha channel, "refuse" raises if anything is transparent
     ICC profile             colours are converted to sRGB, as a viewer does; files in sRGB stay bit for bit
     CMYK without profile    Pillow's plain conversion to RGB
-    PNG's gamma chunk       ignored: values are taken as sRGB
+    PNG's gamma chunk       not applied: values are taken as sRGB, with a warning where it says otherwise
     EXIF orientation        applied: the picture is as a viewer shows it
     several frames, pages   `frame`, or the first with a warning
     linear light (HDR, EXR) 1 is white, brighter is white too with a warning; then the transfer function of sRGB
@@ -89,7 +89,8 @@ def read_image(
 
     Warns:
         PictureWarning: there are more frames, the ground hides a transparent picture's shape, a 16-bit picture is
-            nearly black, a profile is damaged, or linear light is brighter than white.
+            nearly black, a profile is damaged, a PNG states a gamma that is not applied, or linear light is brighter
+            than white.
 
     Example:
         >>> import tempfile

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from invariant_lpips.files.writing import one_line
-from invariant_lpips.pictures.boxed_files import other_colours
 from invariant_lpips.pictures.channels import Stored, picture_of
+from invariant_lpips.pictures.code_points import other_colours
 from invariant_lpips.pictures.decoding import upright
 from invariant_lpips.pictures.images import Reading, mention_what_is_hidden, resize_image
 from invariant_lpips.pictures.video.colour import Coding, rgb_from_planes
