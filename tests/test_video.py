@@ -166,6 +166,20 @@ def test_samples_that_share_planes_and_opacity(tmp_path: Path) -> None:
         VideoFile(write_frames(tmp_path / "c.mkv", [logo]), Reading())
 
 
+@pytest.mark.skipif("libvpx-vp9" not in av.codecs_available, reason="this FFmpeg has no libvpx")
+def test_opacity_beside_the_frames_of_a_webm(tmp_path: Path) -> None:
+    rgba = np.full((64, 64, 4), 200, np.uint8)
+    rgba[..., 3] = 0
+    rgba[:32, :, 3] = 255
+    frames = [av.VideoFrame.from_ndarray(rgba, format="rgba").reformat(format="yuva420p") for _ in range(3)]
+    path = write_frames(tmp_path / "a.webm", frames, "libvpx-vp9", options={"lossless": "1"})
+    found = [frame.picture() for frame in VideoFile(path, Reading(alpha="black"))]
+    assert len(found) == 3
+    for picture in found:
+        assert (picture[..., 34:, :] == -1).all()
+        assert ((picture[..., :30, :] + 1) * 127.5 - 200).abs().max() < 3
+
+
 @pytest.mark.skipif(
     not hasattr(av.video.stream.VideoStream, "set_display_rotation"), reason="PyAV can't turn"
 )
