@@ -102,6 +102,7 @@ class Comparison:
     videos: VideoPairing | None
     metric: MetricChoice
     reading: Reading
+    distorted_reading: Reading
     crop_border: int
     luma: bool
     mask: Path | None
@@ -130,7 +131,8 @@ class Comparison:
             pairing=pairing,
             videos=videos,
             metric=MetricChoice.of(args),
-            reading=reading_of(args),
+            reading=reading_of(args, 0),
+            distorted_reading=reading_of(args, 1),
             crop_border=args.crop_border,
             luma=args.luma,
             mask=args.mask,
@@ -156,7 +158,9 @@ class Comparison:
             "dtype": self.metric.dtype,
             "resize": None if resize is None else f"{resize[0]}x{resize[1]}",
             "alpha": self.reading.alpha,
-            "frame": self.reading.frame,
+            "frame": self.reading.frame
+            if self.reading == self.distorted_reading
+            else [self.reading.frame, self.distorted_reading.frame],
             "bands": self.reading.bands,
             "full_scale": self.reading.full_scale,
             "icc": self.reading.icc,
@@ -203,7 +207,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     add_metric_options(parser)
     add_device_options(parser)
-    add_reading_options(parser, batch="pairs of one size measured at once (1); for GPUs")
+    add_reading_options(parser, batch="pairs of one size measured at once (1); for GPUs", pairs=True)
     add_engine_options(parser)
     add_frame_options(parser)
     papers = parser.add_argument_group(
@@ -304,6 +308,9 @@ def run(args: argparse.Namespace) -> Exit:
         metric,
         asked.pairing,
         reading=Prepared(asked.reading, asked.crop_border, asked.luma),
+        distorted_reading=None
+        if asked.reading == asked.distorted_reading
+        else Prepared(asked.distorted_reading, asked.crop_border, asked.luma),
         masks=masks,
         batch_size=asked.batch_size,
         unequal_sizes=asked.unequal_sizes,
@@ -477,6 +484,8 @@ def _check(args: argparse.Namespace) -> None:
                 raise ValueError(f"--mask does not go with {name}")
     if args.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1, but got {args.batch_size}")
+    if args.frame is not None and args.frame[0] != args.frame[1] and args.engine == "ray":
+        raise ValueError("--frame A,B reads in this process and does not go with --engine ray")
     if args.motion is not None and args.engine == "ray":
         raise ValueError("--motion measures in this process and does not go with --engine ray")
     if args.unequal_sizes and args.metric == "lpips":
