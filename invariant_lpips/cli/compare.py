@@ -58,7 +58,7 @@ from invariant_lpips.pictures import (
 from invariant_lpips.pictures.folders import not_looked_at
 from invariant_lpips.pictures.masks import Masks, reading_of_masks
 from invariant_lpips.pictures.preparation import Prepared
-from invariant_lpips.pictures.video import VideoPairing, compare_videos, is_video
+from invariant_lpips.pictures.video import FrameMasks, VideoPairing, compare_videos, is_video
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
@@ -73,6 +73,7 @@ Perceptual distance between pictures: 0 for equal ones, larger for more differen
   invariant-lpips compare d/ --pair '{}_real_B' '{}_fake_B'     pictures of one folder, or of two, by their names
   invariant-lpips compare originals/ results/ --fail-above 0.1  status 3 if a distance is larger
   invariant-lpips compare a.mp4 b.mp4              frames of the same number of two videos; one may be a folder
+  invariant-lpips compare a/ b/ --frames :         frames of two folders in their order, as of videos
 
 More than one pair gives a table (reference,distorted,distance,error) in the order of the files named, of the
 names in a folder (2 before 10), or of the rows of the csv. Mean, median and
@@ -126,7 +127,9 @@ class Comparison:
         videos = found if isinstance(found, VideoPairing) else None
         pairing = Pairing(()) if isinstance(found, VideoPairing) else found
         if videos is None and (args.frames is not None or args.every is not None):
-            raise ValueError("--frames and --every choose frames of videos, but none was named")
+            raise ValueError(
+                "--frames and --every choose frames of videos or of two folders, but none was named"
+            )
         return cls(
             pairing=pairing,
             videos=videos,
@@ -202,7 +205,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--mask",
         type=Path,
         metavar="FILE|DIR",
-        help="what counts: white does, black doesn't; one for all pairs, or a folder with one named as each reference",
+        help="what counts: white does, black doesn't; one for all pairs, or a folder with one named as each reference "
+        "(of a video: or one a frame)",
     )
 
     add_metric_options(parser)
@@ -272,9 +276,7 @@ def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     asked = Comparison.of(args)
     engine = None if asked.workers is None else ray.pair_engine(**asdict(asked.workers))
-    masks = (
-        None if asked.mask is None else Masks(asked.mask, reading_of_masks(asked.reading, asked.crop_border))
-    )
+    masks = _masks(asked)
     metric = asked.metric.build()
     limit = asked.fail_above
     if asked.fail_above_jnd is not None:
@@ -311,7 +313,7 @@ def run(args: argparse.Namespace) -> Exit:
         distorted_reading=None
         if asked.reading == asked.distorted_reading
         else Prepared(asked.distorted_reading, asked.crop_border, asked.luma),
-        masks=masks,
+        masks=cast("Masks | None", masks),
         batch_size=asked.batch_size,
         unequal_sizes=asked.unequal_sizes,
         maps=maps,
@@ -327,6 +329,21 @@ def run(args: argparse.Namespace) -> Exit:
         for outcome in failing:
             say("compare", f"  {reports.number(outcome.distance)}  {outcome.pair}")
     return _conclude(asked, measured, too_far=bool(failing), interrupted=interrupted)
+
+
+def _masks(asked: Comparison) -> Masks | FrameMasks | None:
+    """Those asked for; of a video, in a folder without one of its name, one a frame."""
+    if asked.mask is None:
+        return None
+    reading = reading_of_masks(asked.reading, asked.crop_border)
+    masks = Masks(asked.mask, reading)
+    by_frame = (
+        asked.videos is not None
+        and asked.videos.reference.path.is_file()
+        and asked.mask.is_dir()
+        and not masks.has(asked.videos.reference.path)
+    )
+    return FrameMasks(asked.mask, reading) if by_frame else masks
 
 
 def _least_shown(metric: object) -> float:
@@ -423,7 +440,8 @@ def _pairing(args: argparse.Namespace) -> Pairing | VideoPairing:
         return two_folders(args.dir0, args.dir1, recursive=args.recursive)
     if args.dir is not None:
         return within_folder(args.dir, all_pairs=args.all_pairs, limit=args.N, recursive=args.recursive)
-    if any(is_video(path) for path in args.paths):
+    in_order = args.frames is not None or args.every is not None
+    if any(is_video(path) for path in args.paths) or (in_order and all(path.is_dir() for path in args.paths)):
         return video_pairing(args, reading_of(args))
     return pair_paths(args.paths, recursive=args.recursive)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,6 +95,51 @@ def natural(path: Path) -> tuple[object, ...]:
     # Text and numbers alternate, so that like is compared with like; the path itself tells 2 from 02.
     pieces = [re.split("([0-9]+)", part) for part in path.parts]
     return tuple(tuple(int(p) if k % 2 else p for k, p in enumerate(piece)) for piece in pieces), path
+
+
+def frame_number(path: Path) -> int | None:
+    """The last number in a file's name, which counts frames; None where there is none.
+
+    Example:
+        >>> frame_number(Path("cam2_frame_0007.png")), frame_number(Path("mask.png"))
+        (7, None)
+    """
+    numbers = re.findall("[0-9]+", path.stem)
+    return int(numbers[-1]) if numbers else None
+
+
+def gap_in_numbers(files: Sequence[Path]) -> tuple[Path, Path] | None:
+    """The first two neighbours whose numbers are not neighbours too; None where all are, or have none.
+
+    Example:
+        >>> [path.name for path in gap_in_numbers([Path("a1.png"), Path("a2.png"), Path("a4.png")])]
+        ['a2.png', 'a4.png']
+    """
+    for one, after in pairwise(files):
+        before, behind = frame_number(one), frame_number(after)
+        if before is not None and behind is not None and behind != before + 1:
+            return one, after
+    return None
+
+
+def first_apart(left: Sequence[Path], right: Sequence[Path]) -> tuple[Path, Path] | None:
+    """The first two files of one place whose numbers differ by another amount than those of the first place.
+
+    Example:
+        >>> left, right = ([Path(f"{name}{k}.png") for k in (1, 2, last)] for name, last in (("a", 3), ("b", 4)))
+        >>> [path.name for path in first_apart(left, right)]
+        ['a3.png', 'b4.png']
+    """
+    first: int | None = None
+    for one, other in zip(left, right, strict=False):
+        numbers = frame_number(one), frame_number(other)
+        if numbers[0] is None or numbers[1] is None:
+            continue
+        amount = numbers[1] - numbers[0]
+        if first is not None and amount != first:
+            return one, other
+        first = amount
+    return None
 
 
 def not_looked_at(skipped: Iterable[Skipped]) -> str:

@@ -114,7 +114,7 @@ def compare(
         batch_size=batch_size,
         unequal_sizes=unequal_sizes,
         maps=maps,
-        masks=masks,
+        masks=None if masks is None else by_reference(masks),
     )
     if engine is None:
         return measuring(pairing.pairs)
@@ -127,8 +127,16 @@ def compare(
     return engine(measuring, pairing.pairs)
 
 
+def by_reference(masks: Callable[[Path], Tensor]) -> Callable[[Pair], Tensor]:
+    """Masks of pairs, from those of their references."""
+    return lambda pair: masks(pair.reference)
+
+
 class Measuring:
-    """Measures pairs in order, `batch_size` pairs of one size at a time; the arguments are those of :func:`compare`."""
+    """Measures pairs in order, `batch_size` pairs of one size at a time.
+
+    The arguments are those of :func:`compare`, but `masks` gives that of a pair.
+    """
 
     def __init__(
         self,
@@ -139,7 +147,7 @@ class Measuring:
         batch_size: int = 1,
         unequal_sizes: bool = False,
         maps: MapSink | None = None,
-        masks: Callable[[Path], Tensor] | None = None,
+        masks: Callable[[Pair], Tensor] | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"Argument `batch_size` must be at least 1, but got {batch_size}.")
@@ -252,7 +260,7 @@ class Measuring:
                 compared: Comparison = self.metric.compare(x, self._on_device(ys))  # type: ignore[attr-defined]
                 return [(float(compared.distance[k]), compared[k : k + 1]) for k in range(len(ys))]
             if self.masks is not None:
-                masks = [self.masks(pair.reference) for pair in pairs]
+                masks = [self.masks(pair) for pair in pairs]
                 if any(mask.shape[-2:] != x.shape[-2:] for mask, x in zip(masks, xs, strict=True)):
                     raise ValueError(
                         f"its mask must have the size of the pictures, {_size(xs[0])}, but has {_size(masks[0])}; use "
