@@ -624,3 +624,19 @@ def test_luma_is_that_of_bt_601(folder: Path, capsys: pytest.CaptureFixture[str]
     plain = float(capsys.readouterr().out)
     assert compare("red.png", "grey.png", "--luma") == 0
     assert float(capsys.readouterr().out) < plain / 50
+
+
+def test_nothing_that_is_compared_is_written_over(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.read_bytes() for path in folder.rglob("*.png")}
+    (folder / "pairs.csv").write_text("reference,distorted\nref/a.png,dist/a.png\n")
+    (folder / "link").symlink_to("dist")
+    for arguments, sentence in (
+        (("ref", "dist", "--map", "ref"), "--map ref holds pictures that are compared"),
+        (("ref", "dist", "--map", "link"), "--map link holds pictures that are compared"),
+        (("ref/a.png", "dist/a.png", "--map", "dist"), "--map dist holds pictures"),
+        (("--csv", "pairs.csv", "-o", "./pairs.csv"), "would replace the table of pairs"),
+    ):
+        assert compare(*arguments) == 2
+        assert sentence in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in before} == before
+    assert (folder / "pairs.csv").read_text().startswith("reference,distorted\nref/a.png")

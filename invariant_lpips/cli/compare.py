@@ -125,6 +125,7 @@ class Comparison:
         found = _pairing(args)
         _check(args)
         videos = found if isinstance(found, VideoPairing) else None
+        _keep_pictures_from_maps(args.map, found)
         pairing = Pairing(()) if isinstance(found, VideoPairing) else found
         if videos is None and (args.frames is not None or args.every is not None):
             raise ValueError(
@@ -459,6 +460,21 @@ def _printed(args: argparse.Namespace, pairing: Pairing) -> Callable[[Sequence[O
     return reports.as_numbers if len(args.paths) == 2 and len(pairing.pairs) == 1 else reports.as_csv
 
 
+def _keep_pictures_from_maps(folder: Path | None, found: Pairing | VideoPairing) -> None:
+    """Maps are named as pictures are, so that in their folder they could replace them."""
+    if folder is None:
+        return
+    if isinstance(found, VideoPairing):
+        pictures = [*found.reference.files, *found.distorted.files]
+    else:
+        pictures = [path for pair in found.pairs for path in (pair.reference, pair.distorted)]
+    parents = {path.parent for path in pictures if not is_video(path)}
+    if folder.resolve() in {parent.resolve() for parent in parents}:
+        raise ValueError(
+            f"--map {folder} holds pictures that are compared, which maps could replace; name another"
+        )
+
+
 def _check(args: argparse.Namespace) -> None:
     """Refuse values and combinations that can't be meant."""
     out: Path | None = args.out
@@ -469,6 +485,8 @@ def _check(args: argparse.Namespace) -> None:
             raise ValueError(f"-o {out}: the folder {out.parent} does not exist")
         if out.is_dir():
             raise ValueError(f"-o {out} is a folder; a file was expected")
+        if args.csv is not None and out.resolve() == args.csv.resolve():
+            raise ValueError(f"-o {out} would replace the table of pairs; write to another file")
     if args.map is None and (args.map_npy or args.map_scale is not None):
         raise ValueError("--map-npy and --map-scale belong to --map DIR")
     if args.map_scale is not None and not args.map_scale > 0:
