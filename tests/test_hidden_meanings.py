@@ -155,3 +155,18 @@ def test_half_a_webp(tmp_path: Path) -> None:
     (tmp_path / "a.webp").write_bytes(whole[:-10])
     with pytest.raises(ValueError, match=r"is cut short .* bytes are missing"):
         read_image(tmp_path / "a.webp")
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_whose_end_was_filled_with_zeros(tmp_path: Path, progressive: bool) -> None:
+    picture = Image.fromarray(COLOUR).resize((96, 80))
+    thumbnail = b"Exif\0\0" + b"\xff\xd8 a small picture of its own \xff\xd9"
+    picture.save(tmp_path / "a.jpg", quality=95, progressive=progressive, exif=thumbnail)
+    whole = (tmp_path / "a.jpg").read_bytes()
+    read_image(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").write_bytes(whole + bytes(20))  # what comes after the end doesn't matter
+    read_image(tmp_path / "a.jpg")
+    half = len(whole) * 3 // 4
+    (tmp_path / "a.jpg").write_bytes(whole[:half] + bytes(len(whole) - half))
+    with pytest.raises(ValueError, match=r"damaged or cut short"):
+        read_image(tmp_path / "a.jpg")

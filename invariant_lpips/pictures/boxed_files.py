@@ -149,7 +149,8 @@ def _jpeg_2000(handle: Any, frame: int, max_pixels: int | None) -> Stored:
     bits = min(depths) + 1
     if len(depths) > 1 or bits > 16 or palette or not known:
         raise Unsupported(
-            "a JPEG 2000 of this kind of more than 8 bits is not handled; convert it to a 16-bit PNG"
+            "a JPEG 2000 of signed samples, or of this kind of more than 8 bits, is not handled; convert it to a "
+            "16-bit PNG"
         )
     try:
         import imagecodecs

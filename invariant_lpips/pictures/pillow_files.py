@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from invariant_lpips.pictures.channels import Stored
+from invariant_lpips.pictures.jpeg_markers import check_end
 from invariant_lpips.pictures.png_chunks import look_at_chunks
 from invariant_lpips.pictures.refusals import Unsupported
 from invariant_lpips.pictures.targa import opacity_decided
@@ -40,6 +41,8 @@ def read_with_pillow(handle: Any, formats: Sequence[str], frame: int, max_pixels
     with _complete_pictures_only():
         image = _open(handle, formats, max_pixels)
         colours = look_at_chunks(handle) if image.format == "PNG" else ""
+        if image.format in ("JPEG", "MPO"):
+            check_end(handle)
         # The other pictures of an MPO are previews and depth maps, of which a photograph's owner knows nothing.
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         if frame:

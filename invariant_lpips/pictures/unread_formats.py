@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from invariant_lpips.pictures.jpeg_markers import bits_of_samples
+
 _PICTURES = {
     b"qoif": "a QOI file",
     b"DDS ": "a DDS texture",
@@ -36,7 +38,6 @@ _OTHERS = {
     b"\x1f\x8b": "a gzip archive; unpack it",
     b"\x1aE\xdf\xa3": "a video; name it .mkv or .webm",
 }
-_FRAME_HEADERS = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 
 
 def refusal(handle: Any) -> str:
@@ -54,18 +55,6 @@ def refusal(handle: Any) -> str:
         missing = int.from_bytes(start[4:8], "little") + 8 - os.fstat(handle.fileno()).st_size
         if missing > 0:
             return f"the file is cut short ({missing} bytes are missing)"
-    if (bits := _bits_of_jpeg(start)) not in (None, 8):
+    if (bits := bits_of_samples(start)) not in (None, 8):
         return f"a JPEG of {bits} bits is not handled; convert it to a 16-bit PNG"
     return "not a picture in a format that is read, or its header is damaged"
-
-
-def _bits_of_jpeg(start: bytes) -> int | None:
-    """Of a sample, as the first frame header says; None where there is none."""
-    if not start.startswith(b"\xff\xd8\xff"):
-        return None
-    place = 2
-    while place + 5 <= len(start) and start[place] == 0xFF:
-        if start[place + 1] in _FRAME_HEADERS:
-            return start[place + 4]
-        place += 2 + int.from_bytes(start[place + 2 : place + 4], "big")
-    return None
