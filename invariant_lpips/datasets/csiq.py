@@ -131,3 +131,6 @@ DATABASE = Database(
     higher_is_better=False,
     distortions=DISTORTIONS,
 )
+
+#: What `load_dataset` calls; its name here in version 0.1.0.
+load = DATABASE.load

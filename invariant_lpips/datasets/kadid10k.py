@@ -110,3 +110,6 @@ DATABASE = Database(
     higher_is_better=True,
     distortions=DISTORTIONS,
 )
+
+#: What `load_dataset` calls; its name here in version 0.1.0.
+load = DATABASE.load

@@ -77,3 +77,6 @@ DATABASE = Database(
     distortions=DISTORTIONS,
     order=(),
 )
+
+#: What `load_dataset` calls; its name here in version 0.1.0.
+load = DATABASE.load

@@ -158,3 +158,6 @@ DATABASE = Database(
     order=("distortion", "reference_id", "level"),
     download=download,
 )
+
+#: What `load_dataset` calls; its name here in version 0.1.0.
+load = DATABASE.load
