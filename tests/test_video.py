@@ -424,10 +424,10 @@ def test_few_frames_are_held(tmp_path: Path) -> None:
     assert len(list(compare_videos(InvariantLPIPS("pixels"), pairing))) == 30
 
 
-def write_pictures(folder: Path, frames: list[Picture], first: int = 0) -> Path:
+def write_pictures(folder: Path, frames: list[Picture], first: int = 0, name: str = "f{}.png") -> Path:
     folder.mkdir()
     for number, frame in enumerate(frames, first):
-        Image.fromarray(frame).save(folder / f"f{number}.png")
+        Image.fromarray(frame).save(folder / name.format(number))
     return folder
 
 
@@ -498,7 +498,17 @@ def test_frames_that_are_missing_in_a_folder_are_said(
     frames = pictures(6)
     video = write_rgb(tmp_path / "v.mkv", frames)
     a, b = write_pictures(tmp_path / "a", frames), write_pictures(tmp_path / "b", frames, first=1)
-    for pair in ((a, b, "--frames", ":"), (a, video), (video, b)):
+    scaled = write_pictures(tmp_path / "scaled", frames, name="f{:04d}_x4.png")
+    shots = write_pictures(tmp_path / "shots", frames[:3], name="shot1_{}.png")
+    for number, frame in enumerate(frames[:3]):
+        Image.fromarray(frame).save(shots / f"shot2_{number}.png")
+    for pair in (
+        (a, b, "--frames", ":"),
+        (a, video),
+        (video, b),
+        (a, scaled, "--frames", ":"),
+        (shots, video),
+    ):
         assert "come apart" not in compared(capsys, *pair)[2]
     (b / "f3.png").unlink()
     assert "in their order, but the numbers in their names come apart" in compared(capsys, video, b)[2]

@@ -97,28 +97,33 @@ def natural(path: Path) -> tuple[object, ...]:
     return tuple(tuple(int(p) if k % 2 else p for k, p in enumerate(piece)) for piece in pieces), path
 
 
-def frame_number(path: Path) -> int | None:
-    """The last number in a file's name, which counts frames; None where there is none.
+def counted(files: Sequence[Path]) -> list[int] | None:
+    """The number that counts the files of a sequence: the only one in their names that is not the same in all.
+
+    None where there is none, or more than one, as of several sequences in one folder.
 
     Example:
-        >>> frame_number(Path("cam2_frame_0007.png")), frame_number(Path("mask.png"))
-        (7, None)
+        >>> counted([Path("cam2_f007_x4.png"), Path("cam2_f010_x4.png")]), counted([Path("a.png"), Path("b.png")])
+        ([7, 10], None)
     """
-    numbers = re.findall("[0-9]+", path.stem)
-    return int(numbers[-1]) if numbers else None
+    numbers = [[int(digits) for digits in re.findall("[0-9]+", file.stem)] for file in files]
+    if len({len(of_file) for of_file in numbers}) != 1:
+        return None
+    differing = [column for column in zip(*numbers, strict=True) if len(set(column)) > 1]
+    return list(differing[0]) if len(differing) == 1 else None
 
 
-def gap_in_numbers(files: Sequence[Path]) -> tuple[Path, Path] | None:
-    """The first two neighbours whose numbers are not neighbours too; None where all are, or have none.
+def first_gap(files: Sequence[Path]) -> tuple[Path, Path] | None:
+    """The first two neighbours between whose numbers, as :func:`counted`, there is another; None where all follow.
 
     Example:
-        >>> [path.name for path in gap_in_numbers([Path("a1.png"), Path("a2.png"), Path("a4.png")])]
+        >>> [path.name for path in first_gap([Path("a1.png"), Path("a2.png"), Path("a4.png")])]
         ['a2.png', 'a4.png']
     """
-    for one, after in pairwise(files):
-        before, behind = frame_number(one), frame_number(after)
-        if before is not None and behind is not None and behind != before + 1:
-            return one, after
+    numbers = counted(files) or []
+    for place, (one, after) in enumerate(pairwise(numbers)):
+        if after != one + 1:
+            return files[place], files[place + 1]
     return None
 
 
@@ -130,16 +135,12 @@ def first_apart(left: Sequence[Path], right: Sequence[Path]) -> tuple[Path, Path
         >>> [path.name for path in first_apart(left, right)]
         ['a3.png', 'b4.png']
     """
-    first: int | None = None
-    for one, other in zip(left, right, strict=False):
-        numbers = frame_number(one), frame_number(other)
-        if numbers[0] is None or numbers[1] is None:
-            continue
-        amount = numbers[1] - numbers[0]
-        if first is not None and amount != first:
-            return one, other
-        first = amount
-    return None
+    mine, theirs = counted(left), counted(right)
+    if mine is None or theirs is None:
+        return None
+    amounts = [other - one for one, other in zip(mine, theirs, strict=False)]
+    place = next((k for k, amount in enumerate(amounts) if amount != amounts[0]), None)
+    return None if place is None else (left[place], right[place])
 
 
 def not_looked_at(skipped: Iterable[Skipped]) -> str:

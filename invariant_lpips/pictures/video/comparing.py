@@ -15,7 +15,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from invariant_lpips.pictures.folders import Skipped, first_apart, gap_in_numbers, list_folder, pictures_in
+from invariant_lpips.pictures.folders import Skipped, first_apart, first_gap, list_folder, pictures_in
 from invariant_lpips.pictures.images import Reading
 from invariant_lpips.pictures.masks import read_mask
 from invariant_lpips.pictures.measuring import MapSink, Measuring, Metric, Outcome, by_reference
@@ -122,7 +122,7 @@ class FrameMasks:
         self.path = path
         self.files = tuple(pictures_in(path))
         self._reading = reading
-        if (gap := gap_in_numbers(self.files)) is not None:
+        if (gap := first_gap(self.files)) is not None:
             raise ValueError(
                 f"masks of frames must be numbered without gaps, but in {path} {gap[1].name} follows {gap[0].name}"
             )
@@ -284,7 +284,7 @@ class VideoPairing:
             apart = first_apart(folders[0].files, folders[1].files)
             what = apart and f"{apart[0]} would be compared with {apart[1]}"
         else:
-            gap = gap_in_numbers(folders[0].files) if folders else None
+            gap = first_gap(folders[0].files) if folders else None
             what = gap and f"in {folders[0].path} {gap[1].name} follows {gap[0].name}"
         if what:
             warnings.warn(
