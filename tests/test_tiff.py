@@ -345,3 +345,22 @@ def test_a_palette_written_in_bytes_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "bytes.tif", indices, photometric="palette", colormap=ramp)
     with pytest.raises(ValueError, match="its palette holds nothing above 255 of 65535"):
         read_image(tmp_path / "bytes.tif")
+
+
+def test_the_small_copy_in_a_raw_photograph_is_not_its_picture(tmp_path: Path) -> None:
+    small = (DEEP // 256).astype(np.uint8)
+    sensor = {"photometric": "minisblack", "subfiletype": 0}
+    for name, how, sentence in (
+        ("a.nef", {}, "holds reduced copies or masks alone"),
+        ("a.dng", {"extratags": [(50706, 1, 4, (1, 4, 0, 0), True)]}, "a raw photograph is not handled"),
+    ):
+        with tifffile.TiffWriter(tmp_path / name) as file:
+            file.write(small, photometric="rgb", subfiletype=1, subifds=1, **how)
+            file.write(DEEP[..., 0], **sensor)
+        with pytest.raises(ValueError, match=sentence):
+            read_image(tmp_path / name)
+    write(tmp_path / "a.tif", small, photometric="rgb")
+    data = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.cr2").write_bytes(data[:8] + b"CR" + data[10:])
+    with pytest.raises(ValueError, match="a raw photograph is not handled"):
+        read_image(tmp_path / "a.cr2")

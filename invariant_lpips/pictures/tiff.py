@@ -27,7 +27,7 @@ SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 254, 256, 257, 258, 259, 262, 266
 _DESCRIPTION, _ORIENTATION, _SAMPLES, _PLANES, _EXTRA, _FORMAT, _PROFILE = 270, 274, 277, 284, 338, 339, 34675
-_COLOUR_MAP, _DEPTH = 320, 32997
+_COLOUR_MAP, _DEPTH, _DNG_VERSION = 320, 32997, 50706
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _PILLOWS_OWN = {_PALETTE: 1, _CMYK: 4, _YCBCR: 3}  # that only Pillow converts, and their bands
 _PREMULTIPLIED, _STRAIGHT = 1, 2  # kinds of alpha; 0 is a band of which nothing is said
@@ -68,6 +68,7 @@ class Page:
         self.palette_of_bytes = self.photometric == _PALETTE and 0 < colour_map.max(initial=0) < 256
         self.reduced_or_mask = bool(one(_SUBFILE, 0) & 0b101)
         self.extra = several(_EXTRA)
+        self.raw = _DNG_VERSION in tags
         profile = tags.get(_PROFILE)
         self.profile = profile if isinstance(profile, bytes) and profile else None
         bits, formats = set(several(_BITS)) or {1}, set(several(_FORMAT)) or {_UNSIGNED}
@@ -136,10 +137,17 @@ def find_page(handle: Any, frame: int, max_pixels: int | None) -> tuple[Page, in
     Raises:
         Unsupported: there is no such page, or it is too large.
     """
-    pages = list(_pages(handle))
-    pages = [page for page in pages if not page.reduced_or_mask] or pages
+    pages = [] if (raw := _starts_as_cr2(handle)) else list(_pages(handle))
+    if raw or (pages and pages[0].raw):
+        raise Unsupported("a raw photograph is not handled; develop it and save a 16-bit TIFF or PNG")
     if not pages:
         raise Unsupported("not a picture in a format that is read, or its header is damaged")
+    whole = [page for page in pages if not page.reduced_or_mask]
+    if not whole:  # NEF and ARW are so, with what the sensor saw elsewhere
+        raise Unsupported(
+            "it holds reduced copies or masks alone, as a raw photograph does beside its data; save the whole picture"
+        )
+    pages = whole
     frames = max(len(pages), pages[0].stack)
     check_frame(frame, frames)
     if frame >= len(pages):
@@ -152,6 +160,11 @@ def find_page(handle: Any, frame: int, max_pixels: int | None) -> tuple[Page, in
             "pixels, a guard against decompression bombs; raise max_pixels if the file is meant to be this large"
         )
     return page, frames
+
+
+def _starts_as_cr2(handle: Any) -> bool:
+    handle.seek(8)
+    return bool(handle.read(2) == b"CR")
 
 
 def read_tiff(handle: Any, frame: int, max_pixels: int | None) -> Stored:
