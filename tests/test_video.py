@@ -457,6 +457,9 @@ def test_a_mask_for_each_frame_of_a_video(tmp_path: Path, capsys: pytest.Capture
     assert status == 2
     assert "must be numbered without gaps, but in" in said
     assert "f6.png follows f4.png" in said
+    status, _, said = compared(capsys, a, b, "--mask", a)
+    assert status == 2
+    assert "--mask takes pictures, not the video" in said
     (folder / "f1.png").rename(folder / "a.png")  # named as the video: for all of it
     status, rows, _ = compared(capsys, a, b, "--mask", folder)
     assert (rows[0]["distance"], status) == ("0", 0)

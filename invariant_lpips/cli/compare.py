@@ -508,6 +508,8 @@ def _check(args: argparse.Namespace) -> None:
             "--fail-above-jnd needs a metric that knows what people notice; --metric lpips does not"
         )
     if args.mask is not None:
+        if is_video(args.mask):
+            raise ValueError(f"--mask takes pictures, not the video {args.mask}; save its frames in a folder")
         others = {
             "--map": args.map is not None,
             "--motion": args.motion is not None,
