@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from invariant_lpips.pictures.images import read_image
 from invariant_lpips.pictures.refusals import PictureWarning
@@ -170,3 +171,24 @@ def test_a_jpeg_whose_end_was_filled_with_zeros(tmp_path: Path, progressive: boo
     (tmp_path / "a.jpg").write_bytes(whole[:half] + bytes(len(whole) - half))
     with pytest.raises(ValueError, match=r"damaged or cut short"):
         read_image(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_pictures_are_turned_by_exif_and_not_by_xmp(tmp_path: Path, suffix: str) -> None:
+    picture = Image.fromarray(COLOUR).resize((48, 48))
+    how: dict[str, Any] = {"jpg": {"quality": 100, "subsampling": 0}, "webp": {"lossless": True}}.get(
+        suffix, {}
+    )
+    xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    said = PngInfo()
+    said.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    how |= {"pnginfo": said} if suffix == "png" else {"xmp": xmp}
+    picture.save(tmp_path / f"a.{suffix}", **how)
+    assert np.abs(values(tmp_path / f"a.{suffix}") - np.asarray(picture)).mean() < 1
+    exif = Image.Exif()
+    exif[0x10F] = "maker"  # EXIF that says nothing of an orientation
+    picture.save(tmp_path / f"a.{suffix}", exif=exif, **how)
+    assert np.abs(values(tmp_path / f"a.{suffix}") - np.asarray(picture)).mean() < 1
+    exif[0x112] = 3
+    picture.save(tmp_path / f"a.{suffix}", exif=exif, **how)
+    assert np.abs(values(tmp_path / f"a.{suffix}") - np.asarray(picture)[::-1, ::-1]).mean() < 1

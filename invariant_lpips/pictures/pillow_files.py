@@ -221,8 +221,16 @@ def _orientation(image: ImageFile.ImageFile) -> int:
     """The EXIF orientation still to be applied, 1 (upright) where absent or unreadable."""
     if image.format == "TIFF":  # Pillow has turned it while loading, and not every version drops the tag then
         return 1
+    # Pillow would also turn by what XMP says, which viewers don't.
+    for name in ("xmp", "XML:com.adobe.xmp"):
+        image.info.pop(name, None)
     try:
-        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+        if "exif" in image.info:  # what it found itself may be of XMP
+            exif = Image.Exif()
+            exif.load(image.info["exif"])
+        else:
+            exif = image.getexif()
+        orientation = exif.get(_ORIENTATION_TAG, 1)
     except Exception:  # a damaged EXIF block is no reason to refuse sound pixels
         return 1
     return orientation if orientation in range(1, 9) else 1
