@@ -49,7 +49,8 @@ def opacity_decided(stored: Stored, handle: Any) -> Stored:
 
 def _kind_of_alpha(handle: Any) -> int | None:
     """As the extension area of a TGA 2.0 says; None where there is none."""
-    handle.seek(-26, os.SEEK_END)
+    size = handle.seek(0, os.SEEK_END)
+    handle.seek(max(size - 26, 0))
     footer = handle.read(26)
     if not footer.endswith(_FOOTER):
         return None
