@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -18,14 +18,20 @@ class FrameMetric(Protocol):
     spatial: bool
 
     def __call__(self, in0: Tensor, in1: Tensor, *, normalize: Any) -> Any:
-        """(n, 3, H, W) twice to n distances."""
+        """(n, 3, H, W) twice to n distances; with `mask=` too, where it takes one."""
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """Some may need a gradient."""
 
 
 def by_frame(
-    metric: FrameMetric, in0: Tensor, in1: Tensor, *, normalize: bool | None, at_once: int
+    metric: FrameMetric,
+    in0: Tensor,
+    in1: Tensor,
+    *,
+    normalize: bool | None,
+    at_once: int,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """What `frames` of both metrics does.
 
@@ -37,6 +43,7 @@ def by_frame(
         in0, in1: (N, T, 3, H, W), of which one may hold a single video.
         normalize: as the metric takes it.
         at_once: frames of each video that go through together.
+        mask: (N or 1, T, 1, H, W), or (N or 1, 1, H, W) for all frames, of a metric that takes one.
 
     Returns:
         (N, T).
@@ -52,19 +59,44 @@ def by_frame(
     _check(in0, in1, at_once)
     videos = max(in0.shape[0], in1.shape[0])
 
-    def part(x: Tensor, y: Tensor) -> Tensor:
+    masks = _masks(mask, in0.shape[1], at_once, videos)
+
+    def part(x: Tensor, y: Tensor, shown: Tensor | None) -> Tensor:
         # A single video against many is repeated for these frames only.
         x, y = (side.expand(videos, -1, -1, -1, -1).flatten(0, 1) for side in (x, y))
-        distances: Tensor = metric(x, y, normalize=normalize)
+        if shown is None:
+            distances: Tensor = metric(x, y, normalize=normalize)
+        else:
+            # One mask for all stays one: then pictures go through together.
+            if shown.shape[:2] != (1, 1):
+                shown = shown.expand(videos, len(x) // videos, -1, -1, -1)
+            distances = metric(x, y, normalize=normalize, mask=shown.flatten(0, 1))  # type: ignore[call-arg]
         return distances.view(videos, -1)
 
     graph = torch.is_grad_enabled() and any(x.requires_grad for x in (in0, in1, *metric.parameters()))
     again = graph and in0.shape[1] > at_once and not (captured() or transformed(in0, in1))
     found = [
-        checkpoint(part, x, y, use_reentrant=False) if again else part(x, y)
-        for x, y in zip(torch.split(in0, at_once, 1), torch.split(in1, at_once, 1), strict=True)
+        checkpoint(part, x, y, shown, use_reentrant=False) if again else part(x, y, shown)
+        for x, y, shown in zip(torch.split(in0, at_once, 1), torch.split(in1, at_once, 1), masks, strict=True)
     ]
     return torch.cat(found, 1)
+
+
+def _masks(mask: Tensor | None, frames: int, at_once: int, videos: int) -> Sequence[Tensor | None]:
+    """The mask of each part, (N or 1, t or 1, 1, H, W); None for none."""
+    parts = -(-frames // at_once)
+    if mask is None:
+        return [None] * parts
+    if not isinstance(mask, Tensor):
+        raise TypeError(f"Argument `mask` must be a torch.Tensor, but got {type(mask).__name__}.")
+    fits = mask.dim() == 4 or (mask.dim() == 5 and mask.shape[1] == frames)
+    if not fits or mask.shape[0] not in (1, videos):
+        hint = "; of a single video pass mask.unsqueeze(0)" if mask.dim() == 4 else ""
+        raise ValueError(
+            f"Argument `mask` must have shape (N or 1, T, 1, H, W), or (N or 1, 1, H, W) for all frames, of {videos} "
+            f"videos of {frames} frames, but got {tuple(mask.shape)}{hint}."
+        )
+    return [mask.unsqueeze(1)] * parts if mask.dim() == 4 else torch.split(mask, at_once, 1)
 
 
 def _check(in0: Tensor, in1: Tensor, at_once: int) -> None:

@@ -115,7 +115,9 @@ def safe_sqrt(x: Tensor, floor: float = ROOT_FLOOR) -> Tensor:
         tensor([0.0000, 0.2500])
     """
     x = full_precision(x)
-    if not torch.is_grad_enabled() and not transformed(x):
+    # torch.jit.trace checks a trace against one that it makes without gradients: both take the same way.
+    tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    if not (torch.is_grad_enabled() or tracing or transformed(x)):
         return x.sqrt()
     steep = x < floor * floor
     ordinary = torch.where(steep, torch.ones_like(x), x).sqrt()

@@ -198,13 +198,13 @@ def check_image(x: object, name: str, *, grey: bool = False, empty: bool = False
         hint = "; add the batch dimension with x.unsqueeze(0)" if x.dim() == 3 else ""
         raise ValueError(f"Argument `{name}` must have shape (N, 3, H, W), but got {shape}{hint}.")
     if x.dtype not in DTYPES:
-        hint = "for uint8 pictures use x.float() / 127.5 - 1"
+        hint = "for uint8 pictures use x.float() / 127.5 - 1, or with normalize=True x.float() / 255"
         if x.is_complex():
             hint = "take x.real or x.abs() of a complex tensor"
         elif x.is_floating_point():
             hint = "use x.float()"
         raise TypeError(
-            f"Argument `{name}` must be float32, float16, bfloat16 or float64 in [-1, 1], but got {x.dtype}; {hint}."
+            f"Argument `{name}` must be float32, float16, bfloat16 or float64, but got {x.dtype}; {hint}."
         )
     if shape[1] != 3 and not (grey and shape[1] == 1):
         hint = ""

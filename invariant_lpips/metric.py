@@ -237,12 +237,22 @@ class InvariantLPIPS(nn.Module, Saved):
         distance = self._priced(self.head.total(layers), thresholds).view(-1, 1, 1, 1)
         return (distance, [layer.view(-1, 1, 1, 1) for layer in layers]) if retPerLayer else distance
 
-    def frames(self, in0: Tensor, in1: Tensor, normalize: bool | None = None, *, at_once: int = 8) -> Tensor:
+    def frames(
+        self,
+        in0: Tensor,
+        in1: Tensor,
+        normalize: bool | None = None,
+        *,
+        mask: Tensor | None = None,
+        at_once: int = 8,
+    ) -> Tensor:
         """Distances of videos, frame by frame, in memory that does not grow with their length.
 
         Args:
             in0, in1: (N, T, 3, H, W); one of them may hold a single video. Else as for :meth:`forward`.
             normalize: as for :meth:`forward`.
+            mask: how much each pixel counts: (N or 1, T, 1, H, W), or (N or 1, 1, H, W) for all frames; else as for
+                :meth:`forward`.
             at_once: frames of each video that go through the network together. Where a gradient is asked for and there
                 are more frames than that, they go through it again in the backward pass.
 
@@ -260,7 +270,7 @@ class InvariantLPIPS(nn.Module, Saved):
             >>> metric.frames(frames, changed)
             tensor([[0.0000, 0.8358, 0.3048]])
         """
-        return by_frame(self, in0, in1, normalize=normalize, at_once=at_once)
+        return by_frame(self, in0, in1, normalize=normalize, at_once=at_once, mask=mask)
 
     def maps(self, in0: Tensor, in1: Tensor, normalize: bool | None = None) -> Tensor:
         """Where two batches differ: what a metric made with spatial=True returns.

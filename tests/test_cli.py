@@ -66,6 +66,8 @@ def test_what_a_command_raises(error, status, said, monkeypatch, capsys):
         (["nonsense"], "invariant-lpips"),
         (["compare", "a.png", "b.png", "--nonsense"], "invariant-lpips compare"),
         (["search", "a.png"], "invariant-lpips search"),
+        (["search", "a.png", "--index", "i.npz", "-o", "i.npz"], "invariant-lpips search"),
+        (["duplicates", "a", "--below", "1", "-o", "a/0.PNG"], "invariant-lpips duplicates"),
         (["bench", "nonsense"], "invariant-lpips bench"),
         (["bench", "csv", "--nonsense"], "invariant-lpips bench csv"),
         (["bench", "translation", "report", "--nonsense"], "invariant-lpips bench translation report"),

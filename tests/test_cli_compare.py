@@ -200,6 +200,10 @@ def test_json_says_what_was_used(folder: Path) -> None:
     report = json.loads((folder / "out.json").read_text())
     assert report["metric"].startswith("InvariantLPIPS(net=alexnet")
     assert report["resize"] == "80x64"
+    expected = {"alpha": "white", "bands": None, "full_scale": None, "icc": "convert", "frame": None}
+    assert {name: report[name] for name in expected} == expected
+    assert report["max_pixels"] == 89_478_485
+    assert (report["crop_border"], report["luma"]) == (0, False)
     assert [pair["reference"] for pair in report["pairs"]] == ["ref/a.png", "ref/b.png", "ref/c.png"]
     assert all(pair["distance"] > 0 and pair["error"] is None for pair in report["pairs"])
 
@@ -620,3 +624,19 @@ def test_luma_is_that_of_bt_601(folder: Path, capsys: pytest.CaptureFixture[str]
     plain = float(capsys.readouterr().out)
     assert compare("red.png", "grey.png", "--luma") == 0
     assert float(capsys.readouterr().out) < plain / 50
+
+
+def test_nothing_that_is_compared_is_written_over(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.read_bytes() for path in folder.rglob("*.png")}
+    (folder / "pairs.csv").write_text("reference,distorted\nref/a.png,dist/a.png\n")
+    (folder / "link").symlink_to("dist")
+    for arguments, sentence in (
+        (("ref", "dist", "--map", "ref"), "--map ref holds pictures that are compared"),
+        (("ref", "dist", "--map", "link"), "--map link holds pictures that are compared"),
+        (("ref/a.png", "dist/a.png", "--map", "dist"), "--map dist holds pictures"),
+        (("--csv", "pairs.csv", "-o", "./pairs.csv"), "would replace the table of pairs"),
+    ):
+        assert compare(*arguments) == 2
+        assert sentence in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in before} == before
+    assert (folder / "pairs.csv").read_text().startswith("reference,distorted\nref/a.png")

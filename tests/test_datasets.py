@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import sys
 import types
 from pathlib import Path
@@ -303,3 +304,10 @@ def test_a_table_that_cannot_be_read_is_one_sentence(tmp_path: Path, content: by
     (tmp_path / "dmos.csv").write_bytes(content)
     with pytest.raises(DatasetError, match=problem):
         load_dataset("kadid10k", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["csiq", "csv_pairs", "kadid10k", "live", "pipal", "raid"])
+def test_a_module_loads_its_own_database(name: str, tmp_path: Path) -> None:
+    module = importlib.import_module(f"invariant_lpips.datasets.{name}")
+    with pytest.raises(DatasetError, match="nowhere"):
+        module.load(tmp_path / "nowhere", verify=False)

@@ -9,6 +9,7 @@ import pickle
 import re
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -380,3 +381,14 @@ def test_the_range_warning_says_what_differs(metric, monkeypatch):
         UserWarning, match=r"half their contrast.*published so .*otherwise pass normalize=True"
     ):
         metric(x, x)
+
+
+@pytest.mark.parametrize("metric", [lambda: LPIPS(net="alex", verbose=False), lambda: InvariantLPIPS("alex")])
+def test_torch_traces_it_where_gradients_are_on(metric: Any) -> None:
+    # torch checks a trace against one that it makes under no_grad.
+    made = metric()
+    x, y = torch.rand(2, 1, 3, 40, 40) * 2 - 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(made, (x, y))
+    torch.testing.assert_close(traced(y, x), made(y, x))

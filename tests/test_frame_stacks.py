@@ -126,3 +126,44 @@ def test_refusals() -> None:
         assert isinstance(spatial, nn.Module)
         with pytest.raises(ValueError, match="spatial=True"):
             spatial.frames(x, y)
+
+
+def test_masks_of_all_frames_and_of_each() -> None:
+    x, y = videos(2, 5)
+    draw = torch.Generator().manual_seed(1)
+    each = torch.rand(2, 5, 1, 40, 48, generator=draw)
+    each[..., 20:] = 0
+    measure = metric("invariant")
+    for mask in (each, each[:1], each[:, 0], each[:1, 0], each > 0.5):
+        of_each = mask if mask.dim() == 5 else mask.unsqueeze(1)
+        of_each = of_each.expand(2, 5, 1, 40, 48)
+        expected = torch.stack([measure(x[:, t], y[:, t], mask=of_each[:, t]).flatten() for t in range(5)], 1)
+        for at_once in (2, 8):
+            found = measure.frames(x, y, mask=mask, at_once=at_once)
+            torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(
+        measure.frames(x[:1], y, mask=each)[1], measure.frames(x[:1], y[1:], mask=each[1:])[0]
+    )
+    changed = torch.where(each > 0, y, torch.zeros_like(y))
+    torch.testing.assert_close(measure.frames(x, changed, mask=each), measure.frames(x, y, mask=each))
+    a = x.clone().requires_grad_()
+    measure.frames(a, y, mask=each, at_once=2).sum().backward()
+    assert a.grad is not None
+    assert not a.grad[..., 20:].any()
+    assert a.grad[..., :20].any()
+
+
+def test_masks_that_do_not_fit() -> None:
+    x, y = videos(2, 5)
+    frames = metric("invariant").frames
+    for shape in ((5, 1, 40, 48), (2, 4, 1, 40, 48), (3, 5, 1, 40, 48), (40, 48)):
+        with pytest.raises(
+            ValueError, match=r"must have shape \(N or 1, T, 1, H, W\), or .* of 2 videos of 5"
+        ):
+            frames(x, y, mask=torch.ones(shape))
+    with pytest.raises(ValueError, match=r"`mask` must have shape \(N or 1, 1, H, W\)"):
+        frames(x, y, mask=torch.ones(1, 1, 40, 40))
+    with pytest.raises(TypeError, match=r"`mask` must be a torch\.Tensor, but got str"):
+        frames(x, y, mask="disc")
+    with pytest.raises(ValueError, match="motion or a Reference"):
+        metric("motion").frames(x, y, mask=torch.ones(1, 1, 40, 48))

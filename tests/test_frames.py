@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 from invariant_lpips import InvariantLPIPS, embed_file
 from invariant_lpips.cli import main
 from invariant_lpips.indexing import Reading, embed_folder, open_index
+from invariant_lpips.pictures import Pair, Pairing, compare
 from invariant_lpips.pictures.images import read_image
 from invariant_lpips.pictures.refusals import PictureWarning
 
@@ -146,3 +148,31 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "it holds 1 frame" in capsys.readouterr().err
     assert main([*command[:2], str(gif), *command[3:], "--frame", "2"]) == 0
     assert not capsys.readouterr().err
+
+
+def test_a_frame_of_each_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gif = str(moving(tmp_path / "a.gif", (64, 64)))
+    Image.new("RGB", (64, 64), "blue").save(tmp_path / "blue.png")
+    command = ["--quiet", "--net", "alex", "--head", "gap", "--weights", "unit"]
+    assert main(["compare", gif, str(tmp_path / "blue.png"), *command, "--frame", "2,0"]) == 0
+    assert float(capsys.readouterr().out) == 0
+    out = tmp_path / "out.json"
+    assert main(["compare", gif, gif, *command, "--frame", "0,2", "-o", str(out)]) == 0
+    report = json.loads(out.read_text())
+    assert report["frame"] == [0, 2]
+    metric = InvariantLPIPS("alex", head="gap", weights="unit")
+    red, blue = read_image(gif, frame=0), read_image(gif, frame=2)
+    assert report["pairs"][0]["distance"] == pytest.approx(metric(red, blue).item(), rel=1e-5)
+    # One file on both sides is two pictures, also in later pairs.
+    pair = Pair(Path(gif), Path(gif), label="")
+    found = compare(
+        metric, Pairing((pair, pair)), reading=Reading(frame=0), distorted_reading=Reading(frame=2)
+    )
+    assert [outcome.distance for outcome in found] == [pytest.approx(metric(red, blue).item(), rel=1e-5)] * 2
+    capsys.readouterr()
+    for wrong in ("-1", "1,2,3", "a", "1,"):
+        with pytest.raises(SystemExit):
+            main(["compare", gif, gif, *command, f"--frame={wrong}"])
+        assert "expected one or two frame numbers from 0" in capsys.readouterr().err
+    assert main(["compare", gif, gif, *command, "--frame", "0,3"]) == 2
+    assert "frame 3 was asked for" in capsys.readouterr().err

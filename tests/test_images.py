@@ -163,14 +163,6 @@ def test_integers_of_no_known_range_are_refused(tmp_path: Path) -> None:
         read_image(tmp_path / "wide.tif")
 
 
-def test_sixteen_bit_ppm_is_refused_rather_than_cut(tmp_path: Path) -> None:
-    (tmp_path / "deep.ppm").write_bytes(b"P6 13 11 65535\n" + DEEP[..., :3].astype(">u2").tobytes())
-    with pytest.raises(ValueError, match="lose precision"):
-        read_image(tmp_path / "deep.ppm")
-    (tmp_path / "deep.pgm").write_bytes(b"P5 13 11 65535\n" + DEEP[..., 0].astype(">u2").tobytes())
-    assert torch.equal(read_image(tmp_path / "deep.pgm"), as_tensor(DEEP[..., [0, 0, 0]], 65535))
-
-
 def test_palette(tmp_path: Path) -> None:
     picture = Image.fromarray(COLOUR).quantize(16)
     picture.save(tmp_path / "palette.png")

@@ -73,7 +73,7 @@ REFUSED = {
     "uint8": (
         (GOOD * 100).byte(),
         TypeError,
-        "got torch.uint8; for uint8 pictures use x.float() / 127.5 - 1",
+        "got torch.uint8; for uint8 pictures use x.float() / 127.5 - 1, or with normalize=True x.float() / 255",
     ),
     "complex": (
         GOOD.to(torch.complex64),
@@ -83,7 +83,7 @@ REFUSED = {
     "int64": (
         GOOD.long(),
         TypeError,
-        "float32, float16, bfloat16 or float64 in [-1, 1], but got torch.int64",
+        "float32, float16, bfloat16 or float64, but got torch.int64",
     ),
     "bool": (GOOD > 0, TypeError, "but got torch.bool"),
     "float8": (GOOD.to(torch.float8_e4m3fn), TypeError, "but got torch.float8_e4m3fn; use x.float()"),

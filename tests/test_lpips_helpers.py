@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from PIL import Image
 
 import invariant_lpips as il
+from invariant_lpips import inputs
 from invariant_lpips.lpips_compat import array_distances, arrays, judgements, ranking
 
 lpips = pytest.importorskip("lpips")
@@ -63,6 +65,23 @@ def test_im2tensor(dtype: Any, arguments: dict[str, float]) -> None:
 def test_im2tensor_names_the_shape_it_wants() -> None:
     with pytest.raises(ValueError, match=r"must have shape \(H, W, C\), but got \(16, 20\)"):
         arrays.im2tensor(PICTURE[..., 0])
+
+
+def test_im2tensor_of_what_is_no_picture_in_0_to_255(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "_already_warned", set())
+    unit = (PICTURE / 255).astype(np.float32)
+    with pytest.warns(UserWarning, match="got float32 up to 1, which is nearly black"):
+        assert torch.equal(arrays.im2tensor(unit), lpips.im2tensor(unit))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        arrays.im2tensor(unit)  # said once
+        monkeypatch.setattr(inputs, "_already_warned", set())
+        arrays.im2tensor(unit, factor=0.5)
+        arrays.im2tensor(np.zeros((4, 4, 3)))
+        arrays.im2tensor(np.ones((4, 4, 3), np.uint8))
+    for other in (Image.fromarray(PICTURE), PICTURE.tolist(), torch.zeros(4, 4, 3)):
+        with pytest.raises(TypeError, match=r"must be an array \(H, W, C\) in \[0, 255\], but got"):
+            arrays.im2tensor(other)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("imtype", [np.uint8, np.int32, np.float32])
@@ -201,6 +220,14 @@ def test_load_image_reads_rgb(tmp_path: Path) -> None:
         loaded = arrays.load_image(str(tmp_path / f"picture.{suffix}"))
         assert loaded.dtype == np.uint8
         np.testing.assert_array_equal(loaded, PICTURE)
+
+
+@pytest.mark.parametrize("maximum", [1, 15, 100, 1023])
+def test_load_image_of_other_maxima(tmp_path: Path, maximum: int) -> None:
+    levels = np.arange(maximum + 1)
+    body = levels.astype(np.uint8 if maximum < 256 else ">u2").tobytes()
+    (tmp_path / "a.pgm").write_bytes(b"P5 %d 1 %d\n" % (maximum + 1, maximum) + body)
+    assert np.abs(arrays.load_image(tmp_path / "a.pgm")[0, :, 0] - levels * (255 / maximum)).max() < 1
 
 
 def test_load_image_of_a_missing_file(tmp_path: Path) -> None:

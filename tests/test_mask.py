@@ -13,6 +13,7 @@ from torch import Tensor
 
 from invariant_lpips import InvariantLPIPS, write_image
 from invariant_lpips.cli import main
+from invariant_lpips.pictures.images import eight_bits
 
 HEADS = ("regional", "gap", "spatial")
 
@@ -166,3 +167,17 @@ def test_the_command(pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         out, err = capsys.readouterr()
         assert sentence in err
         assert [row["distance"] for row in csv.DictReader(io.StringIO(out))] == ["", ""]
+
+
+def test_how_pictures_are_read_says_nothing_of_masks(pair, tmp_path: Path, capsys) -> None:
+    pages = [Image.fromarray(eight_bits(side)) for side in pair[0]]
+    pages[0].save(tmp_path / "x.tif", save_all=True, append_images=pages[1:])
+    write_image(pair[1][:1], tmp_path / "y.png")
+    half = Image.new("L", (128, 96), 0)
+    half.paste(255, (0, 0, 64, 96))
+    half.putalpha(255)  # opaque everywhere
+    half.save(tmp_path / "mask.png")
+    command = ["compare", str(tmp_path / "x.tif"), str(tmp_path / "x.tif"), "--frame", "1", "--quiet"]
+    command += ["--mask", str(tmp_path / "mask.png"), "--head", "gap", "--bands", "3,2,1"]
+    assert main(command) == 0
+    assert capsys.readouterr().out == "0\n"

@@ -116,6 +116,14 @@ def test_nothing_is_kept_of_pictures_that_do_not_come_again(frames: Path) -> Non
     metric = InvariantLPIPS("alex", head="gap", weights="unit")
     work = Measuring(metric, lambda path: torch.zeros(1, 3, 64, 64))
     for _ in work(pairs("a-b", "c-d", "a-e")):
-        assert set(work._read) <= {Path("a")}
+        assert set(work._read) <= {(Path("a"), False)}
     assert not work._read
     assert work._held == 0
+
+
+def test_pictures_kept_for_motion_count_too(frames: Path) -> None:
+    work = Measuring(InvariantLPIPS("alex", motion="shift"), lambda path: torch.zeros(1, 3, 64, 64))
+    next(work(pairs("a-b", "a-c")))
+    (kept,) = work._read.values()
+    summaries, images = kept[0].summaries, kept[0].images  # type: ignore[attr-defined]
+    assert work._held == images.nbytes + sum(part.nbytes for tap in summaries for part in tap)

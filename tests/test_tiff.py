@@ -298,3 +298,69 @@ def test_half_a_picture_is_never_read(tmp_path: Path, how: dict[str, Any], kept:
     path.write_bytes(data[: int(kept * len(data))])
     with pytest.raises(ValueError, match=r"cannot read .*(damaged|cut)"):
         read_image(path)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+def test_big_endian_bigtiff(tmp_path: Path, dtype: str) -> None:
+    # Pillow looks for the version of a BigTIFF in the wrong byte.
+    stored = DEEP.astype(np.float64) / 65535
+    scale = {"u1": 255, "u2": 65535, "f4": 1}[dtype]
+    stored = (stored * scale).astype(dtype)
+    write(
+        tmp_path / "a.tif", np.stack([stored, stored[::-1]]), photometric="rgb", bigtiff=True, byteorder=">"
+    )
+    for frame, expected in enumerate((stored, stored[::-1])):
+        np.testing.assert_allclose(
+            values(tmp_path / "a.tif", scale, frame=frame), expected, atol=scale * 1e-6
+        )
+
+
+@pytest.mark.parametrize("compression", ["jpeg2000", "jpegxl", "webp", "png", "lerc"])
+def test_compressions_that_pillow_does_not_know(tmp_path: Path, compression: str) -> None:
+    pytest.importorskip("imagecodecs")
+    stored = (DEEP // 256).astype(np.uint8)
+    write(tmp_path / "a.tif", stored, photometric="rgb", compression=compression)
+    np.testing.assert_allclose(values(tmp_path / "a.tif", 255), stored, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_floats_where_white_is_0(tmp_path: Path, dtype: str) -> None:
+    stored = (DEEP[..., 0] / 65535).astype(dtype)
+    write(tmp_path / "a.tif", stored, photometric="miniswhite")
+    np.testing.assert_allclose(values(tmp_path / "a.tif", 1)[..., 0], 1 - stored, atol=1e-3)
+
+
+def test_volumes_are_refused(tmp_path: Path) -> None:
+    slices = (DEEP[..., 0] // 256).astype(np.uint8)[None].repeat(5, 0)
+    write(tmp_path / "a.tif", slices, photometric="minisblack", volumetric=True, tile=(16, 16, 16))
+    with pytest.raises(ValueError, match="a TIFF of volumes is not handled"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_a_palette_written_in_bytes_is_refused(tmp_path: Path) -> None:
+    indices = (DEEP[..., 0] // 256).astype(np.uint8)
+    ramp = np.stack([np.arange(256)] * 3).astype(np.uint16)
+    write(tmp_path / "right.tif", indices, photometric="palette", colormap=ramp * 257)
+    np.testing.assert_allclose(values(tmp_path / "right.tif", 255)[..., 0], indices, atol=1e-3)
+    write(tmp_path / "bytes.tif", indices, photometric="palette", colormap=ramp)
+    with pytest.raises(ValueError, match="its palette holds nothing above 255 of 65535"):
+        read_image(tmp_path / "bytes.tif")
+
+
+def test_the_small_copy_in_a_raw_photograph_is_not_its_picture(tmp_path: Path) -> None:
+    small = (DEEP // 256).astype(np.uint8)
+    sensor = {"photometric": "minisblack", "subfiletype": 0}
+    for name, how, sentence in (
+        ("a.nef", {}, "holds reduced copies or masks alone"),
+        ("a.dng", {"extratags": [(50706, 1, 4, (1, 4, 0, 0), True)]}, "a raw photograph is not handled"),
+    ):
+        with tifffile.TiffWriter(tmp_path / name) as file:
+            file.write(small, photometric="rgb", subfiletype=1, subifds=1, **how)
+            file.write(DEEP[..., 0], **sensor)
+        with pytest.raises(ValueError, match=sentence):
+            read_image(tmp_path / name)
+    write(tmp_path / "a.tif", small, photometric="rgb")
+    data = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.cr2").write_bytes(data[:8] + b"CR" + data[10:])
+    with pytest.raises(ValueError, match="a raw photograph is not handled"):
+        read_image(tmp_path / "a.cr2")

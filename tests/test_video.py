@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from invariant_lpips import InvariantLPIPS, read_image, write_image
 from invariant_lpips.cli import main
@@ -164,6 +165,20 @@ def test_samples_that_share_planes_and_opacity(tmp_path: Path) -> None:
     logo = av.VideoFrame.from_ndarray(clear, format="rgba").reformat(format="bgra")
     with pytest.warns(UserWarning, match="against white its shape cannot be seen"):
         VideoFile(write_frames(tmp_path / "c.mkv", [logo]), Reading())
+
+
+@pytest.mark.skipif("libvpx-vp9" not in av.codecs_available, reason="this FFmpeg has no libvpx")
+def test_opacity_beside_the_frames_of_a_webm(tmp_path: Path) -> None:
+    rgba = np.full((64, 64, 4), 200, np.uint8)
+    rgba[..., 3] = 0
+    rgba[:32, :, 3] = 255
+    frames = [av.VideoFrame.from_ndarray(rgba, format="rgba").reformat(format="yuva420p") for _ in range(3)]
+    path = write_frames(tmp_path / "a.webm", frames, "libvpx-vp9", options={"lossless": "1"})
+    found = [frame.picture() for frame in VideoFile(path, Reading(alpha="black"))]
+    assert len(found) == 3
+    for picture in found:
+        assert (picture[..., 34:, :] == -1).all()
+        assert ((picture[..., :30, :] + 1) * 127.5 - 200).abs().max() < 3
 
 
 @pytest.mark.skipif(
@@ -407,3 +422,99 @@ def test_few_frames_are_held(tmp_path: Path) -> None:
     assert count == 30
     assert most <= 2
     assert len(list(compare_videos(InvariantLPIPS("pixels"), pairing))) == 30
+
+
+def write_pictures(folder: Path, frames: list[Picture], first: int = 0, name: str = "f{}.png") -> Path:
+    folder.mkdir()
+    for number, frame in enumerate(frames, first):
+        Image.fromarray(frame).save(folder / name.format(number))
+    return folder
+
+
+def test_a_mask_for_each_frame_of_a_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = pictures(12)
+    changed = [frame.copy() for frame in frames]
+    masks = [np.full((64, 64), 255, np.uint8) for _ in frames]
+    for number in range(12):
+        changed[number][:, number : number + 9] ^= 255
+        masks[number][:, number : number + 9] = 0
+    a, b = write_rgb(tmp_path / "a.mkv", frames), write_rgb(tmp_path / "b.mkv", changed)
+    folder = write_pictures(tmp_path / "masks", masks, first=1)  # f10 comes after f9
+    _, rows, _ = compared(capsys, a, b)
+    assert all(float(row["distance"]) > 0 for row in rows)
+    status, rows, _ = compared(capsys, a, b, "--mask", folder)
+    assert status == 0
+    assert [row["distance"] for row in rows] == ["0"] * 12
+    status, rows, _ = compared(capsys, a, b, "--mask", folder / "f1.png")  # a still one
+    assert (rows[0]["distance"], status) == ("0", 0)
+    assert float(rows[5]["distance"]) > 0
+    (folder / "f12.png").unlink()
+    status, rows, said = compared(capsys, a, b, "--mask", folder)
+    assert status == 1
+    assert "masks holds 11 masks, and none for frame 11" in rows[-1]["error"]
+    (folder / "f5.png").unlink()
+    status, _, said = compared(capsys, a, b, "--mask", folder)
+    assert status == 2
+    assert "must be numbered without gaps, but in" in said
+    assert "f6.png follows f4.png" in said
+    status, _, said = compared(capsys, a, b, "--mask", a)
+    assert status == 2
+    assert "--mask takes pictures, not the video" in said
+    (folder / "f1.png").rename(folder / "a.png")  # named as the video: for all of it
+    status, rows, _ = compared(capsys, a, b, "--mask", folder)
+    assert (rows[0]["distance"], status) == ("0", 0)
+
+
+def test_two_folders_of_frames_as_videos(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = write_pictures(tmp_path / "a", pictures(12))
+    b = write_pictures(tmp_path / "b", pictures(12, noise=4), first=100)
+    _, by_order, _ = compared(capsys, a, b, "--frames", ":")
+    assert [Path(row["distorted"]).name for row in by_order] == [f"f{k}.png" for k in range(100, 112)]
+    whole, out = tmp_path / "whole.json", tmp_path / "out.json"
+    assert compared(capsys, a, b, "--every", 2, "-o", whole)[0] == 0
+    report = json.loads(whole.read_text())
+    assert report["decoder"] is None
+    assert [pair["distance"] for pair in report["pairs"]] == [float(row["distance"]) for row in by_order[::2]]
+
+    own, calls = InvariantLPIPS.forward, [0]
+
+    def counted(self: InvariantLPIPS, *images: Any, **how: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == 4:
+            raise KeyboardInterrupt
+        return own(self, *images, **how)
+
+    monkeypatch.setattr(InvariantLPIPS, "forward", counted)
+    assert compared(capsys, a, b, "--every", 2, "-o", out)[0] == 130
+    status, _, said = compared(capsys, a, b, "--every", 2, "-o", out)
+    assert status == 0
+    assert "goes on after frame 4" in said
+    assert calls[0] == 4 + 3
+    assert out.read_text() == whole.read_text()
+
+
+def test_frames_that_are_missing_in_a_folder_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = pictures(6)
+    video = write_rgb(tmp_path / "v.mkv", frames)
+    a, b = write_pictures(tmp_path / "a", frames), write_pictures(tmp_path / "b", frames, first=1)
+    scaled = write_pictures(tmp_path / "scaled", frames, name="f{:04d}_x4.png")
+    shots = write_pictures(tmp_path / "shots", frames[:3], name="shot1_{}.png")
+    for number, frame in enumerate(frames[:3]):
+        Image.fromarray(frame).save(shots / f"shot2_{number}.png")
+    for pair in (
+        (a, b, "--frames", ":"),
+        (a, video),
+        (video, b),
+        (a, scaled, "--frames", ":"),
+        (shots, video),
+    ):
+        assert "come apart" not in compared(capsys, *pair)[2]
+    (b / "f3.png").unlink()
+    assert "in their order, but the numbers in their names come apart" in compared(capsys, video, b)[2]
+    _, _, said = compared(capsys, a, b, "--frames", ":")
+    assert "f2.png would be compared with" in said
+    assert "f4.png): a frame may be missing" in said

@@ -56,9 +56,9 @@ from invariant_lpips.pictures import (
     within_folder,
 )
 from invariant_lpips.pictures.folders import not_looked_at
-from invariant_lpips.pictures.masks import Masks
+from invariant_lpips.pictures.masks import Masks, reading_of_masks
 from invariant_lpips.pictures.preparation import Prepared
-from invariant_lpips.pictures.video import VideoPairing, compare_videos, is_video
+from invariant_lpips.pictures.video import FrameMasks, VideoPairing, compare_videos, is_video
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
@@ -73,6 +73,7 @@ Perceptual distance between pictures: 0 for equal ones, larger for more differen
   invariant-lpips compare d/ --pair '{}_real_B' '{}_fake_B'     pictures of one folder, or of two, by their names
   invariant-lpips compare originals/ results/ --fail-above 0.1  status 3 if a distance is larger
   invariant-lpips compare a.mp4 b.mp4              frames of the same number of two videos; one may be a folder
+  invariant-lpips compare a/ b/ --frames :         frames of two folders in their order, as of videos
 
 More than one pair gives a table (reference,distorted,distance,error) in the order of the files named, of the
 names in a folder (2 before 10), or of the rows of the csv. Mean, median and
@@ -102,6 +103,7 @@ class Comparison:
     videos: VideoPairing | None
     metric: MetricChoice
     reading: Reading
+    distorted_reading: Reading
     crop_border: int
     luma: bool
     mask: Path | None
@@ -123,14 +125,18 @@ class Comparison:
         found = _pairing(args)
         _check(args)
         videos = found if isinstance(found, VideoPairing) else None
+        _keep_pictures_from_maps(args.map, found)
         pairing = Pairing(()) if isinstance(found, VideoPairing) else found
         if videos is None and (args.frames is not None or args.every is not None):
-            raise ValueError("--frames and --every choose frames of videos, but none was named")
+            raise ValueError(
+                "--frames and --every choose frames of videos or of two folders, but none was named"
+            )
         return cls(
             pairing=pairing,
             videos=videos,
             metric=MetricChoice.of(args),
-            reading=reading_of(args),
+            reading=reading_of(args, 0),
+            distorted_reading=reading_of(args, 1),
             crop_border=args.crop_border,
             luma=args.luma,
             mask=args.mask,
@@ -156,6 +162,13 @@ class Comparison:
             "dtype": self.metric.dtype,
             "resize": None if resize is None else f"{resize[0]}x{resize[1]}",
             "alpha": self.reading.alpha,
+            "frame": self.reading.frame
+            if self.reading == self.distorted_reading
+            else [self.reading.frame, self.distorted_reading.frame],
+            "bands": self.reading.bands,
+            "full_scale": self.reading.full_scale,
+            "icc": self.reading.icc,
+            "max_pixels": self.reading.max_pixels,
             "crop_border": self.crop_border,
             "luma": self.luma,
             "mask": None if self.mask is None else str(self.mask),
@@ -193,12 +206,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--mask",
         type=Path,
         metavar="FILE|DIR",
-        help="what counts: white does, black doesn't; one for all pairs, or a folder with one named as each reference",
+        help="what counts: white does, black doesn't; one for all pairs, or a folder with one named as each reference "
+        "(of a video: or one a frame)",
     )
 
     add_metric_options(parser)
     add_device_options(parser)
-    add_reading_options(parser, batch="pairs of one size measured at once (1); for GPUs")
+    add_reading_options(parser, batch="pairs of one size measured at once (1); for GPUs", pairs=True)
     add_engine_options(parser)
     add_frame_options(parser)
     papers = parser.add_argument_group(
@@ -263,7 +277,7 @@ def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     asked = Comparison.of(args)
     engine = None if asked.workers is None else ray.pair_engine(**asdict(asked.workers))
-    masks = None if asked.mask is None else Masks(asked.mask, Prepared(asked.reading, asked.crop_border))
+    masks = _masks(asked)
     metric = asked.metric.build()
     limit = asked.fail_above
     if asked.fail_above_jnd is not None:
@@ -297,7 +311,10 @@ def run(args: argparse.Namespace) -> Exit:
         metric,
         asked.pairing,
         reading=Prepared(asked.reading, asked.crop_border, asked.luma),
-        masks=masks,
+        distorted_reading=None
+        if asked.reading == asked.distorted_reading
+        else Prepared(asked.distorted_reading, asked.crop_border, asked.luma),
+        masks=cast("Masks | None", masks),
         batch_size=asked.batch_size,
         unequal_sizes=asked.unequal_sizes,
         maps=maps,
@@ -313,6 +330,21 @@ def run(args: argparse.Namespace) -> Exit:
         for outcome in failing:
             say("compare", f"  {reports.number(outcome.distance)}  {outcome.pair}")
     return _conclude(asked, measured, too_far=bool(failing), interrupted=interrupted)
+
+
+def _masks(asked: Comparison) -> Masks | FrameMasks | None:
+    """Those asked for; of a video, in a folder without one of its name, one a frame."""
+    if asked.mask is None:
+        return None
+    reading = reading_of_masks(asked.reading, asked.crop_border)
+    masks = Masks(asked.mask, reading)
+    by_frame = (
+        asked.videos is not None
+        and asked.videos.reference.path.is_file()
+        and asked.mask.is_dir()
+        and not masks.has(asked.videos.reference.path)
+    )
+    return FrameMasks(asked.mask, reading) if by_frame else masks
 
 
 def _least_shown(metric: object) -> float:
@@ -409,7 +441,8 @@ def _pairing(args: argparse.Namespace) -> Pairing | VideoPairing:
         return two_folders(args.dir0, args.dir1, recursive=args.recursive)
     if args.dir is not None:
         return within_folder(args.dir, all_pairs=args.all_pairs, limit=args.N, recursive=args.recursive)
-    if any(is_video(path) for path in args.paths):
+    in_order = args.frames is not None or args.every is not None
+    if any(is_video(path) for path in args.paths) or (in_order and all(path.is_dir() for path in args.paths)):
         return video_pairing(args, reading_of(args))
     return pair_paths(args.paths, recursive=args.recursive)
 
@@ -427,6 +460,21 @@ def _printed(args: argparse.Namespace, pairing: Pairing) -> Callable[[Sequence[O
     return reports.as_numbers if len(args.paths) == 2 and len(pairing.pairs) == 1 else reports.as_csv
 
 
+def _keep_pictures_from_maps(folder: Path | None, found: Pairing | VideoPairing) -> None:
+    """Maps are named as pictures are, so that in their folder they could replace them."""
+    if folder is None:
+        return
+    if isinstance(found, VideoPairing):
+        pictures = [*found.reference.files, *found.distorted.files]
+    else:
+        pictures = [path for pair in found.pairs for path in (pair.reference, pair.distorted)]
+    parents = {path.parent for path in pictures if not is_video(path)}
+    if folder.resolve() in {parent.resolve() for parent in parents}:
+        raise ValueError(
+            f"--map {folder} holds pictures that are compared, which maps could replace; name another"
+        )
+
+
 def _check(args: argparse.Namespace) -> None:
     """Refuse values and combinations that can't be meant."""
     out: Path | None = args.out
@@ -437,6 +485,8 @@ def _check(args: argparse.Namespace) -> None:
             raise ValueError(f"-o {out}: the folder {out.parent} does not exist")
         if out.is_dir():
             raise ValueError(f"-o {out} is a folder; a file was expected")
+        if args.csv is not None and out.resolve() == args.csv.resolve():
+            raise ValueError(f"-o {out} would replace the table of pairs; write to another file")
     if args.map is None and (args.map_npy or args.map_scale is not None):
         raise ValueError("--map-npy and --map-scale belong to --map DIR")
     if args.map_scale is not None and not args.map_scale > 0:
@@ -458,6 +508,8 @@ def _check(args: argparse.Namespace) -> None:
             "--fail-above-jnd needs a metric that knows what people notice; --metric lpips does not"
         )
     if args.mask is not None:
+        if is_video(args.mask):
+            raise ValueError(f"--mask takes pictures, not the video {args.mask}; save its frames in a folder")
         others = {
             "--map": args.map is not None,
             "--motion": args.motion is not None,
@@ -470,6 +522,8 @@ def _check(args: argparse.Namespace) -> None:
                 raise ValueError(f"--mask does not go with {name}")
     if args.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1, but got {args.batch_size}")
+    if args.frame is not None and args.frame[0] != args.frame[1] and args.engine == "ray":
+        raise ValueError("--frame A,B reads in this process and does not go with --engine ray")
     if args.motion is not None and args.engine == "ray":
         raise ValueError("--motion measures in this process and does not go with --engine ray")
     if args.unequal_sizes and args.metric == "lpips":

@@ -36,7 +36,7 @@ def add_frame_options(parser: argparse.ArgumentParser) -> None:
         "--frames",
         type=_from_to,
         metavar="A:B",
-        help="frames A to B - 1, counted from 0; either may be left out",
+        help="frames A to B - 1, counted from 0; either may be left out. Two folders are then compared as videos are",
     )
     frames.add_argument("--every", type=int, metavar="N", help="each N-th frame of them (1)")
 
@@ -213,7 +213,7 @@ def video_settings(pairing: VideoPairing) -> dict[str, Any]:
     """What a report says about the videos and how they were read."""
     selection = pairing.selection
     stop = "" if selection.stop is None else selection.stop
-    reading = pairing.reading
+    decoded = any(is_video(side.path) for side in (pairing.reference, pairing.distorted))
     return {
         "reference": str(pairing.reference.path),
         "reference_colours": pairing.reference.colours,
@@ -221,10 +221,7 @@ def video_settings(pairing: VideoPairing) -> dict[str, Any]:
         "distorted_colours": pairing.distorted.colours,
         "frames": f"{selection.start}:{stop}",
         "every": selection.every,
-        "bands": reading.bands,
-        "full_scale": reading.full_scale,
-        "icc": reading.icc,
-        "decoder": f"PyAV {load_av().__version__}",
+        "decoder": f"PyAV {load_av().__version__}" if decoded else None,
     }
 
 

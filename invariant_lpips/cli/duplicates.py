@@ -12,7 +12,7 @@ from invariant_lpips.cli.index_options import (
     report_problems,
     unit,
 )
-from invariant_lpips.cli.output import Exit, give_table, say
+from invariant_lpips.cli.output import Exit, give_table, say, table_file
 from invariant_lpips.indexing import near_duplicates
 from invariant_lpips.pictures.reports import number
 
@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jnd", action="store_true", help="D and distances in units of the just noticeable one"
     )
-    parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="write the table to a .csv file")
+    parser.add_argument("-o", "--out", type=table_file, metavar="FILE", help="write the table to a .csv file")
     add_embedding_options(parser)
 
 

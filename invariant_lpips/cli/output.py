@@ -106,6 +106,18 @@ def print_text(text: str) -> None:
     sys.stdout.flush()
 
 
+def table_file(text: str) -> Path:
+    """Where a table is written, for `type=` of an option: not where a picture or an index would be replaced."""
+    from invariant_lpips.pictures.folders import PICTURE_SUFFIXES
+
+    path = Path(text)
+    if path.suffix.lower() in PICTURE_SUFFIXES | {".npz", ".safetensors", ".parquet"}:
+        raise argparse.ArgumentTypeError(
+            f"a csv table is written, but {text!r} is named as a picture or an index is; name it .csv"
+        )
+    return path
+
+
 def give_table(header: Sequence[str], rows: Sequence[Sequence[str]], out: Path | None) -> None:
     """A table as csv, to a file that appears whole, or on stdout where `out` is None."""
     text = csv_text(header, rows)

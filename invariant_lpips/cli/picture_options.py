@@ -12,8 +12,8 @@ from invariant_lpips.pictures.profiles import ICC_CHOICES
 from invariant_lpips.pictures.transparency import ALPHA_CHOICES
 
 
-def add_reading_options(parser: argparse.ArgumentParser, *, batch: str) -> None:
-    """Add `--batch-size` (`batch` is its help) and all of a `Reading`."""
+def add_reading_options(parser: argparse.ArgumentParser, *, batch: str, pairs: bool = False) -> None:
+    """Add `--batch-size` (`batch` is its help) and all of a `Reading`; of `pairs`, a frame for each side."""
     how = parser.add_argument_group("how pictures are read")
     how.add_argument("--batch-size", type=int, default=1, metavar="N", help=batch)
     how.add_argument(
@@ -31,9 +31,10 @@ def add_reading_options(parser: argparse.ArgumentParser, *, batch: str) -> None:
     )
     how.add_argument(
         "--frame",
-        type=int,
-        metavar="N",
-        help="of files with several frames or pages, counted from 0 (the first, with a warning)",
+        type=frame_numbers if pairs else int,
+        metavar="N|A,B" if pairs else "N",
+        help="of files with several frames or pages, counted from 0 (the first, with a warning)"
+        + ("; A,B: A of the reference, B of the distorted" if pairs else ""),
     )
     how.add_argument(
         "--bands",
@@ -62,18 +63,34 @@ def add_reading_options(parser: argparse.ArgumentParser, *, batch: str) -> None:
     )
 
 
-def reading_of(args: argparse.Namespace) -> Reading:
-    """How files become tensors, as parsed."""
-    check_choices(frame=args.frame, bands=args.bands, full_scale=args.full_scale, icc=args.icc)
+def reading_of(args: argparse.Namespace, side: int = 0) -> Reading:
+    """How files become tensors, as parsed; of pairs, the references (0) or the distorted (1)."""
+    frame = args.frame[side] if isinstance(args.frame, tuple) else args.frame
+    check_choices(frame=frame, bands=args.bands, full_scale=args.full_scale, icc=args.icc)
     return Reading(
         args.alpha,
         args.max_pixels,
         args.resize,
-        frame=args.frame,
+        frame=frame,
         bands=args.bands,
         full_scale=args.full_scale,
         icc=args.icc,
     )
+
+
+def frame_numbers(text: str) -> tuple[int, int]:
+    """The frame of each side from `3` or `0,5`, for `type=` of an option.
+
+    Example:
+        >>> frame_numbers("3"), frame_numbers("0,5")
+        ((3, 3), (0, 5))
+    """
+    parts = text.split(",")
+    if len(parts) > 2 or not all(part.isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(
+            f"expected one or two frame numbers from 0, as 0,5, but got {text!r}"
+        )
+    return int(parts[0]), int(parts[-1])
 
 
 def band_numbers(text: str) -> tuple[int, ...]:

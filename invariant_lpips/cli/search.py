@@ -12,7 +12,7 @@ from invariant_lpips.cli.metric_options import (
     add_invariant_options,
     just_noticeable,
 )
-from invariant_lpips.cli.output import Exit, give_table, say
+from invariant_lpips.cli.output import Exit, give_table, say, table_file
 from invariant_lpips.indexing import open_index, search
 from invariant_lpips.indexing.neighbours import BACKENDS
 from invariant_lpips.pictures.folders import not_looked_at
@@ -42,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend", choices=BACKENDS, default="torch", help="faiss holds the index in memory; same results"
     )
-    parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="write the table to a .csv file")
+    parser.add_argument("-o", "--out", type=table_file, metavar="FILE", help="write the table to a .csv file")
     add_invariant_options(parser)
     add_device_options(parser)
 

@@ -133,3 +133,6 @@ DATABASE = Database(
     rated=RATED,
     parts=(("csiq.dmos.xlsx",), ("src_imgs",), ("dst_imgs",)),
 )
+
+#: What `load_dataset` calls; its name here in version 0.1.0.
+load = DATABASE.load

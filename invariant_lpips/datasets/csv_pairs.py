@@ -62,3 +62,6 @@ DATABASE = Database(
     higher_is_better=True,
     order=(),
 )
+
+#: What `load_dataset` calls; its name here in version 0.1.0.
+load = DATABASE.load

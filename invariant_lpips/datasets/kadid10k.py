@@ -113,3 +113,6 @@ DATABASE = Database(
     rated=RATED,
     parts=(("dmos.csv",), ("images",)),
 )
+
+#: What `load_dataset` calls; its name here in version 0.1.0.
+load = DATABASE.load

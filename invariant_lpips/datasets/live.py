@@ -80,3 +80,6 @@ DATABASE = Database(
     rated=RATED,
     parts=(("dmos_realigned.mat",), ("refnames_all.mat",), ("refimgs",), *((folder,) for folder in COUNTS)),
 )
+
+#: What `load_dataset` calls; its name here in version 0.1.0.
+load = DATABASE.load

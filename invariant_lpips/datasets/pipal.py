@@ -99,3 +99,6 @@ DATABASE = Database(
         ("distortion_*", "train_dist", "train_distort", "dist", "distort"),
     ),
 )
+
+#: What `load_dataset` calls; its name here in version 0.1.0.
+load = DATABASE.load

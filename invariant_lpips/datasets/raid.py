@@ -161,3 +161,6 @@ DATABASE = Database(
     rated=RATED,
     parts=(("responses.csv",), ("imagenes_bd", "images")),
 )
+
+#: What `load_dataset` calls; its name here in version 0.1.0.
+load = DATABASE.load

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
+from invariant_lpips.inputs import warn_once
 from invariant_lpips.pictures.decoding import decode_file
 
 
@@ -26,15 +27,27 @@ def im2tensor(
 
     Computes image / factor - cent. `imtype` is accepted and unused, as in lpips.
 
-    Raises ValueError unless the array has three dimensions (a grey picture needs `image[..., None]`).
+    Raises TypeError where it is no array, and ValueError unless it has three dimensions (a grey picture needs
+    `image[..., None]`). Warns once of floats of which none is above 1: they may be in [0, 1].
 
     Example:
         >>> import numpy as np
         >>> im2tensor(np.array([[[0, 51, 255]]], dtype=np.uint8)).flatten().tolist()
         [-1.0, -0.6000000238418579, 1.0]
     """
+    if not isinstance(image, np.ndarray):
+        raise TypeError(
+            f"Argument `image` must be an array (H, W, C) in [0, 255], but got {type(image).__name__}; convert it with "
+            "np.asarray, and do without for tensors: x.float() / 127.5 - 1"
+        )
     if image.ndim != 3:
         raise ValueError(f"Argument `image` must have shape (H, W, C), but got {image.shape}.")
+    if factor > 2 and image.dtype.kind in "fb" and 0 < image.max(initial=0) <= 1:
+        warn_once(
+            "im2tensor of [0, 1]",
+            f"im2tensor takes pictures in [0, 255], but got {image.dtype} up to {float(image.max()):.3g}, which is "
+            "nearly black there: of a picture in [0, 1] pass image * 255.0 (this is said once).",
+        )
     return _as_batch(image / factor - cent)
 
 
@@ -103,6 +116,8 @@ def load_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     colour = samples[..., :3]
     if full_scale == 1:
         colour = colour * 255
+    elif full_scale < 255:
+        colour = np.rint(colour * (255 / full_scale))
     elif full_scale > 255:
         colour = colour.astype(np.uint32) * 256 // (full_scale + 1)
     return np.ascontiguousarray(colour.astype(np.uint8))

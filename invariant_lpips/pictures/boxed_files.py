@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from invariant_lpips.pictures.channels import Stored
+from invariant_lpips.pictures.code_points import other_colours
 from invariant_lpips.pictures.pillow_files import check_frame, check_pixels, read_with_pillow
 from invariant_lpips.pictures.refusals import EXTRA, Unsupported
 
@@ -26,10 +27,6 @@ _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 #: Boxes that hold others, and how many bytes of their own come first.
 _HOLDERS = {b"jp2h": 0, b"meta": 4, b"iprp": 0, b"ipco": 0}
-
-# Colours as ISO/IEC 23091-2 numbers them: those of sRGB, or unspecified, and transfers that are shown alike.
-_PRIMARIES, _TRANSFERS = (1, 2), (1, 2, 6, 13, 14, 15)
-_HDR = {16: "HDR (PQ)", 18: "HDR (HLG)"}
 
 
 def read_boxed(handle: Any, frame: int, max_pixels: int | None) -> Stored | None:
@@ -66,15 +63,6 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple
         if kind in _HOLDERS:
             yield from boxes(data, inside + _HOLDERS[kind], after)
         start = after
-
-
-def other_colours(primaries: int, transfer: int) -> str:
-    """How colours that are not sRGB's are named; empty where they are."""
-    if transfer in _HDR:
-        return _HDR[transfer]
-    if primaries in _PRIMARIES and transfer in _TRANSFERS:
-        return ""
-    return f"of primaries {primaries} and transfer {transfer} (as ISO/IEC 23091-2 numbers them)"
 
 
 def _avif(handle: Any, frame: int, max_pixels: int | None) -> Stored:
@@ -161,7 +149,8 @@ def _jpeg_2000(handle: Any, frame: int, max_pixels: int | None) -> Stored:
     bits = min(depths) + 1
     if len(depths) > 1 or bits > 16 or palette or not known:
         raise Unsupported(
-            "a JPEG 2000 of this kind of more than 8 bits is not handled; convert it to a 16-bit PNG"
+            "a JPEG 2000 of signed samples, or of this kind of more than 8 bits, is not handled; convert it to a "
+            "16-bit PNG"
         )
     try:
         import imagecodecs

@@ -20,6 +20,7 @@ from invariant_lpips.files.writing import one_line
 from invariant_lpips.pictures.boxed_files import read_boxed
 from invariant_lpips.pictures.channels import Decoded, Stored, hint_at_narrower_scale, picture_of
 from invariant_lpips.pictures.linear_light import read_linear_light
+from invariant_lpips.pictures.netpbm import read_netpbm
 from invariant_lpips.pictures.pillow_files import read_with_pillow
 from invariant_lpips.pictures.profiles import ICC_CHOICES, Icc
 from invariant_lpips.pictures.refusals import PictureWarning, Unsupported
@@ -27,12 +28,8 @@ from invariant_lpips.pictures.tiff import SIGNATURES as TIFF_SIGNATURES
 from invariant_lpips.pictures.tiff import read_tiff
 
 # Formats of Pillow's whose every pixel type is accounted for. It knows more, among them some that start other
-# programs (EPS) or lose precision silently; those in boxes or linear light, and TIFF, have readers of their own.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "PPM")
-_READ = (
-    "PNG, JPEG, WebP, TIFF, BMP, GIF, PPM, TGA, AVIF, HEIC, JPEG XL, JPEG 2000, EXR and HDR files are read"
-)
-
+# programs (EPS) or lose precision silently; those in boxes or linear light, TIFF and PPM have readers of their own.
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF")
 #: What makes a file of a folder a picture: the one list. Formats that need an extra are in it, so that files that
 #: can't be read without are named rather than passed over.
 SUFFIXES = (
@@ -42,6 +39,8 @@ SUFFIXES = (
         ".pgm",
         ".pbm",
         ".pnm",
+        ".pam",
+        ".pfm",
         ".tga",
         ".avif",
         ".heic",
@@ -67,7 +66,7 @@ def decode_file(
     full_scale: int | None = None,
     icc: Icc = "convert",
 ) -> Decoded:
-    """Decode one frame of a picture file, upright, as unsigned integer or (TIFF only) floating-point samples.
+    """Decode one frame of a picture file, upright, as unsigned integer or (TIFF, PFM) floating-point samples.
 
     Args:
         path: the file.
@@ -140,7 +139,7 @@ def check_choices(
 def _read(path: Path, handle: Any, frame: int, max_pixels: int | None) -> Stored:
     if handle.peek(4)[:4] in TIFF_SIGNATURES:
         return read_tiff(handle, frame, max_pixels)
-    for reader in (read_boxed, read_linear_light):
+    for reader in (read_boxed, read_linear_light, read_netpbm):
         if (stored := reader(handle, frame, max_pixels)) is not None:
             return stored
     # A TGA has no signature, so only its suffix tells it from any other file.

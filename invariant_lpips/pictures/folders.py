@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,6 +95,52 @@ def natural(path: Path) -> tuple[object, ...]:
     # Text and numbers alternate, so that like is compared with like; the path itself tells 2 from 02.
     pieces = [re.split("([0-9]+)", part) for part in path.parts]
     return tuple(tuple(int(p) if k % 2 else p for k, p in enumerate(piece)) for piece in pieces), path
+
+
+def counted(files: Sequence[Path]) -> list[int] | None:
+    """The number that counts the files of a sequence: the only one in their names that is not the same in all.
+
+    None where there is none, or more than one, as of several sequences in one folder.
+
+    Example:
+        >>> counted([Path("cam2_f007_x4.png"), Path("cam2_f010_x4.png")]), counted([Path("a.png"), Path("b.png")])
+        ([7, 10], None)
+    """
+    numbers = [[int(digits) for digits in re.findall("[0-9]+", file.stem)] for file in files]
+    if len({len(of_file) for of_file in numbers}) != 1:
+        return None
+    differing = [column for column in zip(*numbers, strict=True) if len(set(column)) > 1]
+    return list(differing[0]) if len(differing) == 1 else None
+
+
+def first_gap(files: Sequence[Path]) -> tuple[Path, Path] | None:
+    """The first two neighbours between whose numbers, as :func:`counted`, there is another; None where all follow.
+
+    Example:
+        >>> [path.name for path in first_gap([Path("a1.png"), Path("a2.png"), Path("a4.png")])]
+        ['a2.png', 'a4.png']
+    """
+    numbers = counted(files) or []
+    for place, (one, after) in enumerate(pairwise(numbers)):
+        if after != one + 1:
+            return files[place], files[place + 1]
+    return None
+
+
+def first_apart(left: Sequence[Path], right: Sequence[Path]) -> tuple[Path, Path] | None:
+    """The first two files of one place whose numbers differ by another amount than those of the first place.
+
+    Example:
+        >>> left, right = ([Path(f"{name}{k}.png") for k in (1, 2, last)] for name, last in (("a", 3), ("b", 4)))
+        >>> [path.name for path in first_apart(left, right)]
+        ['a3.png', 'b4.png']
+    """
+    mine, theirs = counted(left), counted(right)
+    if mine is None or theirs is None:
+        return None
+    amounts = [other - one for one, other in zip(mine, theirs, strict=False)]
+    place = next((k for k, amount in enumerate(amounts) if amount != amounts[0]), None)
+    return None if place is None else (left[place], right[place])
 
 
 def not_looked_at(skipped: Iterable[Skipped]) -> str:

@@ -19,7 +19,7 @@ from invariant_lpips.files.writing import replacing
 from invariant_lpips.pictures.channels import Decoded, Stored, picture_of
 from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS, decode_file
 from invariant_lpips.pictures.profiles import Icc
-from invariant_lpips.pictures.refusals import Unsupported
+from invariant_lpips.pictures.refusals import Transparent, Unsupported
 from invariant_lpips.pictures.transparency import (
     ALPHA_CHOICES,
     GROUNDS,
@@ -53,7 +53,7 @@ def read_image(
     8-bit grey, 1-bit       repeated to three channels
     16-bit, grey or colour  all 16 bits kept: v / 32767.5 - 1; 12-bit TIFF by 4095; by `full_scale` where given
     signed, 32-bit (TIFF)   by `full_scale`, without which they are refused
-    16- to 64-bit float     must lie in [0, 1] (TIFF); mapped by 2 v - 1
+    16- to 64-bit float     must lie in [0, 1] (TIFF, PFM); mapped by 2 v - 1
     2, 4 or more bands      refused without `bands`, unless the file says that the last is alpha
     palette                 looked up
     alpha, transparent key  composited over `alpha="white"`, "black" or (mid) "grey" in the file's own (gamma)
@@ -61,13 +61,13 @@ def read_image(
                             the alpha channel, "refuse" raises if anything is transparent
     ICC profile             colours are converted to sRGB, as a viewer does; files in sRGB stay bit for bit
     CMYK without profile    Pillow's plain conversion to RGB
-    PNG's gamma chunk       ignored: values are taken as sRGB
+    PNG's gamma chunk       not applied: values are taken as sRGB, with a warning where it says otherwise
     EXIF orientation        applied: the picture is as a viewer shows it
     several frames, pages   `frame`, or the first with a warning
     linear light (HDR, EXR) 1 is white, brighter is white too with a warning; then the transfer function of sRGB
     ======================= ==============================================================================
 
-    PNG, JPEG, WebP, TIFF, BMP, GIF, PPM, TGA, AVIF and JPEG 2000 are read, and through the extra `formats` HEIC,
+    PNG, JPEG, WebP, TIFF, BMP, GIF, PPM, PFM, TGA, AVIF and JPEG 2000 are read, and through the extra `formats` HEIC,
     JPEG XL, HDR, EXR, and what Pillow alone would read wrongly or cut to 8 bits; docs/inputs.md has the whole table.
 
     Args:
@@ -84,12 +84,13 @@ def read_image(
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: the file cannot be opened.
         ValueError: it is empty, no picture, damaged, cut short (never half a picture), too large, or holds
-            pixels that cannot be read without a loss or a guess (many bands, 32-bit integers without `full_scale`,
-            16-bit colour PPM), or it needs a package that isn't installed.
+            pixels that cannot be read without a loss or a guess (many bands, 32-bit integers without `full_scale`),
+            or it needs a package that isn't installed.
 
     Warns:
         PictureWarning: there are more frames, the ground hides a transparent picture's shape, a 16-bit picture is
-            nearly black, a profile is damaged, or linear light is brighter than white.
+            nearly black, a profile is damaged, a PNG states a gamma that is not applied, or linear light is brighter
+            than white.
 
     Example:
         >>> import tempfile
@@ -172,7 +173,7 @@ def tensor_from_samples(decoded: Decoded, *, alpha: Alpha, name: str) -> Tensor:
     colour = _to_signed_unit(decoded.samples[..., :3], decoded.full_scale)
     if decoded.has_alpha and alpha != "drop":
         if alpha == "refuse" and (decoded.samples[..., 3] < decoded.full_scale).any():
-            raise ValueError(
+            raise Transparent(
                 f"cannot read {name}: parts are transparent; choose alpha='white', 'black', 'grey' or 'drop'"
             )
         if alpha != "refuse":

@@ -3,14 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from PIL import Image
 from torch import Tensor
 
 from invariant_lpips.pictures.folders import pictures_in
+from invariant_lpips.pictures.images import Reading
+from invariant_lpips.pictures.preparation import Prepared
+from invariant_lpips.pictures.refusals import Transparent
 
-__all__ = ["Masks"]
+__all__ = ["Masks", "read_mask", "reading_of_masks"]
+
+
+def reading_of_masks(reading: Reading, crop_border: int = 0) -> Prepared:
+    """How masks of pictures that are read and cropped so are read: brought to the same size, transparent ones refused.
+
+    Which frame, bands and full scale are the pictures' says nothing of a mask's.
+    """
+    plain = replace(reading, alpha="refuse", frame=None, bands=None, full_scale=None)
+    return Prepared(plain, crop_border)
+
+
+def read_mask(path: Path, reading: Callable[[Path], Tensor]) -> Tensor:
+    """A mask file to (1, 1, H, W) float32 in [0, 1]: the mean of its three colours.
+
+    Raises:
+        ValueError: it is transparent, or has nothing brighter than mid-grey; and what `reading` raises.
+    """
+    try:
+        image = reading(path)
+    except Transparent:
+        raise ValueError(
+            f"the mask {path} is transparent; save it in grey: white where pixels count"
+        ) from None
+    mask = (image.mean(1, keepdim=True) + 1) / 2
+    if float(mask.max()) < 0.5:
+        raise ValueError(
+            f"the mask {path} has nothing brighter than {float(mask.max()) * 255:.3g} of 255; white (255) is where "
+            "pixels count, so multiply a mask of 0 and 1 by 255"
+        )
+    return mask
 
 
 class Masks:
@@ -18,7 +51,7 @@ class Masks:
 
     Args:
         path: a picture file, or a folder of them.
-        reading: a file to (1, 3, H, W) in [-1, 1], as it reads the pictures: masks are resized and cropped alike.
+        reading: a file to (1, 3, H, W) in [-1, 1], such as :func:`reading_of_masks` gives.
 
     Shape:
         path of a reference -> (1, 1, H, W) float32 in [0, 1]: the mean of the three colours.
@@ -40,6 +73,10 @@ class Masks:
                 self._files.setdefault(file.stem, []).append(file)
         self._one: Tensor | None = None
 
+    def has(self, reference: Path) -> bool:
+        """Whether there is a mask for a reference, or there are several."""
+        return not self.path.is_dir() or bool(self._files.get(reference.stem))
+
     def __call__(self, reference: Path) -> Tensor:
         if self.path.is_dir():
             files = self._files.get(reference.stem, [])
@@ -48,26 +85,7 @@ class Masks:
                 raise ValueError(
                     f"{self.path} must hold one mask named {reference.stem} for {reference}, but got {found}"
                 )
-            return self._read(files[0])
+            return read_mask(files[0], self._reading)
         if self._one is None:
-            self._one = self._read(self.path)
+            self._one = read_mask(self.path, self._reading)
         return self._one
-
-    def _read(self, path: Path) -> Tensor:
-        if _transparent(path):
-            raise ValueError(f"the mask {path} is transparent; save it in grey: white where pixels count")
-        mask = (self._reading(path).mean(1, keepdim=True) + 1) / 2
-        if float(mask.max()) < 0.5:
-            raise ValueError(
-                f"the mask {path} has nothing brighter than {float(mask.max()) * 255:.3g} of 255; white (255) is where "
-                "pixels count, so multiply a mask of 0 and 1 by 255"
-            )
-        return mask
-
-
-def _transparent(path: Path) -> bool:
-    try:
-        with Image.open(path) as picture:
-            return "A" in picture.getbands() or "transparency" in picture.info
-    except (OSError, ValueError, SyntaxError):  # the reading has a sentence for what can't be read
-        return False

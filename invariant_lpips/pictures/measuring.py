@@ -18,7 +18,7 @@ from invariant_lpips.files.writing import one_line
 from invariant_lpips.motion import Comparison
 from invariant_lpips.pictures.images import Reading
 from invariant_lpips.pictures.pairing import Pair, Pairing
-from invariant_lpips.pictures.reading_ahead import Picture, read_ahead
+from invariant_lpips.pictures.reading_ahead import Picture, Source, read_ahead, sources
 
 #: Bytes of what was read of pictures that come again in later pairs: they are not run through the network again.
 REMEMBERED = 256 * 2**20
@@ -63,6 +63,7 @@ def compare(
     pairing: Pairing,
     *,
     reading: Callable[[Path], Tensor] | None = None,
+    distorted_reading: Callable[[Path], Tensor] | None = None,
     batch_size: int = 1,
     unequal_sizes: bool = False,
     maps: MapSink | None = None,
@@ -80,6 +81,8 @@ def compare(
         metric: `InvariantLPIPS` or `LPIPS`, on its device and in its dtype.
         pairing: from `two_files`, `two_folders`, `one_against_many`, `within_folder` or `from_csv`.
         reading: a file to (1, 3, H, W) in [-1, 1], on the CPU; by default `Reading()`. Called in threads.
+        distorted_reading: the same for distorted pictures, where they are not read as references are: two frames of a
+            file are compared with `reading=Reading(frame=0), distorted_reading=Reading(frame=5)`.
         batch_size: pairs of one size measured at once. On a CPU 1 is as fast as any.
         unequal_sizes: compare pictures of different sizes by their embeddings; needs head `gap`.
         maps: gets the map of every pair, such as :class:`invariant_lpips.pictures.map_files.MapFiles`.
@@ -107,34 +110,44 @@ def compare(
     measuring = Measuring(
         metric,
         reading or Reading(),
+        distorted_reading=distorted_reading,
         batch_size=batch_size,
         unequal_sizes=unequal_sizes,
         maps=maps,
-        masks=masks,
+        masks=None if masks is None else by_reference(masks),
     )
     if engine is None:
         return measuring(pairing.pairs)
     if maps is not None:
         raise ValueError("Maps are made in this process and don't go with an engine; leave out one of them.")
-    if masks is not None or getattr(metric, "motion", None) is not None:
+    if masks is not None or distorted_reading is not None or getattr(metric, "motion", None) is not None:
         raise ValueError(
-            "Masks and motion are measured in this process; leave out `engine`, or `masks` and motion."
+            "Masks, motion and a `distorted_reading` are for this process; leave them out, or `engine`."
         )
     return engine(measuring, pairing.pairs)
 
 
+def by_reference(masks: Callable[[Path], Tensor]) -> Callable[[Pair], Tensor]:
+    """Masks of pairs, from those of their references."""
+    return lambda pair: masks(pair.reference)
+
+
 class Measuring:
-    """Measures pairs in order, `batch_size` pairs of one size at a time; the arguments are those of :func:`compare`."""
+    """Measures pairs in order, `batch_size` pairs of one size at a time.
+
+    The arguments are those of :func:`compare`, but `masks` gives that of a pair.
+    """
 
     def __init__(
         self,
         metric: Metric,
         reading: Callable[[Path], Tensor],
         *,
+        distorted_reading: Callable[[Path], Tensor] | None = None,
         batch_size: int = 1,
         unequal_sizes: bool = False,
         maps: MapSink | None = None,
-        masks: Callable[[Path], Tensor] | None = None,
+        masks: Callable[[Pair], Tensor] | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"Argument `batch_size` must be at least 1, but got {batch_size}.")
@@ -156,30 +169,39 @@ class Measuring:
             )
         self.metric = metric
         self.reading = reading
+        self.distorted_reading = distorted_reading
         self.batch_size = batch_size
         self.unequal_sizes = unequal_sizes
         self.maps = maps
         self.masks = masks
         self._like = next(metric.parameters())
-        self._to_come: Counter[Path] = Counter()  # how often a picture comes in the pairs after this one
-        self._read: dict[Path, tuple[object, int]] = {}  # summaries of those, and their bytes; last used last
+        self._to_come: Counter[Source] = Counter()  # how often a picture comes in the pairs after this one
+        self._read: dict[
+            Source, tuple[object, int]
+        ] = {}  # summaries of those, and their bytes; last used last
         self._held = 0
 
     def __call__(self, pairs: Sequence[Pair]) -> Iterator[Outcome]:
         """One outcome for each pair, in the order of the pairs."""
-        self._to_come = Counter(path for pair in pairs for path in (pair.reference, pair.distorted))
+        self._to_come = Counter(source for pair in pairs for source in self._sources(pair))
         self._read.clear()
         self._held = 0
         threads = 2 if self._like.device.type == "cpu" else min(8, os.cpu_count() or 1)
         yield from self.outcomes(
-            read_ahead(self.reading, pairs, ahead=self.batch_size + threads, threads=threads)
+            read_ahead(
+                self.reading,
+                pairs,
+                ahead=self.batch_size + threads,
+                threads=threads,
+                distorted_reading=self.distorted_reading,
+            )
         )
 
     def outcomes(self, read: Iterable[tuple[Pair, Picture, Picture]]) -> Iterator[Outcome]:
         """The same of pairs with what gives their pictures, such as :func:`read_ahead` has them."""
         waiting: list[tuple[Pair, Tensor, Tensor]] = []
         for pair, reference, distorted in read:
-            self._to_come.subtract((pair.reference, pair.distorted))
+            self._to_come.subtract(self._sources(pair))
             try:
                 x, y = self._same_size(pair, reference(), distorted())
             except (OSError, ValueError) as error:
@@ -195,6 +217,9 @@ class Measuring:
                 yield from self._measure(waiting)
                 waiting = []
         yield from self._measure(waiting)
+
+    def _sources(self, pair: Pair) -> tuple[Source, Source]:
+        return sources(pair, self.distorted_reading is not None)
 
     def _same_size(self, pair: Pair, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         if x.shape != y.shape and not self.unequal_sizes:
@@ -231,11 +256,11 @@ class Measuring:
             # Files are read in [-1, 1] by construction: a bright picture is no mistake.
             warnings.filterwarnings("ignore", message=".*none below 0")
             if getattr(self.metric, "motion", None) is not None:
-                x = self._summary(pairs[0].reference, xs[0]) if len(xs) == 1 else self._on_device(xs)
+                x = self._summary(self._sources(pairs[0])[0], xs[0]) if len(xs) == 1 else self._on_device(xs)
                 compared: Comparison = self.metric.compare(x, self._on_device(ys))  # type: ignore[attr-defined]
                 return [(float(compared.distance[k]), compared[k : k + 1]) for k in range(len(ys))]
             if self.masks is not None:
-                masks = [self.masks(pair.reference) for pair in pairs]
+                masks = [self.masks(pair) for pair in pairs]
                 if any(mask.shape[-2:] != x.shape[-2:] for mask, x in zip(masks, xs, strict=True)):
                     raise ValueError(
                         f"its mask must have the size of the pictures, {_size(xs[0])}, but has {_size(masks[0])}; use "
@@ -245,9 +270,9 @@ class Measuring:
                 masked = self.metric(self._on_device(xs), self._on_device(ys), mask=mask)  # type: ignore[call-arg]
                 return [(distance, None) for distance in masked.flatten().tolist()]
             if len(xs) == 1 and hasattr(self.metric, "reference"):
-                x = self._summary(pairs[0].reference, xs[0])
-                same = pairs[0].reference == pairs[0].distorted
-                distances = self.metric(x, x if same else self._summary(pairs[0].distorted, ys[0]))
+                left, right = self._sources(pairs[0])
+                x = self._summary(left, xs[0])
+                distances = self.metric(x, x if left == right else self._summary(right, ys[0]))
             elif xs[0].shape != ys[0].shape:
                 distances = self.metric(self._read_once(xs), self._read_once(ys))
             else:
@@ -255,18 +280,18 @@ class Measuring:
                 distances = self.metric(x, self._on_device(ys))
         return [(distance, None) for distance in distances.flatten().tolist()]
 
-    def _summary(self, path: Path, image: Tensor) -> object:
+    def _summary(self, source: Source, image: Tensor) -> object:
         """What the metric reads of a picture; kept as long as it comes in later pairs, within REMEMBERED bytes."""
-        if path in self._read:
-            summary, size = self._read.pop(path)
+        if source in self._read:
+            summary, size = self._read.pop(source)
             self._held -= size
         else:
             summary = self._read_once([image])
             size = _bytes(summary)
-        if self._to_come[path] > 0:
+        if self._to_come[source] > 0:
             while self._read and self._held + size > REMEMBERED:
                 self._held -= self._read.pop(next(iter(self._read)))[1]
-            self._read[path] = summary, size
+            self._read[source] = summary, size
             self._held += size
         return summary
 
@@ -297,8 +322,10 @@ Engine = Callable[[Measuring, Sequence[Pair]], Iterator[Outcome]]
 
 
 def _bytes(summary: object) -> int:
-    """Of what a metric's `reference` returned: 0 where it has no summaries."""
-    return sum(part.nbytes for parts in getattr(summary, "summaries", ()) for part in parts)
+    """Of what a metric's `reference` returned, pictures kept for motion too; 0 where it has no summaries."""
+    images = getattr(summary, "images", None)
+    kept: int = sum(part.nbytes for parts in getattr(summary, "summaries", ()) for part in parts)
+    return kept if images is None else kept + int(images.nbytes)
 
 
 def _size(image: Tensor) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import re
 import sys
 import threading
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,9 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from invariant_lpips.pictures.channels import Stored
+from invariant_lpips.pictures.jpeg_markers import check_end
+from invariant_lpips.pictures.png_chunks import look_at_chunks
 from invariant_lpips.pictures.refusals import Unsupported
+from invariant_lpips.pictures.targa import opacity_decided
+from invariant_lpips.pictures.unread_formats import refusal
 
 _ORIENTATION_TAG, _PHOTOMETRIC_TAG, _BITS_TAG = 0x0112, 262, 258
+_SIXTEEN_BITS = re.compile(";16[A-Z]")  # a sample; BGR;16 is a pixel of 16 bits
 _BAND = 1024  # rows converted at a time
 _pillow_settings_lock = threading.RLock()  # opening a file is within decoding it
 
@@ -36,8 +40,9 @@ def read_with_pillow(handle: Any, formats: Sequence[str], frame: int, max_pixels
     """
     with _complete_pictures_only():
         image = _open(handle, formats, max_pixels)
-        if image.format == "PNG":
-            _check_png_sums(handle)
+        colours = look_at_chunks(handle) if image.format == "PNG" else ""
+        if image.format in ("JPEG", "MPO"):
+            check_end(handle)
         # The other pictures of an MPO are previews and depth maps, of which a photograph's owner knows nothing.
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         if frame:
@@ -46,11 +51,15 @@ def read_with_pillow(handle: Any, formats: Sequence[str], frame: int, max_pixels
             image.seek(frame)
             check_pixels(image.width, image.height, max_pixels)
         stored = _stored(image, handle)
+        if image.format == "TGA":
+            stored = opacity_decided(stored, handle)
+        profile = image.info.get("icc_profile") or None
         return replace(
             stored,
             orientation=_orientation(image),
             frames=frames,
-            profile=image.info.get("icc_profile") or None,
+            profile=profile,
+            other_colours=colours if profile is None else "",
         )
 
 
@@ -80,7 +89,7 @@ def _open(handle: Any, formats: Sequence[str], max_pixels: int | None) -> ImageF
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise Unsupported(f"its frame {_over(max_pixels)}") from None
         except Exception:  # an unknown format and a damaged header look alike here
-            raise Unsupported("not a picture, or its header is damaged") from None
+            raise Unsupported(refusal(handle)) from None
         finally:
             Image.MAX_IMAGE_PIXELS = pillow_limit
     check_pixels(image.width, image.height, max_pixels)
@@ -92,25 +101,6 @@ def _over(max_pixels: int | None) -> str:
         f"is over the limit of {max_pixels} pixels, a guard against decompression bombs; raise max_pixels if the file "
         "is meant to be this large"
     )
-
-
-def _check_png_sums(handle: Any) -> None:
-    """Compare the checksums of a PNG's pixel data, which Pillow skips; leaves the file where it stood."""
-    place = handle.tell()
-    handle.seek(8)
-    while len(head := handle.read(8)) == 8 and head[4:] != b"IEND":
-        length = int.from_bytes(head[:4], "big")
-        if head[4:] not in (b"IDAT", b"fdAT"):
-            handle.seek(length + 4, os.SEEK_CUR)
-            continue
-        data = handle.read(length)
-        # Where the file ends early Pillow says so.
-        if len(data) == length and handle.read(4) not in (
-            zlib.crc32(data, zlib.crc32(head[4:])).to_bytes(4, "big"),
-            b"",
-        ):
-            raise ValueError("a checksum of its pixels is wrong")
-    handle.seek(place)
 
 
 @contextlib.contextmanager
@@ -134,10 +124,8 @@ def _stored(image: ImageFile.ImageFile, handle: Any) -> Stored:
         return Stored(np.asarray(image)[..., None], 1, 1)
     if image.mode.startswith("I"):
         return _grey_integers(image)
-    if any(";16" in rawmode for rawmode in rawmodes):
+    if any(_SIXTEEN_BITS.search(rawmode) for rawmode in rawmodes):
         return _sixteen_bit_colour(image, handle, rawmodes)
-    if image.format == "PPM" and _ppm_maximum(image, 255) > 255:
-        raise Unsupported("a colour PPM of more than 8 bits would lose precision; convert it to a 16-bit PNG")
     return _eight_bits(image)
 
 
@@ -162,12 +150,10 @@ def _grey_integers(image: ImageFile.ImageFile) -> Stored:
     """16-bit (or 12-bit) grey. Older Pillow opens these as 32-bit mode "I", newer as "I;16"."""
     tags = getattr(image, "tag_v2", {})
     bits = tags.get(_BITS_TAG, (16,))[0]
-    maximum = _ppm_maximum(image, 65535) if image.format == "PPM" else 2**bits - 1
+    maximum = 2**bits - 1
     key = image.info.get("transparency")
     image.load()
     grey = np.asarray(image).astype(np.uint16)
-    if image.format == "PPM" and maximum < 65535:  # Pillow has spread the values over 16 bits
-        grey = np.rint(grey * (maximum / 65535)).astype(np.uint16)
     if tags.get(_PHOTOMETRIC_TAG) == 0:  # TIFF WhiteIsZero, which Pillow undoes for 8 bits but not for 16
         grey = maximum - grey
     if key is None:
@@ -231,20 +217,20 @@ def _rename_rawmode(image: ImageFile.ImageFile, rawmode: str) -> None:
     image.tile = tiles
 
 
-def _ppm_maximum(image: ImageFile.ImageFile, plain: int) -> int:
-    """The full intensity that a PPM's header states; `plain` where Pillow need not scale."""
-    # ("raw", ..., rawmode) of an 8- or 16-bit file, ("ppm", ..., (rawmode, maximum)) of any other
-    tile: Any = image.tile[0]
-    maximum = tile[3][1] if isinstance(tile[3], tuple) else None
-    return maximum if isinstance(maximum, int) and maximum > 0 else plain
-
-
 def _orientation(image: ImageFile.ImageFile) -> int:
     """The EXIF orientation still to be applied, 1 (upright) where absent or unreadable."""
     if image.format == "TIFF":  # Pillow has turned it while loading, and not every version drops the tag then
         return 1
+    # Pillow would also turn by what XMP says, which viewers don't.
+    for name in ("xmp", "XML:com.adobe.xmp"):
+        image.info.pop(name, None)
     try:
-        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+        if "exif" in image.info:  # what it found itself may be of XMP
+            exif = Image.Exif()
+            exif.load(image.info["exif"])
+        else:
+            exif = image.getexif()
+        orientation = exif.get(_ORIENTATION_TAG, 1)
     except Exception:  # a damaged EXIF block is no reason to refuse sound pixels
         return 1
     return orientation if orientation in range(1, 9) else 1

@@ -18,8 +18,22 @@ WAITING = 256 * 2**20
 Picture = Callable[[], Tensor]
 
 
+#: A picture that pairs may share: its file, and whether it is read as distorted ones are, where they are read apart.
+Source = tuple[Path, bool]
+
+
+def sources(pair: Pair, apart: bool) -> tuple[Source, Source]:
+    """The two pictures of a pair; `apart`: distorted ones are read in another way."""
+    return (pair.reference, False), (pair.distorted, apart)
+
+
 def read_ahead(
-    reading: Callable[[Path], Tensor], pairs: Sequence[Pair], *, ahead: int, threads: int
+    reading: Callable[[Path], Tensor],
+    pairs: Sequence[Pair],
+    *,
+    ahead: int,
+    threads: int,
+    distorted_reading: Callable[[Path], Tensor] | None = None,
 ) -> Iterator[tuple[Pair, Picture, Picture]]:
     """The pairs in order, with what gives their two pictures.
 
@@ -31,27 +45,31 @@ def read_ahead(
         pairs: what to read.
         ahead: how many pairs may wait, decoded, behind the one handed out.
         threads: how many decode at once.
+        distorted_reading: how the second picture of each pair is read, where not as the first.
     """
     todo = deque(pairs)
     waiting: deque[tuple[Pair, Future[Tensor], Future[Tensor]]] = deque()
-    shared: dict[Path, Future[Tensor]] = {}  # of the last pair that was begun
+    shared: dict[Source, Future[Tensor]] = {}  # of the last pair that was begun
     allowed = 0  # nothing is known of the pictures' sizes yet
     pool = ThreadPoolExecutor(threads, thread_name_prefix="reading")
 
-    def begin(path: Path, problem: str | None) -> Future[Tensor]:
+    def begin(source: Source, problem: str | None) -> Future[Tensor]:
         if problem is not None:
             refused: Future[Tensor] = Future()
             refused.set_exception(ValueError(problem))
             return refused
-        return shared.get(path) or pool.submit(reading, path)
+        path, apart = source
+        by = distorted_reading if apart and distorted_reading is not None else reading
+        return shared.get(source) or pool.submit(by, path)
 
     try:
         while todo or waiting:
             while todo and len(waiting) <= allowed:
                 pair = todo.popleft()
-                x = begin(pair.reference, pair.problem)
-                y = x if pair.distorted == pair.reference else begin(pair.distorted, pair.problem)
-                shared = {} if pair.problem is not None else {pair.reference: x, pair.distorted: y}
+                left, right = sources(pair, distorted_reading is not None)
+                x = begin(left, pair.problem)
+                y = x if right == left else begin(right, pair.problem)
+                shared = {} if pair.problem is not None else {left: x, right: y}
                 waiting.append((pair, x, y))
             pair, x, y = waiting.popleft()
             yield pair, x.result, y.result

@@ -10,5 +10,9 @@ class PictureWarning(UserWarning):
     """Something of a picture file is not in the picture that was read from it."""
 
 
+class Transparent(ValueError):
+    """Parts of a picture are transparent, and it was to be refused then."""
+
+
 class Unsupported(Exception):
     """Pixels that cannot be read without losing or guessing something; the message is the end of a sentence."""

@@ -1,9 +1,9 @@
 """TIFF files: which of them Pillow reads as they are, and the others through tifffile.
 
 Pillow opens many TIFFs of which it then gives other numbers than were stored, without a word: planes of 16 bits,
-signed bytes, big-endian floats that are compressed, more bands than it has modes for. So the tags are looked at
-first, and Pillow is given only what it was found to read right (tests/test_tiff.py tries every kind); tifffile, an
-extra, reads the rest.
+signed bytes, big-endian floats that are compressed, floats where white is 0, more bands than it has modes for. So the
+tags are looked at first, and Pillow is given only what it was found to read right (tests/test_tiff.py tries every
+kind); tifffile, an extra, reads the rest.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -27,18 +27,24 @@ SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 254, 256, 257, 258, 259, 262, 266
 _DESCRIPTION, _ORIENTATION, _SAMPLES, _PLANES, _EXTRA, _FORMAT, _PROFILE = 270, 274, 277, 284, 338, 339, 34675
+_COLOUR_MAP, _DEPTH, _DNG_VERSION = 320, 32997, 50706
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _PILLOWS_OWN = {_PALETTE: 1, _CMYK: 4, _YCBCR: 3}  # that only Pillow converts, and their bands
 _PREMULTIPLIED, _STRAIGHT = 1, 2  # kinds of alpha; 0 is a band of which nothing is said
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _JPEG = (6, 7)  # of which the two make other numbers
+#: None, CCITT, LZW, JPEG, Deflate, PackBits, LZMA, Zstandard; Pillow opens no file of another, or says it is damaged.
+_PILLOWS_COMPRESSIONS = (1, 2, 3, 4, 5, *_JPEG, 8, 32773, 32946, 34925, 50000)
+_BIG_ENDIAN_BIGTIFF = b"MM\0+"  # whose version Pillow looks for in the wrong byte
 _MOST_PAGES = 100_000
 
 
 class Page:
     """The tags of a page that say how its samples are laid out and what they mean."""
 
-    def __init__(self, tags: ImageFileDirectory_v2, number: int, *, big_endian: bool) -> None:
+    def __init__(
+        self, tags: Mapping[int, Any], number: int, *, big_endian: bool, pillow_finds_it: bool = True
+    ) -> None:
         def one(tag: int, default: int) -> int:
             value = tags.get(tag, default)
             return int(value[0] if isinstance(value, tuple) else value)
@@ -49,6 +55,7 @@ class Page:
 
         self.number = number  # in the file's chain of directories, from 0
         self.big_endian = big_endian
+        self._pillow_finds_it = pillow_finds_it
         self.width, self.height = one(_WIDTH, 0), one(_HEIGHT, 0)
         self.bands = one(_SAMPLES, 1)
         self.photometric = one(_PHOTOMETRIC, _WHITE_IS_ZERO)
@@ -56,8 +63,12 @@ class Page:
         self.separate = one(_PLANES, 1) == 2 and self.bands > 1
         self.fill_order = one(_FILL_ORDER, 1)
         self.orientation = one(_ORIENTATION, 1)
+        self.depth = one(_DEPTH, 1)
+        colour_map = np.asarray(tags.get(_COLOUR_MAP, ()))
+        self.palette_of_bytes = self.photometric == _PALETTE and 0 < colour_map.max(initial=0) < 256
         self.reduced_or_mask = bool(one(_SUBFILE, 0) & 0b101)
         self.extra = several(_EXTRA)
+        self.raw = _DNG_VERSION in tags
         profile = tags.get(_PROFILE)
         self.profile = profile if isinstance(profile, bytes) and profile else None
         bits, formats = set(several(_BITS)) or {1}, set(several(_FORMAT)) or {_UNSIGNED}
@@ -78,11 +89,14 @@ class Page:
 
     @property
     def pillow_reads_it(self) -> bool:
+        if not self._pillow_finds_it or self.compression not in _PILLOWS_COMPRESSIONS or self.depth != 1:
+            return False
         if self.fill_order != 1 and self.bits != 1:
             return False
         kind = (self.format, self.bits)
         if kind == (_FLOAT, 32):
-            return self.bands == 1 and not (self.big_endian and self.compression != 1)
+            grey = self.bands == 1 and self.photometric == _BLACK_IS_ZERO
+            return grey and not (self.big_endian and self.compression != 1)
         if self.format != _UNSIGNED:
             return False
         if self.photometric in _PILLOWS_OWN:
@@ -123,10 +137,17 @@ def find_page(handle: Any, frame: int, max_pixels: int | None) -> tuple[Page, in
     Raises:
         Unsupported: there is no such page, or it is too large.
     """
-    pages = list(_pages(handle))
-    pages = [page for page in pages if not page.reduced_or_mask] or pages
+    pages = [] if (raw := _starts_as_cr2(handle)) else list(_pages(handle))
+    if raw or (pages and pages[0].raw):
+        raise Unsupported("a raw photograph is not handled; develop it and save a 16-bit TIFF or PNG")
     if not pages:
-        raise Unsupported("not a picture, or its header is damaged")
+        raise Unsupported("not a picture in a format that is read, or its header is damaged")
+    whole = [page for page in pages if not page.reduced_or_mask]
+    if not whole:  # NEF and ARW are so, with what the sensor saw elsewhere
+        raise Unsupported(
+            "it holds reduced copies or masks alone, as a raw photograph does beside its data; save the whole picture"
+        )
+    pages = whole
     frames = max(len(pages), pages[0].stack)
     check_frame(frame, frames)
     if frame >= len(pages):
@@ -141,6 +162,11 @@ def find_page(handle: Any, frame: int, max_pixels: int | None) -> tuple[Page, in
     return page, frames
 
 
+def _starts_as_cr2(handle: Any) -> bool:
+    handle.seek(8)
+    return bool(handle.read(2) == b"CR")
+
+
 def read_tiff(handle: Any, frame: int, max_pixels: int | None) -> Stored:
     """A page of a TIFF file.
 
@@ -148,6 +174,11 @@ def read_tiff(handle: Any, frame: int, max_pixels: int | None) -> Stored:
         Unsupported: there is no such page, it is too large, or it is of a kind that can't be read.
     """
     page, frames = find_page(handle, frame, max_pixels)
+    if page.palette_of_bytes:
+        raise Unsupported(
+            "its palette holds nothing above 255 of 65535: it is black, or was written as if 255 were white; save it "
+            "as RGB"
+        )
     handle.seek(0)
     if page.pillow_reads_it:
         stored = read_with_pillow(handle, ("TIFF",), page.number, max_pixels)
@@ -159,13 +190,29 @@ def read_tiff(handle: Any, frame: int, max_pixels: int | None) -> Stored:
 def _pages(handle: Any) -> Iterator[Page]:
     handle.seek(0)
     header = handle.read(16)
-    directory = ImageFileDirectory_v2(header[: 16 if header[2:4] in (b"+\0", b"\0+") else 8])
+    if header[:4] == _BIG_ENDIAN_BIGTIFF:
+        yield from _pages_by_tifffile(handle)
+        return
+    directory = ImageFileDirectory_v2(header[: 16 if header[2:4] == b"+\0" else 8])
     seen: set[int] = set()
     while directory.next and directory.next not in seen and len(seen) < _MOST_PAGES:
         seen.add(directory.next)
         handle.seek(directory.next)
         directory.load(handle)
         yield Page(directory, len(seen) - 1, big_endian=header[:1] == b"M")
+
+
+def _pages_by_tifffile(handle: Any) -> Iterator[Page]:
+    try:
+        import tifffile
+    except ImportError:
+        raise Unsupported(f"a big-endian BigTIFF needs the package tifffile; {EXTRA}") from None
+    handle.seek(0)
+    with unlogged(), tifffile.TiffFile(handle) as file:
+        for number in range(min(len(file.pages), _MOST_PAGES)):
+            page: Any = file.pages[number].aspage()
+            tags = {tag.code: tag.value for tag in page.tags}
+            yield Page(tags, number, big_endian=True, pillow_finds_it=False)
 
 
 def _read_with_tifffile(handle: Any, page: Page) -> Stored:

@@ -16,6 +16,7 @@ Example::
 from __future__ import annotations
 
 from invariant_lpips.pictures.video.comparing import (
+    FrameMasks,
     FramePair,
     Selection,
     VideoPairing,
@@ -24,4 +25,4 @@ from invariant_lpips.pictures.video.comparing import (
 )
 from invariant_lpips.pictures.video.decoding import VideoFile
 
-__all__ = ["FramePair", "Selection", "VideoFile", "VideoPairing", "compare_videos", "is_video"]
+__all__ = ["FrameMasks", "FramePair", "Selection", "VideoFile", "VideoPairing", "compare_videos", "is_video"]

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from invariant_lpips.pictures.folders import Skipped, list_folder
+from invariant_lpips.pictures.folders import Skipped, first_apart, first_gap, list_folder, pictures_in
 from invariant_lpips.pictures.images import Reading
-from invariant_lpips.pictures.measuring import MapSink, Measuring, Metric, Outcome
+from invariant_lpips.pictures.masks import read_mask
+from invariant_lpips.pictures.measuring import MapSink, Measuring, Metric, Outcome, by_reference
 from invariant_lpips.pictures.pairing import Pair
 from invariant_lpips.pictures.preparation import Prepared
 from invariant_lpips.pictures.reading_ahead import WAITING, Picture
@@ -105,8 +106,36 @@ class FramesOfFolder:
             yield Frame(number, None, file, picture)
 
 
+class FrameMasks:
+    """A mask for each frame: the pictures of a folder in natural order, as those of :class:`FramesOfFolder`.
+
+    Args:
+        path: a folder of mask files.
+        reading: a file to (1, 3, H, W) in [-1, 1], as of :func:`invariant_lpips.pictures.masks.reading_of_masks`.
+
+    Raises:
+        ValueError: the names of the files count with a gap; later, a frame has no mask, or a mask is as
+            :class:`invariant_lpips.pictures.masks.Masks` refuses it.
+    """
+
+    def __init__(self, path: Path, reading: Callable[[Path], Tensor]) -> None:
+        self.path = path
+        self.files = tuple(pictures_in(path))
+        self._reading = reading
+        if (gap := first_gap(self.files)) is not None:
+            raise ValueError(
+                f"masks of frames must be numbered without gaps, but in {path} {gap[1].name} follows {gap[0].name}"
+            )
+
+    def __call__(self, pair: Pair) -> Tensor:
+        assert isinstance(pair, FramePair)
+        if pair.number >= len(self.files):
+            raise ValueError(f"{self.path} holds {len(self.files)} masks, and none for frame {pair.number}")
+        return read_mask(self.files[pair.number], self._reading)
+
+
 class VideoPairing:
-    """The pairs of frames of two videos, or of a video and a folder of frames.
+    """The pairs of frames of two videos, of a video and a folder of frames, or of two such folders.
 
     Frames belong together by their number, whatever the times they are shown at: where these come apart, as after a
     frame that was dropped, there is a warning.
@@ -127,7 +156,8 @@ class VideoPairing:
         ImportError, OSError, ValueError: one can't be read, or their frames differ in size.
 
     Warns:
-        PictureWarning: colours had to be assumed and differ, or times come apart.
+        PictureWarning: colours had to be assumed and differ; times, or the numbers in the names of a folder's frames,
+            come apart.
     """
 
     def __init__(
@@ -173,6 +203,7 @@ class VideoPairing:
         """
         self.unmatched = None
         self._mention_assumed_colours()
+        self._mention_numbers_that_come_apart()
         found = False
         with (
             _Ahead(self.reference, self._wanted(after)) as left,
@@ -246,6 +277,23 @@ class VideoPairing:
         )
         return False
 
+    def _mention_numbers_that_come_apart(self) -> None:
+        """Warn where a frame seems to be missing in a folder: those after it would meet others than their own."""
+        folders = [side for side in (self.reference, self.distorted) if isinstance(side, FramesOfFolder)]
+        if len(folders) == 2:
+            apart = first_apart(folders[0].files, folders[1].files)
+            what = apart and f"{apart[0]} would be compared with {apart[1]}"
+        else:
+            gap = first_gap(folders[0].files) if folders else None
+            what = gap and f"in {folders[0].path} {gap[1].name} follows {gap[0].name}"
+        if what:
+            warnings.warn(
+                f"frames are paired in their order, but the numbers in their names come apart ({what}): a frame may be "
+                "missing",
+                PictureWarning,
+                stacklevel=2,
+            )
+
     def _mention_assumed_colours(self) -> None:
         x, y = self.reference, self.distorted
         if (x.assumed or y.assumed) and _meaning(x) != _meaning(y):
@@ -265,7 +313,7 @@ def compare_videos(
     batch_size: int = 1,
     unequal_sizes: bool = False,
     maps: MapSink | None = None,
-    masks: Callable[[Path], Tensor] | None = None,
+    masks: Callable[[Path], Tensor] | FrameMasks | None = None,
     after: int = -1,
 ) -> Iterator[Outcome]:
     """The distances of two videos' frames, one after another, in memory that does not grow with their length.
@@ -273,8 +321,8 @@ def compare_videos(
     A frame that can't be measured is the problem of its own pair; a video that is damaged ends with one.
 
     Args:
-        metric, batch_size, unequal_sizes, maps, masks: as for :func:`invariant_lpips.pictures.compare`; masks are asked
-            for by the path of the reference.
+        metric, batch_size, unequal_sizes, maps: as for :func:`invariant_lpips.pictures.compare`.
+        masks: the path of a reference to its mask, which for a video is one for all frames; or :class:`FrameMasks`.
         pairing: the videos; afterwards its `unmatched` says whether one goes on where the other ends.
         after: frames up to this number are passed over, as a run that was stopped has them.
 
@@ -303,7 +351,7 @@ def compare_videos(
         batch_size=batch_size,
         unequal_sizes=unequal_sizes,
         maps=maps,
-        masks=masks,
+        masks=masks if masks is None or isinstance(masks, FrameMasks) else by_reference(masks),
     )
     return measuring.outcomes(pairing.read(after))
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from invariant_lpips.files.writing import one_line
-from invariant_lpips.pictures.boxed_files import other_colours
 from invariant_lpips.pictures.channels import Stored, picture_of
+from invariant_lpips.pictures.code_points import other_colours
 from invariant_lpips.pictures.decoding import upright
 from invariant_lpips.pictures.images import Reading, mention_what_is_hidden, resize_image
 from invariant_lpips.pictures.video.colour import Coding, rgb_from_planes
@@ -55,6 +55,7 @@ _NOT_INTEGERS = ("f16", "f32", "msb", "xyz", "bayer")
 _MATRICES = {1: "BT.709", 5: "BT.601", 6: "BT.601", 7: "SMPTE 240M", 9: "BT.2020"}
 _UNSAID = (2, 3)
 _FULL_RANGE = 2
+_DECODERS_OF_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 # Of standard definition: near enough to those of a standard screen that players leave the difference as it is.
 _SD_PRIMARIES, _SD_TRANSFERS = (4, 5, 6, 7), (4, 5, 7, 11)
 
@@ -170,9 +171,10 @@ class VideoFile:
                 stream = container.streams.best("video")
                 self._look_at(stream, container.duration)
                 stream.thread_type = "AUTO"
+                decoder = _decoder_of_alpha(stream, str(self.path)) or stream.codec_context
                 for packet in container.demux(stream):
                     packets += packet.size > 0
-                    for frame in packet.decode():
+                    for frame in decoder.decode(packet):
                         yield frame
                         number += 1
                 if packets < len(stream.index_entries):
@@ -194,6 +196,25 @@ class VideoFile:
         rate = stream.average_rate or stream.guessed_rate
         self.seconds_a_frame = float(1 / rate) if rate else None
         self.count = stream.frames or (round(duration * rate / 1_000_000) if rate and duration else None)
+
+
+def _decoder_of_alpha(stream: Any, name: str) -> Any:
+    """Where opacity lies beside a WebM's frames, what decodes both; None where FFmpeg's own decoder does.
+
+    Its own passes over it without a word.
+    """
+    decoder = _DECODERS_OF_ALPHA.get(stream.codec_context.name)
+    if decoder is None or stream.metadata.get("alpha_mode") != "1":
+        return None
+    try:
+        context = load_av().CodecContext.create(decoder, "r")
+    except ValueError:  # PyAV's error for a codec that is not there
+        raise ValueError(
+            f"cannot read {name}: its opacity needs the decoder {decoder}, which this FFmpeg lacks; convert the video, "
+            "as to FFV1"
+        ) from None
+    context.extradata = stream.codec_context.extradata
+    return context
 
 
 def load_av() -> Any:
