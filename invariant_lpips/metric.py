@@ -41,7 +41,7 @@ from invariant_lpips.registry.trunk_weights import TrunkWeights, bundled_trunk, 
 from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
 from invariant_lpips.tiling import embed_in_tiles
 from invariant_lpips.trunks import Summary, Trunk
-from invariant_lpips.trunks.frozen_weights import freeze, ordinary_tensors, thaw, trained
+from invariant_lpips.trunks.frozen_weights import freeze, ordinary_tensors, thaw, trained, undrawn
 from invariant_lpips.trunks.pooling import default_padding
 from invariant_lpips.trunks.two_images import reduce_pair, summarise
 
@@ -194,7 +194,8 @@ class InvariantLPIPS(nn.Module, Saved):
         self.normalize = normalize
         self.checkpointing = checkpointing
         self.scaling_layer = ScalingLayer()
-        self.net = Trunk(trunk.net, pooling, padding)
+        with undrawn():
+            self.net = Trunk(trunk.net, pooling, padding)
         self.net.load_features(trunk.state)
         self.head = make_head(head, trunk.net)
         #: The trunk's name and hash, and the state of its parameters for which they hold.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,7 +28,7 @@ from invariant_lpips.registry import load_weights
 from invariant_lpips.registry.identity import cite
 from invariant_lpips.registry.linear import LARGEST_WEIGHT
 from invariant_lpips.trunks import ARCHITECTURES, Trunk, canonical_net
-from invariant_lpips.trunks.frozen_weights import Conv2d, freeze, ordinary_tensors, thaw, trained
+from invariant_lpips.trunks.frozen_weights import Conv2d, freeze, ordinary_tensors, thaw, trained, undrawn
 from invariant_lpips.trunks.two_images import reduce_pair
 
 logger = logging.getLogger(__name__)
@@ -138,11 +139,12 @@ class LPIPS(nn.Module):
         architecture = ARCHITECTURES[name]
         self.chns = [architecture.taps[tap].channels for tap in architecture.lpips_taps]
         self.L = len(self.chns)
-        self.net = Trunk(name)
+        with nullcontext() if pnet_rand else undrawn():
+            self.net = Trunk(name)
         side = self.net.minimum_side(architecture.lpips_taps)
         self.images = ImageInput(side, checks=checks, repeat_grey=repeat_grey, as_lpips=True)
         if not pnet_rand:
-            self.net.load_features(load_weights(architecture.name))
+            self.net.load_features(load_weights(architecture.name, dtype=None))
         self.net.requires_grad_(bool(pnet_tune))
         if not pnet_tune:
             freeze(self.net)

@@ -18,7 +18,7 @@ from invariant_lpips import registry
 from invariant_lpips.cli import main
 from invariant_lpips.files.safetensors import safetensors_bytes
 from invariant_lpips.registry import download as hub
-from invariant_lpips.registry import weights
+from invariant_lpips.registry import finding
 
 PACKAGE = Path(registry.__file__).parent.parent
 TINY = {"features.0.weight": torch.arange(12.0).view(1, 3, 2, 2), "features.0.bias": torch.tensor([0.5])}
@@ -52,7 +52,7 @@ def test_looked_for_in_environment_then_wheel_then_checkout_then_cache(
 ) -> None:
     package = tmp_path / "checkout" / "invariant_lpips"
     package.mkdir(parents=True)
-    monkeypatch.setattr(weights, "__file__", str(package / "registry" / "weights.py"))
+    monkeypatch.setattr(finding, "__file__", str(package / "registry" / "finding.py"))
     cached = put(tmp_path / "cache", tiny)
     assert registry.weights_path("tiny") == cached
     checkout = put(package.parent / "weights", tiny)

@@ -16,15 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from tqdm import tqdm
-
-from invariant_lpips.cli.compare_videos import (
-    VideoComparison,
-    add_frame_options,
-    in_words,
-    video_pairing,
-    video_settings,
-)
 from invariant_lpips.cli.metric_options import (
     MetricChoice,
     add_device_options,
@@ -35,19 +26,17 @@ from invariant_lpips.cli.output import Exit, print_text, say
 from invariant_lpips.cli.picture_options import (
     RayWorkers,
     add_engine_options,
+    add_frame_options,
     add_reading_options,
+    check_reading,
     ray_workers,
     reading_of,
 )
+from invariant_lpips.cli.start_up import load_torch
 from invariant_lpips.files.writing import write_text
-from invariant_lpips.integrations import ray
 from invariant_lpips.pictures import (
-    MapFiles,
-    Outcome,
     Pairing,
-    Reading,
     by_pattern,
-    compare,
     from_csv,
     pair_paths,
     reports,
@@ -55,13 +44,12 @@ from invariant_lpips.pictures import (
     two_folders,
     within_folder,
 )
-from invariant_lpips.pictures.folders import not_looked_at
-from invariant_lpips.pictures.masks import Masks
-from invariant_lpips.pictures.preparation import Prepared
-from invariant_lpips.pictures.video import VideoPairing, compare_videos, is_video
+from invariant_lpips.pictures.folders import PICTURE_SUFFIXES, not_looked_at
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
+    from invariant_lpips.pictures import Outcome, Reading
+    from invariant_lpips.pictures.video import VideoPairing
 
 DESCRIPTION = """\
 Perceptual distance between pictures: 0 for equal ones, larger for more different ones.
@@ -120,23 +108,32 @@ class Comparison:
     @classmethod
     def of(cls, args: argparse.Namespace) -> Comparison:
         """What was parsed; ValueError where options conflict, OSError where files are missing."""
-        found = _pairing(args)
+        pairing = _pairing(args)
         _check(args)
-        videos = found if isinstance(found, VideoPairing) else None
-        pairing = Pairing(()) if isinstance(found, VideoPairing) else found
-        if videos is None and (args.frames is not None or args.every is not None):
+        check_reading(args)
+        metric = MetricChoice.of(args)
+        metric.check()
+        if pairing is not None and (args.frames is not None or args.every is not None):
             raise ValueError("--frames and --every choose frames of videos, but none was named")
+        workers = ray_workers(args)
+        reading = reading_of(args)
+        videos = None
+        if pairing is None:
+            from invariant_lpips.cli.compare_videos import video_pairing
+
+            videos = video_pairing(args, reading)
+            pairing = Pairing(())
         return cls(
             pairing=pairing,
             videos=videos,
-            metric=MetricChoice.of(args),
-            reading=reading_of(args),
+            metric=metric,
+            reading=reading,
             crop_border=args.crop_border,
             luma=args.luma,
             mask=args.mask,
             batch_size=args.batch_size,
             unequal_sizes=args.unequal_sizes,
-            workers=ray_workers(args),
+            workers=workers,
             maps=None if args.map is None else Maps(args.map, args.map_scale, args.map_npy),
             out=args.out,
             printed=_printed(args, pairing),
@@ -262,7 +259,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     asked = Comparison.of(args)
-    engine = None if asked.workers is None else ray.pair_engine(**asdict(asked.workers))
+    from invariant_lpips.pictures import MapFiles, compare
+    from invariant_lpips.pictures.masks import Masks
+    from invariant_lpips.pictures.preparation import Prepared
+
+    engine = None
+    if asked.workers is not None:
+        from invariant_lpips.integrations import ray
+
+        engine = ray.pair_engine(**asdict(asked.workers))
     masks = None if asked.mask is None else Masks(asked.mask, Prepared(asked.reading, asked.crop_border))
     metric = asked.metric.build()
     limit = asked.fail_above
@@ -271,9 +276,11 @@ def run(args: argparse.Namespace) -> Exit:
     maps = None if asked.maps is None else MapFiles(**asdict(asked.maps), least=_least_shown(metric))
     if asked.verbose:
         place = f"on {asked.metric.device} in {asked.metric.dtype}"
-        what = f"{len(asked.pairing.pairs)} pairs" if asked.videos is None else in_words(asked.videos)
-        say("compare", f"{metric.describe()} {place}, {what}")
+        say("compare", f"{metric.describe()} {place}, {_in_words(asked)}")
     if asked.videos is not None:
+        from invariant_lpips.cli.compare_videos import VideoComparison, video_settings
+        from invariant_lpips.pictures.video import compare_videos
+
         return VideoComparison(
             asked.videos,
             partial(
@@ -315,6 +322,14 @@ def run(args: argparse.Namespace) -> Exit:
     return _conclude(asked, measured, too_far=bool(failing), interrupted=interrupted)
 
 
+def _in_words(asked: Comparison) -> str:
+    if asked.videos is None:
+        return f"{len(asked.pairing.pairs)} pairs"
+    from invariant_lpips.cli.compare_videos import in_words
+
+    return in_words(asked.videos)
+
+
 def _least_shown(metric: object) -> float:
     """A map in which no place adds more than the mean of a just noticeable difference is dark throughout."""
     calibration = getattr(metric, "jnd_fit", None)
@@ -323,6 +338,8 @@ def _least_shown(metric: object) -> float:
 
 def _as_far_as_it_goes(outcomes: Iterator[Outcome], total: int, *, quiet: bool) -> tuple[list[Outcome], bool]:
     """All outcomes, or those that were there when it was interrupted; and whether it was."""
+    from tqdm import tqdm
+
     measured: list[Outcome] = []
     with warnings.catch_warnings():
         # Pillow's remarks on odd metadata are not about pixels.
@@ -378,7 +395,8 @@ def _conclude(asked: Comparison, outcomes: Sequence[Outcome], *, too_far: bool, 
     return Exit.INCOMPLETE if incomplete else Exit.DONE
 
 
-def _pairing(args: argparse.Namespace) -> Pairing | VideoPairing:
+def _pairing(args: argparse.Namespace) -> Pairing | None:
+    """The pairs of pictures named; None where videos are."""
     sources = {
         "paths": bool(args.paths),
         "--csv": args.csv is not None,
@@ -409,9 +427,18 @@ def _pairing(args: argparse.Namespace) -> Pairing | VideoPairing:
         return two_folders(args.dir0, args.dir1, recursive=args.recursive)
     if args.dir is not None:
         return within_folder(args.dir, all_pairs=args.all_pairs, limit=args.N, recursive=args.recursive)
-    if any(is_video(path) for path in args.paths):
-        return video_pairing(args, reading_of(args))
+    if _names_a_video(args.paths):
+        return None
     return pair_paths(args.paths, recursive=args.recursive)
+
+
+def _names_a_video(paths: Sequence[Path]) -> bool:
+    if all(not path.is_file() or path.suffix.lower() in PICTURE_SUFFIXES for path in paths):
+        return False
+    load_torch()  # which reading videos needs, and so their names
+    from invariant_lpips.pictures.video import is_video
+
+    return any(is_video(path) for path in paths)
 
 
 def _printed(args: argparse.Namespace, pairing: Pairing) -> Callable[[Sequence[Outcome]], str]:
@@ -468,8 +495,6 @@ def _check(args: argparse.Namespace) -> None:
         for name, given in others.items():
             if given:
                 raise ValueError(f"--mask does not go with {name}")
-    if args.batch_size < 1:
-        raise ValueError(f"--batch-size must be at least 1, but got {args.batch_size}")
     if args.motion is not None and args.engine == "ray":
         raise ValueError("--motion measures in this process and does not go with --engine ray")
     if args.unequal_sizes and args.metric == "lpips":

@@ -13,7 +13,6 @@ from invariant_lpips.cli.index_options import (
     unit,
 )
 from invariant_lpips.cli.output import Exit, give_table, say
-from invariant_lpips.indexing import near_duplicates
 from invariant_lpips.pictures.reports import number
 
 DESCRIPTION = """\
@@ -46,6 +45,8 @@ def run(args: argparse.Namespace) -> Exit:
     if not args.below > 0:
         raise ValueError(f"--below must be a distance above 0, but got {args.below}")
     embedding = Embedding.of(args)
+    from invariant_lpips.indexing import near_duplicates
+
     with index_of(args.source, args.out, embedding) as index:
         divisor = unit(index, embedding.metric, jnd=args.jnd)
         groups = near_duplicates(index, args.below * divisor)

@@ -9,11 +9,13 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invariant_lpips.files.tables import csv_text
-from invariant_lpips.pictures.measuring import Outcome
-from invariant_lpips.pictures.pairing import Pairing
+
+if TYPE_CHECKING:
+    from invariant_lpips.pictures.measuring import Outcome
+    from invariant_lpips.pictures.pairing import Pairing
 
 #: What a report's file may end in.
 SUFFIXES = (".csv", ".json", ".txt")
