@@ -15,7 +15,7 @@ from invariant_lpips.cli.index_options import (
 )
 from invariant_lpips.cli.output import Exit, say
 
-#: What a matrix is written as: the keys of WRITERS in :mod:`invariant_lpips.indexing.matrix`.
+#: Those of :mod:`invariant_lpips.indexing.matrix`.
 SUFFIXES = (".csv", ".npz")
 
 DESCRIPTION = """\

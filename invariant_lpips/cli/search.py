@@ -17,6 +17,9 @@ from invariant_lpips.cli.start_up import load_torch
 from invariant_lpips.pictures.folders import not_looked_at
 from invariant_lpips.pictures.reports import number
 
+#: Those of :mod:`invariant_lpips.indexing.neighbours`.
+BACKENDS = ("torch", "faiss")
+
 DESCRIPTION = """\
 The pictures of an index nearest to given ones: exact, by the metric itself.
 
@@ -40,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jnd", action="store_true", help="in units of the just noticeable distance")
     parser.add_argument(
         "--backend",
-        choices=("torch", "faiss"),
+        choices=BACKENDS,
         default="torch",
         help="faiss holds the index in memory; same results",
     )
