@@ -58,7 +58,7 @@ class Reference:
         ...     metric.reference(x).save(f"{folder}/originals.safetensors")
         ...     kept = Reference.load(f"{folder}/originals.safetensors", metric)
         >>> kept
-        Reference(2 images of 64x64, read by InvariantLPIPS(net=alexnet [db775859525e], head=gap, ...))
+        Reference(2 images of 64x64, read by net=alex, head=gap)
         >>> metric(x, kept).flatten()
         tensor([0., 0.])
     """
@@ -72,7 +72,8 @@ class Reference:
 
     def __repr__(self) -> str:
         count, (height, width) = self.summaries[0][0].shape[0], self.size
-        return f"Reference({count} image{'s' * (count != 1)} of {height}x{width}, read by {self.reader})"
+        reader = f"net={self.reader.net}, head={self.reader.head}"  # who that is to the last bit: `reader`
+        return f"Reference({count} image{'s' * (count != 1)} of {height}x{width}, read by {reader})"
 
     def to(self, *where: Any, **how: Any) -> Reference:
         """The same on another device, or in another precision: arguments as of torch's `to`."""
