@@ -276,6 +276,39 @@ class InvariantLPIPS(nn.Module, Saved):
         """
         return torch.stack(self._compared(in0, in1, normalize, maps=True)[0]).sum(0)
 
+    def distances_and_maps(
+        self, in0: Tensor, in1: Tensor, normalize: bool | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """What :meth:`forward` and :meth:`maps` return, for the price of one; without a graph.
+
+        Args:
+            in0, in1, normalize: as for :meth:`maps`.
+
+        Returns:
+            (N, 1, 1, 1) and (N, 1, H, W), at least float32: to rounding what the two return.
+
+        Raises:
+            ValueError: as :meth:`forward`; or the metric measures motion, whose map is that of other pictures.
+
+        Example:
+            >>> metric = InvariantLPIPS("alex")
+            >>> x = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
+            >>> distance, heat = metric.distances_and_maps(x, x.flip(-1))
+            >>> round(distance.item(), 4), round(heat.mean().sqrt().item(), 4)
+            (0.8358, 0.8358)
+        """
+        if self.motion is not None:
+            raise ValueError(
+                "Where motion is measured, ask `compare` for the distance and `maps` for the map."
+            )
+        with torch.no_grad():
+            left, right = self.images.pair(
+                in0, in1, self.scaling_layer.shift, normalize=self._normalizes(normalize)
+            )
+            contrast = Contrast(self.head, (left.shape[-2], left.shape[-1]), maps=True, both=True)
+            numbers, heat = contrast.apart(self._contrast(contrast, left, right))
+            return self.head.total(numbers).view(-1, 1, 1, 1), torch.stack(heat).sum(0)
+
     def compare(
         self,
         in0: Tensor | Reference,
@@ -391,8 +424,12 @@ class InvariantLPIPS(nn.Module, Saved):
     def _contrasted(
         self, left: Tensor, right: Tensor, *, maps: bool, mask: Tensor | None = None
     ) -> list[Tensor]:
-        """r_l of two batches in [-1, 1]: both go through the trunk, and the head contrasts them tap by tap."""
+        """r_l of two batches in [-1, 1]."""
         contrast = Contrast(self.head, (left.shape[-2], left.shape[-1]), maps=maps, mask=mask)
+        return self._contrast(contrast, left, right)
+
+    def _contrast(self, contrast: Contrast, left: Tensor, right: Tensor) -> list[Tensor]:
+        """What a contrast makes of two batches that go through the trunk, tap by tap."""
         return contrast.layers(
             reduce_pair(
                 self.net,

@@ -28,6 +28,7 @@ from invariant_lpips.pictures.pairing import (
     two_folders,
     within_folder,
 )
+from invariant_lpips.trunks import Trunk
 
 # The smallest trunk, and no learned weights: what is tested here is the command, not the distances.
 FAST = ["--net", "alex", "--head", "gap", "--weights", "unit"]
@@ -289,6 +290,41 @@ def test_heat_maps(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert drawn.width > 3 * SIZE
         left = np.asarray(drawn)[:SIZE, :SIZE]
     np.testing.assert_array_equal(left, np.asarray(Image.open("ref/a.png")))
+
+
+def colours(path: Path) -> np.ndarray:
+    """The map's part of a drawn pair."""
+    with Image.open(path) as drawn:
+        return np.asarray(drawn)[:SIZE, -SIZE:]
+
+
+def test_maps_of_one_run_are_on_one_scale(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Image.open("ref/a.png") as picture:
+        levels = np.asarray(picture).astype(int)
+        for name, change in (("faint", 2), ("strong", 40)):
+            stripes = change * (-1) ** np.arange(SIZE)[:, None, None]
+            Image.fromarray((levels + stripes).clip(0, 255).astype("uint8")).save(f"{name}.png")
+    plain_pair = ["compare", "ref/a.png", "faint.png", "strong.png", "--net", "pixels"]
+    pair = [*plain_pair, "--map", "maps"]
+    assert main(pair) == 0
+    plain = capsys.readouterr().out
+    faint, strong = (int(colours(Path(f"maps/a-{name}.png")).max()) for name in ("faint", "strong"))
+    assert main(plain_pair) == 0
+    assert capsys.readouterr().out == plain, "a map costs no digit of the distance"
+    assert faint < 130 < strong, "what hardly differs stays dark"
+    assert main([*pair, "--map-scale", "1e-9"]) == 0
+    assert int(colours(Path("maps/a-faint.png")).max()) > 200
+    with pytest.raises(SystemExit):
+        main([*pair, "--map-scale", "0"])
+    assert "expected a map value above 0, or `each`" in capsys.readouterr().err
+
+
+def test_a_map_and_its_distance_are_one_pass(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = []
+    run = Trunk.reduce
+    monkeypatch.setattr(Trunk, "reduce", lambda *args, **options: passes.append(1) or run(*args, **options))
+    assert compare("ref", "dist", "--map", "maps") == 0
+    assert len(passes) == 3
 
 
 def test_heat_maps_of_equal_names_do_not_overwrite_each_other(folder: Path) -> None:

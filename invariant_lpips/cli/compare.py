@@ -48,8 +48,9 @@ from invariant_lpips.pictures.folders import PICTURE_SUFFIXES, not_looked_at
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
-    from invariant_lpips.pictures import Outcome, Reading
+    from invariant_lpips.pictures import MapFiles, Outcome, Reading
     from invariant_lpips.pictures.video import VideoPairing
+    from invariant_lpips.stock import LPIPS
 
 DESCRIPTION = """\
 Perceptual distance between pictures: 0 for equal ones, larger for more different ones.
@@ -68,13 +69,37 @@ worst, progress and complaints go to stderr.
 """
 
 
+#: In what multiple of the just noticeable distance two pictures are apart where a map has its strongest colour.
+STRONGEST = 5
+
+
 @dataclass(frozen=True)
 class Maps:
-    """Which heat maps are written, as `MapFiles` takes it."""
+    """Which heat maps are written.
+
+    Attributes:
+        scale: map value of the strongest colour, `each` for the largest of each map, None for that of the metric.
+    """
 
     folder: Path
-    full_colour_at: float | None
+    scale: float | str | None
     keep_values: bool
+
+    def files(self, metric: InvariantLPIPS | LPIPS) -> MapFiles:
+        """What writes the maps of this metric."""
+        from invariant_lpips.pictures import MapFiles
+
+        scale, noticed = self.scale, _just_noticeable_in_maps(metric)
+        if scale is None:
+            scale = (STRONGEST * noticed) ** 2 if noticed is not None else _largest_in_maps(metric)
+            if scale is None:
+                say("compare", "what is noticed of this metric is not known: each map has a scale of its own")
+        return MapFiles(
+            self.folder,
+            full_colour_at=None if isinstance(scale, str) else scale,
+            just_noticeable=noticed,
+            keep_values=self.keep_values,
+        )
 
 
 @dataclass(frozen=True)
@@ -222,9 +247,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     output.add_argument(
         "--map-scale",
-        type=float,
-        metavar="VALUE",
-        help="map value of the strongest colour (each map's largest)",
+        type=_map_scale,
+        metavar="VALUE|each",
+        help=f"map value of the strongest colour, or each map's largest (where pictures are {STRONGEST} times just "
+        "noticeable apart)",
     )
     output.add_argument("--map-npy", action="store_true", help="with --map: its values too, float32 (H, W)")
     output.add_argument(
@@ -259,7 +285,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     asked = Comparison.of(args)
-    from invariant_lpips.pictures import MapFiles, compare
+    from invariant_lpips.pictures import compare
     from invariant_lpips.pictures.masks import Masks
     from invariant_lpips.pictures.preparation import Prepared
 
@@ -273,7 +299,7 @@ def run(args: argparse.Namespace) -> Exit:
     limit = asked.fail_above
     if asked.fail_above_jnd is not None:
         limit = asked.fail_above_jnd * just_noticeable(cast("InvariantLPIPS", metric))
-    maps = None if asked.maps is None else MapFiles(**asdict(asked.maps), least=_least_shown(metric))
+    maps = None if asked.maps is None else asked.maps.files(metric)
     if asked.verbose:
         place = f"on {asked.metric.device} in {asked.metric.dtype}"
         say("compare", f"{metric.describe()} {place}, {_in_words(asked)}")
@@ -330,10 +356,31 @@ def _in_words(asked: Comparison) -> str:
     return in_words(asked.videos)
 
 
-def _least_shown(metric: object) -> float:
-    """A map in which no place adds more than the mean of a just noticeable difference is dark throughout."""
-    calibration = getattr(metric, "jnd_fit", None)
-    return calibration["d0"] ** 2 if calibration is not None else 0.0
+def _just_noticeable_in_maps(metric: InvariantLPIPS | LPIPS) -> float | None:
+    """The distance people just notice, where it is known and maps hold squares of distances."""
+    fit, head = getattr(metric, "jnd_fit", None), getattr(metric, "head", None)
+    return float(fit["d0"]) if fit is not None and head is not None and head.euclidean else None
+
+
+def _largest_in_maps(metric: InvariantLPIPS | LPIPS) -> float | None:
+    """1 for lpips' metric, whose distances hardly pass it; None where nothing is known."""
+    return None if hasattr(metric, "head") else 1.0
+
+
+def _map_scale(text: str) -> float | str:
+    """`each`, or a value above 0, for `type=` of an option.
+
+    Example:
+        >>> _map_scale("each"), _map_scale("0.5")
+        ('each', 0.5)
+    """
+    try:
+        value = math.inf if text == "each" else float(text)
+    except ValueError:
+        value = 0.0
+    if not value > 0 or (text != "each" and math.isinf(value)):
+        raise argparse.ArgumentTypeError(f"expected a map value above 0, or `each`, but got {text!r}")
+    return "each" if text == "each" else value
 
 
 def _as_far_as_it_goes(outcomes: Iterator[Outcome], total: int, *, quiet: bool) -> tuple[list[Outcome], bool]:
@@ -466,8 +513,6 @@ def _check(args: argparse.Namespace) -> None:
             raise ValueError(f"-o {out} is a folder; a file was expected")
     if args.map is None and (args.map_npy or args.map_scale is not None):
         raise ValueError("--map-npy and --map-scale belong to --map DIR")
-    if args.map_scale is not None and not args.map_scale > 0:
-        raise ValueError(f"--map-scale must be positive, but got {args.map_scale}")
     if args.map is not None and args.engine == "ray":
         raise ValueError("--map draws in this process and does not go with --engine ray")
     if args.crop_border < 0:
