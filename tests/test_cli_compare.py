@@ -275,6 +275,23 @@ def test_too_small_a_picture_is_named(folder: Path, capsys: pytest.CaptureFixtur
     assert "must be at least" in err
 
 
+def test_multiples_of_what_people_notice(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pixels = ["--net", "pixels", "--jnd"]
+    noticed = InvariantLPIPS("pixels").jnd_fit["d0"]  # type: ignore[index]
+    assert compare("ref/a.png", "dist/a.png", options=pixels) == 0
+    distance, multiple = map(float, capsys.readouterr().out.split("\t"))
+    assert multiple == pytest.approx(distance / noticed, rel=1e-6)
+    assert compare("ref", "dist", options=pixels) == 0
+    out, err = capsys.readouterr()
+    assert float(rows(out)[0]["jnd"]) == pytest.approx(multiple, rel=1e-6)
+    assert err.count("times just noticeable") == 3
+    assert compare("ref", "dist", "-o", "x.json", options=pixels) == 0
+    assert json.loads(Path("x.json").read_text())["pairs"][0]["jnd"] == pytest.approx(multiple, rel=1e-6)
+    assert compare("ref/a.png", "dist/a.png", "--jnd", "--metric", "lpips", options=[]) == 2
+    assert compare("-d", "ref", options=pixels) == 2
+    assert "lpips' lines" in capsys.readouterr().err
+
+
 # heat maps ------------------------------------------------------------------------------------------------
 
 

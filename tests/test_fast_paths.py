@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from invariant_lpips import LPIPS, InvariantLPIPS, distance_matrix
+from invariant_lpips import LPIPS, InvariantLPIPS, distance_matrix, spatial_average
 from invariant_lpips.indexing import Index
 from invariant_lpips.trunks import trunk as trunks
 
@@ -68,7 +68,10 @@ class Apart(torch.nn.Module):
         metric = self.metric
         if isinstance(metric, LPIPS):
             return torch.stack(
-                [metric._layer(k, a, b, None) for k, (a, b) in enumerate(zip(fx, fy, strict=True))]
+                [
+                    spatial_average(metric._layer(k, a, b), keepdim=True)
+                    for k, (a, b) in enumerate(zip(fx, fy, strict=True))
+                ]
             ).sum(0)
         size = (x.shape[-2], x.shape[-1])
         head = metric.head

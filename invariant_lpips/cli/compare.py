@@ -108,7 +108,8 @@ class Comparison:
 
     Attributes:
         videos: of them the frames are paired, and `pairing` is empty.
-        printed: outcomes to what goes to stdout.
+        printed: outcomes, and the just noticeable distance where it is asked for, to what goes to stdout.
+        jnd: distances are also given in multiples of the just noticeable one.
     """
 
     pairing: Pairing
@@ -123,7 +124,8 @@ class Comparison:
     workers: RayWorkers | None
     maps: Maps | None
     out: Path | None
-    printed: Callable[[Sequence[Outcome]], str]
+    printed: Callable[[Sequence[Outcome], float | None], str]
+    jnd: bool
     fail_above: float | None
     fail_above_jnd: float | None
     allow_unmatched: bool
@@ -162,6 +164,7 @@ class Comparison:
             maps=None if args.map is None else Maps(args.map, args.map_scale, args.map_npy),
             out=args.out,
             printed=_printed(args, pairing),
+            jnd=args.jnd,
             fail_above=args.fail_above,
             fail_above_jnd=args.fail_above_jnd,
             allow_unmatched=args.allow_unmatched,
@@ -240,6 +243,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--out", type=Path, metavar="FILE", help="write to FILE (.csv, .json, or .txt for lpips' lines)"
     )
     output.add_argument(
+        "--jnd", action="store_true", help="beside each distance, in how many multiples people just notice it"
+    )
+    output.add_argument(
         "--map",
         type=Path,
         metavar="DIR",
@@ -296,9 +302,11 @@ def run(args: argparse.Namespace) -> Exit:
         engine = ray.pair_engine(**asdict(asked.workers))
     masks = None if asked.mask is None else Masks(asked.mask, Prepared(asked.reading, asked.crop_border))
     metric = asked.metric.build()
-    limit = asked.fail_above
-    if asked.fail_above_jnd is not None:
-        limit = asked.fail_above_jnd * just_noticeable(cast("InvariantLPIPS", metric))
+    limit, noticed = asked.fail_above, None
+    if asked.jnd or asked.fail_above_jnd is not None:
+        noticed = just_noticeable(cast("InvariantLPIPS", metric))
+    if noticed is not None and asked.fail_above_jnd is not None:
+        limit = asked.fail_above_jnd * noticed
     maps = None if asked.maps is None else asked.maps.files(metric)
     if asked.verbose:
         place = f"on {asked.metric.device} in {asked.metric.dtype}"
@@ -339,7 +347,7 @@ def run(args: argparse.Namespace) -> Exit:
     measured, interrupted = _as_far_as_it_goes(outcomes, len(asked.pairing.pairs), quiet=asked.quiet)
     failing = [] if limit is None else reports.above(measured, limit)
     settings = {**asked.settings(metric.describe()), "fail_above": limit, "above": len(failing)}
-    _report(asked, measured, settings)
+    _report(asked, measured, settings, noticed if asked.jnd else None)
     if failing:
         unit = "" if asked.fail_above_jnd is None else f" ({asked.fail_above_jnd:g} just noticeable)"
         say("compare", f"distances above {reports.number(limit)}{unit}: {len(failing)} of {len(measured)}")
@@ -400,20 +408,22 @@ def _as_far_as_it_goes(outcomes: Iterator[Outcome], total: int, *, quiet: bool) 
     return measured, False
 
 
-def _report(asked: Comparison, outcomes: Sequence[Outcome], settings: dict[str, Any]) -> None:
+def _report(
+    asked: Comparison, outcomes: Sequence[Outcome], settings: dict[str, Any], noticed: float | None
+) -> None:
     if asked.out is not None:
-        text = reports.as_text(asked.out.suffix.lower(), outcomes, asked.pairing, settings)
+        text = reports.as_text(asked.out.suffix.lower(), outcomes, asked.pairing, settings, noticed)
         write_text(asked.out, text)
         count = sum(outcome.distance is not None for outcome in outcomes)
         say("compare", f"{count} of {len(asked.pairing.pairs)} distances written to {asked.out}")
     if len(outcomes) == 1 and outcomes[0].comparison is not None:
         say("compare", str(outcomes[0].comparison))
-    print_text(asked.printed(outcomes))
+    print_text(asked.printed(outcomes, noticed))
     total = len(asked.pairing.pairs)
     if total > 1 and (found := reports.summary(outcomes)) is not None:
         say(
             "compare",
-            f"{found.count if found.count == total else f'{found.count} of {total}'} pairs: {found}",
+            f"{found.count if found.count == total else f'{found.count} of {total}'} pairs: {found.said(noticed)}",
         )
 
 
@@ -488,16 +498,16 @@ def _names_a_video(paths: Sequence[Path]) -> bool:
     return any(is_video(path) for path in paths)
 
 
-def _printed(args: argparse.Namespace, pairing: Pairing) -> Callable[[Sequence[Outcome]], str]:
+def _printed(args: argparse.Namespace, pairing: Pairing) -> Callable[[Sequence[Outcome], float | None], str]:
     """lpips' lines where it was called as lpips' scripts; else one number or a table, unless that goes to a file."""
     if args.path0 is not None:
-        return reports.as_lpips_distance
+        return lambda outcomes, noticed: reports.as_lpips_distance(outcomes)
     if args.dir0 is not None:
-        return reports.as_lpips_lines
+        return lambda outcomes, noticed: reports.as_lpips_lines(outcomes)
     if args.dir is not None:
-        return reports.as_lpips_lines_and_mean
+        return lambda outcomes, noticed: reports.as_lpips_lines_and_mean(outcomes)
     if args.out is not None:
-        return lambda outcomes: ""
+        return lambda outcomes, noticed: ""
     return reports.as_numbers if len(args.paths) == 2 and len(pairing.pairs) == 1 else reports.as_csv
 
 
@@ -525,9 +535,14 @@ def _check(args: argparse.Namespace) -> None:
         limit = getattr(args, name)
         if limit is not None and not 0 <= limit < math.inf:
             raise ValueError(f"--{name.replace('_', '-')} must be a distance of at least 0, but got {limit}")
-    if args.fail_above_jnd is not None and args.metric == "lpips":
+    for name, given in {"--fail-above-jnd": args.fail_above_jnd is not None, "--jnd": args.jnd}.items():
+        if given and args.metric == "lpips":
+            raise ValueError(f"{name} needs a metric that knows what people notice; --metric lpips does not")
+    if args.jnd and (
+        args.path0 or args.dir0 or args.dir or (out is not None and out.suffix.lower() == ".txt")
+    ):
         raise ValueError(
-            "--fail-above-jnd needs a metric that knows what people notice; --metric lpips does not"
+            "--jnd does not go with lpips' lines; name the pictures as paths, and -o as .csv or .json"
         )
     if args.mask is not None:
         others = {

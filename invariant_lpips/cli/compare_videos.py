@@ -42,6 +42,7 @@ def video_pairing(args: argparse.Namespace, reading: Reading) -> VideoPairing:
     conflicts = {
         "--frame (say --frames A:B)": args.frame is not None,
         "--engine ray": args.engine == "ray",
+        "--jnd": args.jnd,
         "--bands": args.bands is not None and not any(path.is_dir() for path in paths),
         "--full-scale": args.full_scale is not None and not any(path.is_dir() for path in paths),
     }
