@@ -292,6 +292,67 @@ def test_multiples_of_what_people_notice(folder: Path, capsys: pytest.CaptureFix
     assert "lpips' lines" in capsys.readouterr().err
 
 
+# several metrics ------------------------------------------------------------------------------------------
+
+NAMES = "gap+alex+unit,psnr,default+pixels"
+
+
+def test_metrics_side_by_side(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare("ref", "dist", "--metrics", NAMES, options=[]) == 0
+    out, err = capsys.readouterr()
+    row = rows(out)[0]
+    assert list(row) == ["reference", "distorted", *NAMES.split(","), "error"]
+    assert float(row["gap+alex+unit"]) == pytest.approx(expected("ref/a.png", "dist/a.png"), rel=1e-5)
+    a, b = (np.asarray(Image.open(f"{side}/a.png")) / 255 for side in ("ref", "dist"))
+    assert float(row["psnr"]) == pytest.approx(-10 * np.log10(((a - b) ** 2).mean()), rel=1e-5)
+    lowest = min(rows(out), key=lambda row: float(row["psnr"]))
+    assert f"worst {lowest['psnr']} ({lowest['reference']} and " in err, (
+        "the worst similarity is the smallest"
+    )
+    assert err.count("invariant-lpips compare: ") == 3
+
+
+def test_metrics_in_text_and_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare("ref/a.png", "dist/a.png", "--metrics", NAMES, options=[]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == NAMES.split(",")
+    assert compare("ref", "dist", "--metrics", "psnr", "-o", "x.json", options=[]) == 0
+    report = json.loads(Path("x.json").read_text())
+    assert report["metrics"]["psnr"]["higher_is_better"] is True
+    assert report["pairs"][0]["values"]["psnr"] == float(lines[1].split()[1])
+    assert report["summary"]["psnr"]["count"] == 3
+
+
+def test_a_metric_that_fails_leaves_the_others(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture(folder / "ref" / "small.png", 5, size=16)
+    picture(folder / "dist" / "small.png", 6, size=16)
+    (folder / "dist" / "b.png").write_bytes(b"no picture")
+    assert compare("ref", "dist", "--metrics", "gap+alex,psnr", options=[]) == 1
+    out, err = capsys.readouterr()
+    found = {Path(row["reference"]).stem: row for row in rows(out)}
+    assert found["small"]["gap+alex"] == ""
+    assert float(found["small"]["psnr"]) > 0
+    assert "gap+alex: " in found["small"]["error"]
+    assert found["b"]["psnr"] == ""
+    assert "2 of 4 pairs failed" in err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--metrics", "psnr,psnr"], "each metric once"),
+        (["--metrics", "psnr", "--net", "alex"], "--metrics does not go with --metric, --net"),
+        (["--metrics", "psnr", "--map", "maps"], "--metrics does not go with --map"),
+        (["--metrics", "nothing"], "Metric must be one of psnr"),
+    ],
+)
+def test_metrics_that_make_no_sense(
+    more: list[str], said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare("ref", "dist", *more, options=[]) == 2
+    assert said in capsys.readouterr().err
+
+
 # heat maps ------------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from invariant_lpips.cli.bench import words
 from invariant_lpips.cli.metric_options import (
     MetricChoice,
     add_device_options,
@@ -61,6 +62,7 @@ Perceptual distance between pictures: 0 for equal ones, larger for more differen
   invariant-lpips compare --csv pairs.csv          the rows of a table with columns reference,distorted
   invariant-lpips compare d/ --pair '{}_real_B' '{}_fake_B'     pictures of one folder, or of two, by their names
   invariant-lpips compare originals/ results/ --fail-above 0.1  status 3 if a distance is larger
+  invariant-lpips compare originals/ results/ --metrics default,lpips-alex,dists   a column each
   invariant-lpips compare a.mp4 b.mp4              frames of the same number of two videos; one may be a folder
 
 More than one pair gives a table (reference,distorted,distance,error) in the order of the files named, of the
@@ -107,6 +109,7 @@ class Comparison:
     """What the command is asked for.
 
     Attributes:
+        metrics: names of several, in place of `metric`.
         videos: of them the frames are paired, and `pairing` is empty.
         printed: outcomes, and the just noticeable distance where it is asked for, to what goes to stdout.
         jnd: distances are also given in multiples of the just noticeable one.
@@ -115,6 +118,7 @@ class Comparison:
     pairing: Pairing
     videos: VideoPairing | None
     metric: MetricChoice
+    metrics: tuple[str, ...]
     reading: Reading
     crop_border: int
     luma: bool
@@ -154,6 +158,7 @@ class Comparison:
             pairing=pairing,
             videos=videos,
             metric=metric,
+            metrics=() if args.metrics is None else words(args.metrics),
             reading=reading,
             crop_border=args.crop_border,
             luma=args.luma,
@@ -222,6 +227,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
     add_metric_options(parser)
+    which = parser.add_argument_group("several metrics side by side")
+    which.add_argument(
+        "--metrics",
+        metavar="A,B,...",
+        help="by the names that `bench` uses, a column each: default,gap+alex,lpips-alex,dists,ssim",
+    )
     add_device_options(parser)
     add_reading_options(parser, batch="pairs of one size measured at once (1); for GPUs")
     add_engine_options(parser)
@@ -291,6 +302,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     asked = Comparison.of(args)
+    if asked.metrics:
+        return _side_by_side(asked, args)
     from invariant_lpips.pictures import compare
     from invariant_lpips.pictures.masks import Masks
     from invariant_lpips.pictures.preparation import Prepared
@@ -353,7 +366,17 @@ def run(args: argparse.Namespace) -> Exit:
         say("compare", f"distances above {reports.number(limit)}{unit}: {len(failing)} of {len(measured)}")
         for outcome in failing:
             say("compare", f"  {reports.number(outcome.distance)}  {outcome.pair}")
-    return _conclude(asked, measured, too_far=bool(failing), interrupted=interrupted)
+    failed = [outcome for outcome in measured if outcome.problem is not None]
+    for outcome in failed:
+        say("compare", str(outcome.problem))
+    return _conclude(
+        asked,
+        len(measured),
+        len(failed),
+        nothing=len(failed) == len(measured),
+        too_far=bool(failing),
+        interrupted=interrupted,
+    )
 
 
 def _in_words(asked: Comparison) -> str:
@@ -427,12 +450,37 @@ def _report(
         )
 
 
-def _conclude(asked: Comparison, outcomes: Sequence[Outcome], *, too_far: bool, interrupted: bool) -> Exit:
-    failed = [outcome for outcome in outcomes if outcome.problem is not None]
-    for outcome in failed:
-        say("compare", str(outcome.problem))
-    if failed and len(outcomes) > 1:
-        say("compare", f"{len(failed)} of {len(outcomes)} pairs failed")
+def _side_by_side(asked: Comparison, args: argparse.Namespace) -> Exit:
+    """The same with several metrics."""
+    from invariant_lpips.cli import compare_metrics
+    from invariant_lpips.pictures.preparation import Prepared
+
+    settings = asked.settings("")
+    kept = ("device", "resize", "alpha", "crop_border", "luma")
+    rows, interrupted = compare_metrics.run(
+        asked.metrics,
+        asked.pairing,
+        Prepared(asked.reading, asked.crop_border, asked.luma),
+        {name: settings[name] for name in kept},
+        args,
+    )
+    failed = sum(bool(row.problems) for row in rows)
+    nothing = all(value is None for row in rows for value in row.values)
+    return _conclude(asked, len(rows), failed, nothing=nothing, interrupted=interrupted)
+
+
+def _conclude(
+    asked: Comparison,
+    count: int,
+    failed: int,
+    *,
+    nothing: bool,
+    too_far: bool = False,
+    interrupted: bool = False,
+) -> Exit:
+    """Say what is missing of `count` pairs, of which some `failed`; `nothing`: not one was measured."""
+    if failed and count > 1:
+        say("compare", f"{failed} of {count} pairs failed")
     unmatched = asked.pairing.unmatched
     if unmatched:
         say("compare", f"pictures without a partner of the same name: {len(unmatched)}")
@@ -442,9 +490,9 @@ def _conclude(asked: Comparison, outcomes: Sequence[Outcome], *, too_far: bool, 
     if skipped:
         say("compare", not_looked_at(skipped))
     if interrupted:
-        say("compare", f"interrupted after {len(outcomes)} of {len(asked.pairing.pairs)} pairs")
+        say("compare", f"interrupted after {count} of {len(asked.pairing.pairs)} pairs")
         return Exit.INTERRUPTED
-    if failed and len(failed) == len(outcomes):
+    if failed and nothing:
         return Exit.REFUSED
     if too_far:
         return Exit.ABOVE
@@ -544,6 +592,8 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError(
             "--jnd does not go with lpips' lines; name the pictures as paths, and -o as .csv or .json"
         )
+    if args.metrics is not None:
+        _check_metrics(args)
     if args.mask is not None:
         others = {
             "--map": args.map is not None,
@@ -559,3 +609,30 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError("--motion measures in this process and does not go with --engine ray")
     if args.unequal_sizes and args.metric == "lpips":
         raise ValueError("--unequal-sizes does not belong to --metric lpips")
+
+
+def _check_metrics(args: argparse.Namespace) -> None:
+    names = words(args.metrics)
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            f"--metrics must name each metric once, as in default,lpips-alex, but got {args.metrics!r}"
+        )
+    others = {
+        "--metric, --net, --head, --weights, --pooling, --motion or -v (name these in --metrics, as gap+alex)": (
+            MetricChoice.of(args) != MetricChoice(device=args.device, dtype=args.dtype)
+        ),
+        "--dtype": args.dtype != "float32",
+        "--jnd, --fail-above or --fail-above-jnd": (
+            args.jnd or args.fail_above is not None or args.fail_above_jnd is not None
+        ),
+        "--map": args.map is not None,
+        "--mask": args.mask is not None,
+        "--unequal-sizes": args.unequal_sizes,
+        "--batch-size": args.batch_size != 1,
+        "--engine ray": args.engine == "ray",
+        "lpips' scripts' options": any((args.path0, args.dir0, args.dir)),
+        "videos": args.frames is not None or args.every is not None or _names_a_video(args.paths),
+    }
+    for name, given in others.items():
+        if given:
+            raise ValueError(f"--metrics does not go with {name}")
