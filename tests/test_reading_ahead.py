@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from invariant_lpips import InvariantLPIPS, read_image, write_image
+from invariant_lpips import InvariantLPIPS, write_image
 from invariant_lpips.pictures import Pair, Pairing, compare, measuring, reading_ahead, within_folder
 from invariant_lpips.pictures.measuring import Measuring
 
@@ -97,10 +97,7 @@ def test_a_picture_of_several_pairs_goes_through_the_network_once(
 ) -> None:
     metric = InvariantLPIPS("alex", head="gap", weights="unit")
     pairing = within_folder(frames, all_pairs=all_pairs, limit=None)
-    # Two pictures that meet once go through together, as in a call of the metric, and round alike.
     alone = [distances(metric, Pairing((pair,)))[0] for pair in pairing.pairs]
-    for pair, distance in zip(pairing.pairs, alone, strict=True):
-        assert distance == float(metric(read_image(pair.reference), read_image(pair.distorted)))
     read = metric.reference
     calls = 0
 
@@ -111,7 +108,7 @@ def test_a_picture_of_several_pairs_goes_through_the_network_once(
 
     monkeypatch.setattr(metric, "reference", counting)
     monkeypatch.setattr(measuring, "REMEMBERED", remembered)
-    assert distances(metric, pairing) == pytest.approx(alone, rel=1e-6)
+    assert distances(metric, pairing) == alone, "bit for bit"
     assert calls == 5 if remembered > 1 else calls > 5
 
 

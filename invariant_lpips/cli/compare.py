@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from invariant_lpips.cli.bench import words
+from invariant_lpips.cli.map_options import Maps, add_map_options, check_maps, maps_of
 from invariant_lpips.cli.metric_options import (
     MetricChoice,
     add_device_options,
@@ -49,9 +50,8 @@ from invariant_lpips.pictures.folders import PICTURE_SUFFIXES, not_looked_at
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
-    from invariant_lpips.pictures import MapFiles, Outcome, Reading
+    from invariant_lpips.pictures import Outcome, Reading
     from invariant_lpips.pictures.video import VideoPairing
-    from invariant_lpips.stock import LPIPS
 
 DESCRIPTION = """\
 Perceptual distance between pictures: 0 for equal ones, larger for more different ones.
@@ -69,39 +69,6 @@ More than one pair gives a table (reference,distorted,distance,error) in the ord
 names in a folder (2 before 10), or of the rows of the csv. Mean, median and
 worst, progress and complaints go to stderr.
 """
-
-
-#: In what multiple of the just noticeable distance two pictures are apart where a map has its strongest colour.
-STRONGEST = 5
-
-
-@dataclass(frozen=True)
-class Maps:
-    """Which heat maps are written.
-
-    Attributes:
-        scale: map value of the strongest colour, `each` for the largest of each map, None for that of the metric.
-    """
-
-    folder: Path
-    scale: float | str | None
-    keep_values: bool
-
-    def files(self, metric: InvariantLPIPS | LPIPS) -> MapFiles:
-        """What writes the maps of this metric."""
-        from invariant_lpips.pictures import MapFiles
-
-        scale, noticed = self.scale, _just_noticeable_in_maps(metric)
-        if scale is None:
-            scale = (STRONGEST * noticed) ** 2 if noticed is not None else _largest_in_maps(metric)
-            if scale is None:
-                say("compare", "what is noticed of this metric is not known: each map has a scale of its own")
-        return MapFiles(
-            self.folder,
-            full_colour_at=None if isinstance(scale, str) else scale,
-            just_noticeable=noticed,
-            keep_values=self.keep_values,
-        )
 
 
 @dataclass(frozen=True)
@@ -166,7 +133,7 @@ class Comparison:
             batch_size=args.batch_size,
             unequal_sizes=args.unequal_sizes,
             workers=workers,
-            maps=None if args.map is None else Maps(args.map, args.map_scale, args.map_npy),
+            maps=maps_of(args),
             out=args.out,
             printed=_printed(args, pairing),
             jnd=args.jnd,
@@ -256,20 +223,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--jnd", action="store_true", help="beside each distance, in how many multiples people just notice it"
     )
-    output.add_argument(
-        "--map",
-        type=Path,
-        metavar="DIR",
-        help="a picture of each pair to DIR: reference, distorted, heat map",
-    )
-    output.add_argument(
-        "--map-scale",
-        type=_map_scale,
-        metavar="VALUE|each",
-        help=f"map value of the strongest colour, or each map's largest (where pictures are {STRONGEST} times just "
-        "noticeable apart)",
-    )
-    output.add_argument("--map-npy", action="store_true", help="with --map: its values too, float32 (H, W)")
+    add_map_options(output)
     output.add_argument(
         "--fail-above",
         type=float,
@@ -385,33 +339,6 @@ def _in_words(asked: Comparison) -> str:
     from invariant_lpips.cli.compare_videos import in_words
 
     return in_words(asked.videos)
-
-
-def _just_noticeable_in_maps(metric: InvariantLPIPS | LPIPS) -> float | None:
-    """The distance people just notice, where it is known and maps hold squares of distances."""
-    fit, head = getattr(metric, "jnd_fit", None), getattr(metric, "head", None)
-    return float(fit["d0"]) if fit is not None and head is not None and head.euclidean else None
-
-
-def _largest_in_maps(metric: InvariantLPIPS | LPIPS) -> float | None:
-    """1 for lpips' metric, whose distances hardly pass it; None where nothing is known."""
-    return None if hasattr(metric, "head") else 1.0
-
-
-def _map_scale(text: str) -> float | str:
-    """`each`, or a value above 0, for `type=` of an option.
-
-    Example:
-        >>> _map_scale("each"), _map_scale("0.5")
-        ('each', 0.5)
-    """
-    try:
-        value = math.inf if text == "each" else float(text)
-    except ValueError:
-        value = 0.0
-    if not value > 0 or (text != "each" and math.isinf(value)):
-        raise argparse.ArgumentTypeError(f"expected a map value above 0, or `each`, but got {text!r}")
-    return "each" if text == "each" else value
 
 
 def _as_far_as_it_goes(outcomes: Iterator[Outcome], total: int, *, quiet: bool) -> tuple[list[Outcome], bool]:
@@ -569,8 +496,7 @@ def _check(args: argparse.Namespace) -> None:
             raise ValueError(f"-o {out}: the folder {out.parent} does not exist")
         if out.is_dir():
             raise ValueError(f"-o {out} is a folder; a file was expected")
-    if args.map is None and (args.map_npy or args.map_scale is not None):
-        raise ValueError("--map-npy and --map-scale belong to --map DIR")
+    check_maps(args)
     if args.map is not None and args.engine == "ray":
         raise ValueError("--map draws in this process and does not go with --engine ray")
     if args.crop_border < 0:

@@ -252,7 +252,7 @@ class Measuring:
                 return list(
                     zip(distances.flatten().tolist(), repeat(None), torch.split(heat, 1), strict=False)
                 )
-            if len(xs) == 1 and hasattr(self.metric, "reference") and self._shared(pairs[0]):
+            if len(xs) == 1 and hasattr(self.metric, "reference"):
                 x = self._summary(pairs[0].reference, xs[0])
                 same = pairs[0].reference == pairs[0].distorted
                 distances = self.metric(x, x if same else self._summary(pairs[0].distorted, ys[0]))
@@ -262,11 +262,6 @@ class Measuring:
                 x = self._on_device(xs[:1] if all(x is xs[0] for x in xs) else xs)
                 distances = self.metric(x, self._on_device(ys))
         return [(distance, None, None) for distance in distances.flatten().tolist()]
-
-    def _shared(self, pair: Pair) -> bool:
-        """A picture of this pair was read before or comes again; two that meet once go through the network together."""
-        paths = (pair.reference, pair.distorted)
-        return paths[0] == paths[1] or any(path in self._read or self._to_come[path] > 0 for path in paths)
 
     def _with_maps(self, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> tuple[Tensor, Tensor] | None:
         """Distances and maps in one pass; None where the metric can't, which must not cost the distances."""
