@@ -270,3 +270,18 @@ def test_equal_rows_are_at_zero_in_pairwise(metrics: Any, pictures: Any) -> None
         assert bool((distances[same] == 0).all())
         assert bool((distances[~same] > 0).all())
         assert torch.equal(distances, distances.mT)
+
+
+@pytest.mark.parametrize("largest_map", [1, 2**25], ids=["in parts", "at once"])
+@pytest.mark.parametrize("head", ["regional", "gap", "spatial", "stock"])
+def test_distances_and_maps_in_one_pass(
+    head: str, largest_map: int, metrics: Any, pictures: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(trunks, "LARGEST_MAP_CPU", largest_map)
+    metric, (x, y) = metrics[head], pictures
+    distances, maps = metric.distances_and_maps(x, y)
+    assert torch.equal(distances, metric(x, y))
+    assert torch.equal(maps, metric.maps(x, y))
+    same, nothing = metric.distances_and_maps(x, x)
+    assert not same.any()
+    assert not nothing.any()

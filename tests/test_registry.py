@@ -358,3 +358,14 @@ def test_command_lists_paths_verifies_and_downloads(
     monkeypatch.setenv(hub.REPO_VARIABLE, "someone/something")
     assert run("download", "tiny", "--force") == 0
     assert capsys.readouterr().out.strip() == str(fake.path)
+
+
+def test_numbers_of_a_verified_file_are_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def looked_at(tensor: torch.Tensor) -> torch.Tensor:
+        raise AssertionError(
+            "a file whose sha256 is the registered one was found finite when it was registered"
+        )
+
+    monkeypatch.setattr(torch, "isfinite", looked_at)
+    file = registry.read_weights("lpips-alex-v0.1")
+    assert file.hash == registry.weights_hash("lpips-alex-v0.1")
