@@ -41,7 +41,7 @@ from invariant_lpips.registry.trunk_weights import TrunkWeights, bundled_trunk, 
 from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
 from invariant_lpips.tiling import embed_in_tiles
 from invariant_lpips.trunks import Summary, Trunk
-from invariant_lpips.trunks.frozen_weights import freeze, ordinary_tensors, thaw, trained
+from invariant_lpips.trunks.frozen_weights import freeze, ordinary_tensors, thaw, trained, undrawn
 from invariant_lpips.trunks.pooling import default_padding
 from invariant_lpips.trunks.two_images import reduce_pair, summarise
 
@@ -58,7 +58,7 @@ class Reference:
         ...     metric.reference(x).save(f"{folder}/originals.safetensors")
         ...     kept = Reference.load(f"{folder}/originals.safetensors", metric)
         >>> kept
-        Reference(2 images of 64x64, read by InvariantLPIPS(net=alexnet [db775859525e], head=gap, ...))
+        Reference(2 images of 64x64, read by net=alex, head=gap)
         >>> metric(x, kept).flatten()
         tensor([0., 0.])
     """
@@ -72,7 +72,8 @@ class Reference:
 
     def __repr__(self) -> str:
         count, (height, width) = self.summaries[0][0].shape[0], self.size
-        return f"Reference({count} image{'s' * (count != 1)} of {height}x{width}, read by {self.reader})"
+        reader = f"net={self.reader.net}, head={self.reader.head}"  # who that is to the last bit: `reader`
+        return f"Reference({count} image{'s' * (count != 1)} of {height}x{width}, read by {reader})"
 
     def to(self, *where: Any, **how: Any) -> Reference:
         """The same on another device, or in another precision: arguments as of torch's `to`."""
@@ -194,7 +195,8 @@ class InvariantLPIPS(nn.Module, Saved):
         self.normalize = normalize
         self.checkpointing = checkpointing
         self.scaling_layer = ScalingLayer()
-        self.net = Trunk(trunk.net, pooling, padding)
+        with undrawn():
+            self.net = Trunk(trunk.net, pooling, padding)
         self.net.load_features(trunk.state)
         self.head = make_head(head, trunk.net)
         #: The trunk's name and hash, and the state of its parameters for which they hold.
@@ -283,6 +285,39 @@ class InvariantLPIPS(nn.Module, Saved):
             pictures half way between, whose mean is appearance^2.
         """
         return torch.stack(self._compared(in0, in1, normalize, maps=True)[0]).sum(0)
+
+    def distances_and_maps(
+        self, in0: Tensor, in1: Tensor, normalize: bool | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """What :meth:`forward` and :meth:`maps` return, for the price of one; without a graph.
+
+        Args:
+            in0, in1, normalize: as for :meth:`maps`.
+
+        Returns:
+            (N, 1, 1, 1) and (N, 1, H, W), at least float32: to rounding what the two return.
+
+        Raises:
+            ValueError: as :meth:`forward`; or the metric measures motion, whose map is that of other pictures.
+
+        Example:
+            >>> metric = InvariantLPIPS("alex")
+            >>> x = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
+            >>> distance, heat = metric.distances_and_maps(x, x.flip(-1))
+            >>> round(distance.item(), 4), round(heat.mean().sqrt().item(), 4)
+            (0.8358, 0.8358)
+        """
+        if self.motion is not None:
+            raise ValueError(
+                "Where motion is measured, ask `compare` for the distance and `maps` for the map."
+            )
+        with torch.no_grad():
+            left, right = self.images.pair(
+                in0, in1, self.scaling_layer.shift, normalize=self._normalizes(normalize)
+            )
+            contrast = Contrast(self.head, (left.shape[-2], left.shape[-1]), maps=True, both=True)
+            numbers, heat = contrast.apart(self._contrast(contrast, left, right))
+            return self.head.total(numbers).view(-1, 1, 1, 1), torch.stack(heat).sum(0)
 
     def compare(
         self,
@@ -399,8 +434,12 @@ class InvariantLPIPS(nn.Module, Saved):
     def _contrasted(
         self, left: Tensor, right: Tensor, *, maps: bool, mask: Tensor | None = None
     ) -> list[Tensor]:
-        """r_l of two batches in [-1, 1]: both go through the trunk, and the head contrasts them tap by tap."""
+        """r_l of two batches in [-1, 1]."""
         contrast = Contrast(self.head, (left.shape[-2], left.shape[-1]), maps=maps, mask=mask)
+        return self._contrast(contrast, left, right)
+
+    def _contrast(self, contrast: Contrast, left: Tensor, right: Tensor) -> list[Tensor]:
+        """What a contrast makes of two batches that go through the trunk, tap by tap."""
         return contrast.layers(
             reduce_pair(
                 self.net,

@@ -11,6 +11,8 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,10 +29,17 @@ from invariant_lpips.registry import load_weights
 from invariant_lpips.registry.identity import cite
 from invariant_lpips.registry.linear import LARGEST_WEIGHT
 from invariant_lpips.trunks import ARCHITECTURES, Trunk, canonical_net
-from invariant_lpips.trunks.frozen_weights import Conv2d, freeze, ordinary_tensors, thaw, trained
+from invariant_lpips.trunks.frozen_weights import Conv2d, freeze, ordinary_tensors, thaw, trained, undrawn
 from invariant_lpips.trunks.two_images import reduce_pair
 
 logger = logging.getLogger(__name__)
+
+#: What is made of a layer's part, (N, 1, h, w), for pictures of so many rows and columns.
+Given = Callable[[Tensor, tuple[int, int]], Tensor]
+
+
+def _mean(layer: Tensor, size: tuple[int, int]) -> Tensor:
+    return ILF.spatial_average(layer, keepdim=True)
 
 
 class NetLinLayer(nn.Module):
@@ -138,11 +147,12 @@ class LPIPS(nn.Module):
         architecture = ARCHITECTURES[name]
         self.chns = [architecture.taps[tap].channels for tap in architecture.lpips_taps]
         self.L = len(self.chns)
-        self.net = Trunk(name)
+        with nullcontext() if pnet_rand else undrawn():
+            self.net = Trunk(name)
         side = self.net.minimum_side(architecture.lpips_taps)
         self.images = ImageInput(side, checks=checks, repeat_grey=repeat_grey, as_lpips=True)
         if not pnet_rand:
-            self.net.load_features(load_weights(architecture.name))
+            self.net.load_features(load_weights(architecture.name, dtype=None))
         self.net.requires_grad_(bool(pnet_tune))
         if not pnet_tune:
             freeze(self.net)
@@ -170,7 +180,7 @@ class LPIPS(nn.Module):
         Raises:
             TypeError, ValueError: one sentence saying what was expected and what came.
         """
-        layers = self._compared(in0, in1, normalize, maps=self.spatial)
+        layers = self._compared(in0, in1, normalize, ILF.upsample if self.spatial else _mean)
         total = torch.stack(layers).sum(0)
         return (total, layers) if retPerLayer else total
 
@@ -201,18 +211,37 @@ class LPIPS(nn.Module):
 
     def maps(self, in0: Tensor, in1: Tensor, normalize: bool = False) -> Tensor:
         """(N, 1, H, W), where two batches differ: what a metric made with spatial=True returns."""
-        return torch.stack(self._compared(in0, in1, normalize, maps=True)).sum(0)
+        return torch.stack(self._compared(in0, in1, normalize, ILF.upsample)).sum(0)
 
-    def _compared(self, in0: Tensor, in1: Tensor, normalize: bool, *, maps: bool) -> list[Tensor]:
-        """Each layer's part of the distance of two batches, (N, 1, 1, 1) or (N, 1, H, W)."""
+    def distances_and_maps(self, in0: Tensor, in1: Tensor, normalize: bool = False) -> tuple[Tensor, Tensor]:
+        """What :meth:`forward` and :meth:`maps` return, (N, 1, 1, 1) and (N, 1, H, W), for the price of one; no graph.
+
+        Example:
+            >>> metric = LPIPS(net="alex")
+            >>> x = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
+            >>> distance, heat = metric.distances_and_maps(x, x.flip(-1))
+            >>> torch.equal(distance, metric(x, x.flip(-1))), heat.shape
+            (True, torch.Size([1, 1, 64, 64]))
+        """
+        with torch.no_grad():
+            layers = self._compared(in0, in1, normalize, lambda layer, size: layer)
+            size = (in0.shape[-2], in0.shape[-1])
+            distances, maps = (
+                [_mean(layer, size) for layer in layers],
+                [ILF.upsample(layer, size) for layer in layers],
+            )
+            return torch.stack(distances).sum(0), torch.stack(maps).sum(0)
+
+    def _compared(self, in0: Tensor, in1: Tensor, normalize: bool, give: Given) -> list[Tensor]:
+        """What `give` makes of each layer's part of the distance of two batches."""
         x, y = self.images.pair(in0, in1, self.scaling_layer.shift, normalize=normalize)
         if not ILF.captured() and 0 in (x.shape[0], y.shape[0]):
             nothing = ILF.full_precision(x[:, :1] - y[:, :1])
-            return [nothing if maps else nothing[..., :1, :1]] * self.L
+            return [nothing[..., :1, :1] if give is _mean else nothing] * self.L
         if self.version == "0.1":
             x, y = self.scaling_layer(x), self.scaling_layer(y)
         taps = self.net.architecture.lpips_taps
-        size = (x.shape[-2], x.shape[-1]) if maps else None
+        size = (x.shape[-2], x.shape[-1])
         # A max pool sends its gradient to the largest of neighbours that may differ in the last bit only. To send
         # it where lpips does, the convolutions have to round as lpips' do.
         graph = torch.is_grad_enabled() and (x.requires_grad or y.requires_grad or self.net.tuned)
@@ -222,13 +251,13 @@ class LPIPS(nn.Module):
             y,
             taps,
             lambda tap, f: (f,),
-            lambda tap, fx, fy: self._layer(taps.index(tap), fx[0], fy[0], size),
+            lambda tap, fx, fy: give(self._layer(taps.index(tap), fx[0], fy[0]), size),
             apart=graph,
             checkpointing=self.checkpointing and not trained(self),
         )
 
-    def _layer(self, k: int, fx: Tensor, fy: Tensor, size: tuple[int, int] | None) -> Tensor:
-        """Layer k's part: a map of `size`, or its mean where that is None."""
+    def _layer(self, k: int, fx: Tensor, fy: Tensor) -> Tensor:
+        """Layer k's part at each place of its map, (N, 1, h, w)."""
         if not self.lpips:
             layer = ILF.unit_difference(fx, fy).square().sum(1, keepdim=True)
         elif self.training:  # the dropout acts on single differences, so they have to exist
@@ -237,7 +266,7 @@ class LPIPS(nn.Module):
         else:
             (weight,) = self.linear(k).convolution.held("weight")
             layer = ILF.lpips_layer(fx, fy, weight.flatten())
-        return ILF.spatial_average(layer, keepdim=True) if size is None else ILF.upsample(layer, size)
+        return layer
 
     def linear(self, k: int) -> NetLinLayer:
         """The linear layer of tap k."""

@@ -8,8 +8,12 @@ from types import ModuleType
 
 import pytest
 
-from invariant_lpips import cli
-from invariant_lpips.cli import main
+from invariant_lpips import cli, indexing
+from invariant_lpips.cli import main, matrix, metric_options, search
+from invariant_lpips.heads import HEADS
+from invariant_lpips.motion import MODELS
+from invariant_lpips.trunks import ALIASES, ARCHITECTURES
+from invariant_lpips.trunks.pooling import POOLINGS
 
 #: A command for each way in which a file that isn't there is met.
 MISSING = (
@@ -128,3 +132,57 @@ def test_help_does_not_wait_for_torch(arguments):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("[]\n")
+
+
+def test_what_can_be_refused_without_torch_is(tmp_path):
+    (tmp_path / "a.png").touch()
+    commands = [
+        ["weights", "list"],
+        ["weights", "path", "nowhere"],
+        ["compare", "a.png", "nowhere.png"],
+        ["compare", "a.png", "nowhere"],
+        ["compare", "a.png", "a.png", "--pooling", "blurr"],
+        ["compare", "a.png", "a.png", "--head", "gapp"],
+        ["compare", "a.png", "a.png", "--net", "vg"],
+        ["compare", "a.png", "a.png", "--weights", "nowhere.safetensors"],
+        ["compare", "a.png", "a.png", "--batch-size", "0"],
+        ["compare", "a.png", "a.png", "--frames", "1:2"],
+        ["embed", "nowhere", "-o", "x.npz"],
+        ["matrix", "nowhere"],
+        ["duplicates", "nowhere", "--below", "1"],
+        ["search", "a.png", "--index", "nowhere.npz"],
+        ["export", "onnx", "-o", "x.onnx", "--head", "gapp"],
+    ]
+    program = (
+        "import sys\n"
+        "from invariant_lpips.cli import main\n"
+        f"for command in {commands}:\n"
+        "    status = main(command)\n"
+        "    assert status == (0 if command[1] == 'list' else 2), (command, status)\n"
+        "    assert 'torch' not in sys.modules, command\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_names_known_without_torch_are_those_there_are():
+    assert set(metric_options.NETS) == {*ARCHITECTURES, *ALIASES}
+    assert set(metric_options.HEADS) == {"default", *HEADS}
+    assert set(metric_options.POOLINGS) == set(POOLINGS)
+    assert set(metric_options.MOTIONS) == set(MODELS)
+    assert set(matrix.SUFFIXES) == set(indexing.matrix.SUFFIXES)
+    assert search.BACKENDS == indexing.neighbours.BACKENDS
+
+
+def test_torch_is_loaded_without_looking_for_garbage_and_that_is_looked_for_again():
+    program = (
+        "import gc\n"
+        "from invariant_lpips.cli.start_up import load_torch\n"
+        "before = gc.get_stats()[0]['collections']\n"
+        "load_torch()\n"
+        "assert gc.get_stats()[0]['collections'] - before < 100\n"
+        "assert gc.isenabled() and gc.get_freeze_count() > 100_000\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

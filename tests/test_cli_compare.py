@@ -28,6 +28,7 @@ from invariant_lpips.pictures.pairing import (
     two_folders,
     within_folder,
 )
+from invariant_lpips.trunks import Trunk
 
 # The smallest trunk, and no learned weights: what is tested here is the command, not the distances.
 FAST = ["--net", "alex", "--head", "gap", "--weights", "unit"]
@@ -278,6 +279,84 @@ def test_too_small_a_picture_is_named(folder: Path, capsys: pytest.CaptureFixtur
     assert "must be at least" in err
 
 
+def test_multiples_of_what_people_notice(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pixels = ["--net", "pixels", "--jnd"]
+    noticed = InvariantLPIPS("pixels").jnd_fit["d0"]  # type: ignore[index]
+    assert compare("ref/a.png", "dist/a.png", options=pixels) == 0
+    distance, multiple = map(float, capsys.readouterr().out.split("\t"))
+    assert multiple == pytest.approx(distance / noticed, rel=1e-6)
+    assert compare("ref", "dist", options=pixels) == 0
+    out, err = capsys.readouterr()
+    assert float(rows(out)[0]["jnd"]) == pytest.approx(multiple, rel=1e-6)
+    assert err.count("times just noticeable") == 3
+    assert compare("ref", "dist", "-o", "x.json", options=pixels) == 0
+    assert json.loads(Path("x.json").read_text())["pairs"][0]["jnd"] == pytest.approx(multiple, rel=1e-6)
+    assert compare("ref/a.png", "dist/a.png", "--jnd", "--metric", "lpips", options=[]) == 2
+    assert compare("-d", "ref", options=pixels) == 2
+    assert "lpips' lines" in capsys.readouterr().err
+
+
+# several metrics ------------------------------------------------------------------------------------------
+
+NAMES = "gap+alex+unit,psnr,default+pixels"
+
+
+def test_metrics_side_by_side(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare("ref", "dist", "--metrics", NAMES, options=[]) == 0
+    out, err = capsys.readouterr()
+    row = rows(out)[0]
+    assert list(row) == ["reference", "distorted", *NAMES.split(","), "error"]
+    assert float(row["gap+alex+unit"]) == pytest.approx(expected("ref/a.png", "dist/a.png"), rel=1e-5)
+    a, b = (np.asarray(Image.open(f"{side}/a.png")) / 255 for side in ("ref", "dist"))
+    assert float(row["psnr"]) == pytest.approx(-10 * np.log10(((a - b) ** 2).mean()), rel=1e-5)
+    lowest = min(rows(out), key=lambda row: float(row["psnr"]))
+    assert f"worst {lowest['psnr']} ({lowest['reference']} and " in err, (
+        "the worst similarity is the smallest"
+    )
+    assert err.count("invariant-lpips compare: ") == 3
+
+
+def test_metrics_in_text_and_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare("ref/a.png", "dist/a.png", "--metrics", NAMES, options=[]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == NAMES.split(",")
+    assert compare("ref", "dist", "--metrics", "psnr", "-o", "x.json", options=[]) == 0
+    report = json.loads(Path("x.json").read_text())
+    assert report["metrics"]["psnr"]["higher_is_better"] is True
+    assert report["pairs"][0]["values"]["psnr"] == float(lines[1].split()[1])
+    assert report["summary"]["psnr"]["count"] == 3
+
+
+def test_a_metric_that_fails_leaves_the_others(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture(folder / "ref" / "small.png", 5, size=16)
+    picture(folder / "dist" / "small.png", 6, size=16)
+    (folder / "dist" / "b.png").write_bytes(b"no picture")
+    assert compare("ref", "dist", "--metrics", "gap+alex,psnr", options=[]) == 1
+    out, err = capsys.readouterr()
+    found = {Path(row["reference"]).stem: row for row in rows(out)}
+    assert found["small"]["gap+alex"] == ""
+    assert float(found["small"]["psnr"]) > 0
+    assert "gap+alex: " in found["small"]["error"]
+    assert found["b"]["psnr"] == ""
+    assert "2 of 4 pairs failed" in err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--metrics", "psnr,psnr"], "each metric once"),
+        (["--metrics", "psnr", "--net", "alex"], "--metrics does not go with --metric, --net"),
+        (["--metrics", "psnr", "--map", "maps"], "--metrics does not go with --map"),
+        (["--metrics", "nothing"], "Metric must be one of psnr"),
+    ],
+)
+def test_metrics_that_make_no_sense(
+    more: list[str], said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare("ref", "dist", *more, options=[]) == 2
+    assert said in capsys.readouterr().err
+
+
 # heat maps ------------------------------------------------------------------------------------------------
 
 
@@ -293,6 +372,42 @@ def test_heat_maps(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert drawn.width > 3 * SIZE
         left = np.asarray(drawn)[:SIZE, :SIZE]
     np.testing.assert_array_equal(left, np.asarray(Image.open("ref/a.png")))
+
+
+def colours(path: Path) -> np.ndarray:
+    """The map's part of a drawn pair."""
+    with Image.open(path) as drawn:
+        return np.asarray(drawn)[:SIZE, -SIZE:]
+
+
+def test_maps_of_one_run_are_on_one_scale(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Image.open("ref/a.png") as picture:
+        levels = np.asarray(picture).astype(int)
+        for name, change in (("faint", 2), ("strong", 40)):
+            stripes = change * (-1) ** np.arange(SIZE)[:, None, None]
+            Image.fromarray((levels + stripes).clip(0, 255).astype("uint8")).save(f"{name}.png")
+    plain_pair = ["compare", "ref/a.png", "faint.png", "strong.png", "--net", "pixels"]
+    pair = [*plain_pair, "--map", "maps"]
+    assert main(pair) == 0
+    mapped = rows(capsys.readouterr().out)
+    faint, strong = (int(colours(Path(f"maps/a-{name}.png")).max()) for name in ("faint", "strong"))
+    assert main(plain_pair) == 0
+    for row, plain in zip(mapped, rows(capsys.readouterr().out), strict=True):
+        assert float(row["distance"]) == pytest.approx(float(plain["distance"]), rel=1e-6)
+    assert faint < 130 < strong, "what hardly differs stays dark"
+    assert main([*pair, "--map-scale", "1e-9"]) == 0
+    assert int(colours(Path("maps/a-faint.png")).max()) > 200
+    with pytest.raises(SystemExit):
+        main([*pair, "--map-scale", "0"])
+    assert "expected a map value above 0, or `each`" in capsys.readouterr().err
+
+
+def test_a_map_and_its_distance_are_one_pass(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = []
+    run = Trunk.reduce
+    monkeypatch.setattr(Trunk, "reduce", lambda *args, **options: passes.append(1) or run(*args, **options))
+    assert compare("ref", "dist", "--map", "maps") == 0
+    assert len(passes) == 3
 
 
 def test_heat_maps_of_equal_names_do_not_overwrite_each_other(folder: Path) -> None:

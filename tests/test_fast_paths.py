@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from invariant_lpips import LPIPS, InvariantLPIPS, distance_matrix
+from invariant_lpips import LPIPS, InvariantLPIPS, distance_matrix, spatial_average
 from invariant_lpips.indexing import Index
 from invariant_lpips.trunks import trunk as trunks
 
@@ -68,7 +68,10 @@ class Apart(torch.nn.Module):
         metric = self.metric
         if isinstance(metric, LPIPS):
             return torch.stack(
-                [metric._layer(k, a, b, None) for k, (a, b) in enumerate(zip(fx, fy, strict=True))]
+                [
+                    spatial_average(metric._layer(k, a, b), keepdim=True)
+                    for k, (a, b) in enumerate(zip(fx, fy, strict=True))
+                ]
             ).sum(0)
         size = (x.shape[-2], x.shape[-1])
         head = metric.head
@@ -267,3 +270,18 @@ def test_equal_rows_are_at_zero_in_pairwise(metrics: Any, pictures: Any) -> None
         assert bool((distances[same] == 0).all())
         assert bool((distances[~same] > 0).all())
         assert torch.equal(distances, distances.mT)
+
+
+@pytest.mark.parametrize("largest_map", [1, 2**25], ids=["in parts", "at once"])
+@pytest.mark.parametrize("head", ["regional", "gap", "spatial", "stock"])
+def test_distances_and_maps_in_one_pass(
+    head: str, largest_map: int, metrics: Any, pictures: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(trunks, "LARGEST_MAP_CPU", largest_map)
+    metric, (x, y) = metrics[head], pictures
+    distances, maps = metric.distances_and_maps(x, y)
+    assert torch.equal(distances, metric(x, y))
+    assert torch.equal(maps, metric.maps(x, y))
+    same, nothing = metric.distances_and_maps(x, x)
+    assert not same.any()
+    assert not nothing.any()

@@ -148,6 +148,16 @@ def test_weights_changed_on_purpose(model):
         metric(X, Y)
 
 
+def test_only_what_is_loaded_is_left_undrawn(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(torch.nn.Conv2d, "reset_parameters", lambda layer: drawn.append(layer))
+    InvariantLPIPS("alex")
+    LPIPS(net="alex", lpips=False)
+    assert drawn == []
+    LPIPS(net="alex", lpips=False, pnet_rand=True)
+    assert len(drawn) == 5
+
+
 def test_what_lpips_trains_is_trained():
     metric = LPIPS(pnet_rand=True, pnet_tune=True, eval_mode=False)
     optimiser = torch.optim.SGD(metric.parameters(), lr=1e-3)

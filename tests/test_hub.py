@@ -522,7 +522,7 @@ def test_push_sends_everything_and_the_package_finds_it_there(
     assert set(files) == {".gitattributes", *(p.relative_to(folder).as_posix() for p in folder.rglob("*.*"))}
     assert files["README.md"].startswith(b"---\nlicense: other\n")
     assert len(server.asked("POST .*/commit/")) == 1
-    monkeypatch.setattr("invariant_lpips.registry.weights._bundled_folders", list)
+    monkeypatch.setattr("invariant_lpips.registry.finding._bundled_folders", list)
     monkeypatch.setenv(hub.REPO_VARIABLE, published)
     access = hub.Access(cache_dir=tmp_path / "files")
     assert registry.load_weights("lpips-vgg-v0.1", access=access)["lin0.weight"].shape == (1, 64, 1, 1)

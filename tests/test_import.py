@@ -94,6 +94,10 @@ def test_only_public_names_are_listed():
     assert dir(invariant_lpips) == sorted(invariant_lpips.__all__)
 
 
+def test_the_metric_that_people_write_first():
+    assert invariant_lpips.InvariantLPIPS(net="alex").net_name == "alex"
+
+
 def test_help_shows_the_arguments():
     for name in ("InvariantLPIPS", "LPIPS"):
         page = pydoc.render_doc(getattr(invariant_lpips, name), renderer=pydoc.plaintext)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import signal
 import subprocess
@@ -29,6 +30,7 @@ from invariant_lpips import (
 from invariant_lpips.cli import main
 from invariant_lpips.indexing import write_matrix
 from invariant_lpips.indexing.distances import exact_distances
+from invariant_lpips.indexing.duplicates import COPIES
 
 #: Those of 80 x 64 pixels; the others are 64 x 72.
 OTHER_SIZE = ("0.png", "3.png", "6.png")
@@ -308,6 +310,40 @@ def test_neighbours_are_those_of_sorting_everything(backend: str, monkeypatch: p
     wanted = exact_distances(x, x).sort(dim=1, stable=True)
     assert torch.equal(found.rows, wanted.indices[:, :9])
     assert torch.equal(found.distances, wanted.values[:, :9])
+
+
+def test_duplicates_start_with_a_threshold_for_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    for name in ("astronaut", "coffee"):
+        photograph = Image.fromarray(getattr(data, name)()[100:228, 100:228])
+        photograph.save(f"photos/{name}.png")
+        photograph.save(f"photos/{name}-small.jpg", quality=60)
+    command = ["duplicates", "photos", "--net", "pixels", "--quiet"]
+    assert main(command) == 0
+    out, err = capsys.readouterr()
+    assert [line.split(",")[:2] for line in out.splitlines()[1:]] == [
+        ["1", "astronaut-small.jpg"],
+        ["1", "astronaut.png"],
+        ["2", "coffee-small.jpg"],
+        ["2", "coffee.png"],
+    ]
+    assert "3.6 times just noticeable; --below chooses another" in err
+    assert main([*command, "--weights", "unit"]) == 2
+    assert "name it with --below" in capsys.readouterr().err
+
+
+def test_the_thresholds_for_copies_are_those_that_were_measured() -> None:
+    results = Path(__file__).parents[1] / "benchmarks" / "results" / "duplicates.json"
+    measured = {(row["net"], row["head"]): row for row in json.loads(results.read_text())["metrics"]}
+    assert measured.keys() == COPIES.keys()
+    for who, multiple in COPIES.items():
+        row = measured[who]
+        assert multiple < row["nearest_others"]
+        if row["threshold"] is not None:
+            assert multiple == pytest.approx(row["threshold"], abs=0.05)
 
 
 def test_duplicates_are_chains_of_near_pairs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from invariant_lpips import registry
 from invariant_lpips.cli import main
 from invariant_lpips.files.safetensors import safetensors_bytes
 from invariant_lpips.registry import download as hub
-from invariant_lpips.registry import weights
+from invariant_lpips.registry import finding
 
 PACKAGE = Path(registry.__file__).parent.parent
 TINY = {"features.0.weight": torch.arange(12.0).view(1, 3, 2, 2), "features.0.bias": torch.tensor([0.5])}
@@ -52,7 +52,7 @@ def test_looked_for_in_environment_then_wheel_then_checkout_then_cache(
 ) -> None:
     package = tmp_path / "checkout" / "invariant_lpips"
     package.mkdir(parents=True)
-    monkeypatch.setattr(weights, "__file__", str(package / "registry" / "weights.py"))
+    monkeypatch.setattr(finding, "__file__", str(package / "registry" / "finding.py"))
     cached = put(tmp_path / "cache", tiny)
     assert registry.weights_path("tiny") == cached
     checkout = put(package.parent / "weights", tiny)
@@ -358,3 +358,14 @@ def test_command_lists_paths_verifies_and_downloads(
     monkeypatch.setenv(hub.REPO_VARIABLE, "someone/something")
     assert run("download", "tiny", "--force") == 0
     assert capsys.readouterr().out.strip() == str(fake.path)
+
+
+def test_numbers_of_a_verified_file_are_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def looked_at(tensor: torch.Tensor) -> torch.Tensor:
+        raise AssertionError(
+            "a file whose sha256 is the registered one was found finite when it was registered"
+        )
+
+    monkeypatch.setattr(torch, "isfinite", looked_at)
+    file = registry.read_weights("lpips-alex-v0.1")
+    assert file.hash == registry.weights_hash("lpips-alex-v0.1")

@@ -10,21 +10,14 @@ import argparse
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from tqdm import tqdm
-
-from invariant_lpips.cli.compare_videos import (
-    VideoComparison,
-    add_frame_options,
-    in_words,
-    video_pairing,
-    video_settings,
-)
+from invariant_lpips.cli.bench import words
+from invariant_lpips.cli.map_options import Maps, add_map_options, check_maps, maps_of
 from invariant_lpips.cli.metric_options import (
     MetricChoice,
     add_device_options,
@@ -35,19 +28,17 @@ from invariant_lpips.cli.output import Exit, print_text, say
 from invariant_lpips.cli.picture_options import (
     RayWorkers,
     add_engine_options,
+    add_frame_options,
     add_reading_options,
+    check_reading,
     ray_workers,
     reading_of,
 )
+from invariant_lpips.cli.start_up import load_torch
 from invariant_lpips.files.writing import write_text
-from invariant_lpips.integrations import ray
 from invariant_lpips.pictures import (
-    MapFiles,
-    Outcome,
     Pairing,
-    Reading,
     by_pattern,
-    compare,
     from_csv,
     pair_paths,
     reports,
@@ -55,13 +46,13 @@ from invariant_lpips.pictures import (
     two_folders,
     within_folder,
 )
-from invariant_lpips.pictures.folders import not_looked_at
-from invariant_lpips.pictures.masks import Masks, reading_of_masks
-from invariant_lpips.pictures.preparation import Prepared
-from invariant_lpips.pictures.video import FrameMasks, VideoPairing, compare_videos, is_video
+from invariant_lpips.pictures.folders import PICTURE_SUFFIXES, not_looked_at
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
+    from invariant_lpips.pictures import Outcome, Reading
+    from invariant_lpips.pictures.masks import Masks
+    from invariant_lpips.pictures.video import FrameMasks, VideoPairing
 
 DESCRIPTION = """\
 Perceptual distance between pictures: 0 for equal ones, larger for more different ones.
@@ -72,6 +63,7 @@ Perceptual distance between pictures: 0 for equal ones, larger for more differen
   invariant-lpips compare --csv pairs.csv          the rows of a table with columns reference,distorted
   invariant-lpips compare d/ --pair '{}_real_B' '{}_fake_B'     pictures of one folder, or of two, by their names
   invariant-lpips compare originals/ results/ --fail-above 0.1  status 3 if a distance is larger
+  invariant-lpips compare originals/ results/ --metrics default,lpips-alex,dists   a column each
   invariant-lpips compare a.mp4 b.mp4              frames of the same number of two videos; one may be a folder
   invariant-lpips compare a/ b/ --frames :         frames of two folders in their order, as of videos
 
@@ -82,26 +74,20 @@ worst, progress and complaints go to stderr.
 
 
 @dataclass(frozen=True)
-class Maps:
-    """Which heat maps are written, as `MapFiles` takes it."""
-
-    folder: Path
-    full_colour_at: float | None
-    keep_values: bool
-
-
-@dataclass(frozen=True)
 class Comparison:
     """What the command is asked for.
 
     Attributes:
+        metrics: names of several, in place of `metric`.
         videos: of them the frames are paired, and `pairing` is empty.
-        printed: outcomes to what goes to stdout.
+        printed: outcomes, and the just noticeable distance where it is asked for, to what goes to stdout.
+        jnd: distances are also given in multiples of the just noticeable one.
     """
 
     pairing: Pairing
     videos: VideoPairing | None
     metric: MetricChoice
+    metrics: tuple[str, ...]
     reading: Reading
     distorted_reading: Reading
     crop_border: int
@@ -112,7 +98,8 @@ class Comparison:
     workers: RayWorkers | None
     maps: Maps | None
     out: Path | None
-    printed: Callable[[Sequence[Outcome]], str]
+    printed: Callable[[Sequence[Outcome], float | None], str]
+    jnd: bool
     fail_above: float | None
     fail_above_jnd: float | None
     allow_unmatched: bool
@@ -122,30 +109,44 @@ class Comparison:
     @classmethod
     def of(cls, args: argparse.Namespace) -> Comparison:
         """What was parsed; ValueError where options conflict, OSError where files are missing."""
-        found = _pairing(args)
+        pairing = _pairing(args)
         _check(args)
-        videos = found if isinstance(found, VideoPairing) else None
-        _keep_pictures_from_maps(args.map, found)
-        pairing = Pairing(()) if isinstance(found, VideoPairing) else found
-        if videos is None and (args.frames is not None or args.every is not None):
+        check_reading(args)
+        metric = MetricChoice.of(args)
+        metric.check()
+        if pairing is not None and (args.frames is not None or args.every is not None):
             raise ValueError(
                 "--frames and --every choose frames of videos or of two folders, but none was named"
             )
+        workers = ray_workers(args)
+        reading = reading_of(args, 0)
+        videos = None
+        if pairing is None:
+            from invariant_lpips.cli.compare_videos import video_pairing
+
+            videos = video_pairing(args, reading)
+            pairing = Pairing(())
+        compared = [path for pair in pairing.pairs for path in (pair.reference, pair.distorted)]
+        if videos is not None:
+            compared = [*videos.reference.files, *videos.distorted.files]
+        _keep_pictures_from_maps(args.map, compared)
         return cls(
             pairing=pairing,
             videos=videos,
-            metric=MetricChoice.of(args),
-            reading=reading_of(args, 0),
+            metric=metric,
+            metrics=() if args.metrics is None else words(args.metrics),
+            reading=reading,
             distorted_reading=reading_of(args, 1),
             crop_border=args.crop_border,
             luma=args.luma,
             mask=args.mask,
             batch_size=args.batch_size,
             unequal_sizes=args.unequal_sizes,
-            workers=ray_workers(args),
-            maps=None if args.map is None else Maps(args.map, args.map_scale, args.map_npy),
+            workers=workers,
+            maps=maps_of(args),
             out=args.out,
             printed=_printed(args, pairing),
+            jnd=args.jnd,
             fail_above=args.fail_above,
             fail_above_jnd=args.fail_above_jnd,
             allow_unmatched=args.allow_unmatched,
@@ -211,6 +212,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
     add_metric_options(parser)
+    which = parser.add_argument_group("several metrics side by side")
+    which.add_argument(
+        "--metrics",
+        metavar="A,B,...",
+        help="by the names that `bench` uses, a column each: default,gap+alex,lpips-alex,dists,ssim",
+    )
     add_device_options(parser)
     add_reading_options(parser, batch="pairs of one size measured at once (1); for GPUs", pairs=True)
     add_engine_options(parser)
@@ -232,18 +239,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--out", type=Path, metavar="FILE", help="write to FILE (.csv, .json, or .txt for lpips' lines)"
     )
     output.add_argument(
-        "--map",
-        type=Path,
-        metavar="DIR",
-        help="a picture of each pair to DIR: reference, distorted, heat map",
+        "--jnd", action="store_true", help="beside each distance, in how many multiples people just notice it"
     )
-    output.add_argument(
-        "--map-scale",
-        type=float,
-        metavar="VALUE",
-        help="map value of the strongest colour (each map's largest)",
-    )
-    output.add_argument("--map-npy", action="store_true", help="with --map: its values too, float32 (H, W)")
+    add_map_options(output)
     output.add_argument(
         "--fail-above",
         type=float,
@@ -276,18 +274,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     asked = Comparison.of(args)
-    engine = None if asked.workers is None else ray.pair_engine(**asdict(asked.workers))
+    if asked.metrics:
+        return _side_by_side(asked, args)
+    from invariant_lpips.pictures import compare
+    from invariant_lpips.pictures.preparation import Prepared
+
+    engine = None
+    if asked.workers is not None:
+        from invariant_lpips.integrations import ray
+
+        engine = ray.pair_engine(**asdict(asked.workers))
     masks = _masks(asked)
     metric = asked.metric.build()
-    limit = asked.fail_above
-    if asked.fail_above_jnd is not None:
-        limit = asked.fail_above_jnd * just_noticeable(cast("InvariantLPIPS", metric))
-    maps = None if asked.maps is None else MapFiles(**asdict(asked.maps), least=_least_shown(metric))
+    limit, noticed = asked.fail_above, None
+    if asked.jnd or asked.fail_above_jnd is not None:
+        noticed = just_noticeable(cast("InvariantLPIPS", metric))
+    if noticed is not None and asked.fail_above_jnd is not None:
+        limit = asked.fail_above_jnd * noticed
+    maps = None if asked.maps is None else asked.maps.files(metric)
     if asked.verbose:
         place = f"on {asked.metric.device} in {asked.metric.dtype}"
-        what = f"{len(asked.pairing.pairs)} pairs" if asked.videos is None else in_words(asked.videos)
-        say("compare", f"{metric.describe()} {place}, {what}")
+        say("compare", f"{metric.describe()} {place}, {_in_words(asked)}")
     if asked.videos is not None:
+        from invariant_lpips.cli.compare_videos import VideoComparison, video_settings
+        from invariant_lpips.pictures.video import compare_videos
+
         return VideoComparison(
             asked.videos,
             partial(
@@ -323,19 +334,31 @@ def run(args: argparse.Namespace) -> Exit:
     measured, interrupted = _as_far_as_it_goes(outcomes, len(asked.pairing.pairs), quiet=asked.quiet)
     failing = [] if limit is None else reports.above(measured, limit)
     settings = {**asked.settings(metric.describe()), "fail_above": limit, "above": len(failing)}
-    _report(asked, measured, settings)
+    _report(asked, measured, settings, noticed if asked.jnd else None)
     if failing:
         unit = "" if asked.fail_above_jnd is None else f" ({asked.fail_above_jnd:g} just noticeable)"
         say("compare", f"distances above {reports.number(limit)}{unit}: {len(failing)} of {len(measured)}")
         for outcome in failing:
             say("compare", f"  {reports.number(outcome.distance)}  {outcome.pair}")
-    return _conclude(asked, measured, too_far=bool(failing), interrupted=interrupted)
+    failed = [outcome for outcome in measured if outcome.problem is not None]
+    for outcome in failed:
+        say("compare", str(outcome.problem))
+    return _conclude(
+        asked,
+        len(measured),
+        len(failed),
+        nothing=len(failed) == len(measured),
+        too_far=bool(failing),
+        interrupted=interrupted,
+    )
 
 
 def _masks(asked: Comparison) -> Masks | FrameMasks | None:
     """Those asked for; of a video, in a folder without one of its name, one a frame."""
     if asked.mask is None:
         return None
+    from invariant_lpips.pictures.masks import Masks, reading_of_masks
+
     reading = reading_of_masks(asked.reading, asked.crop_border)
     masks = Masks(asked.mask, reading)
     by_frame = (
@@ -344,17 +367,23 @@ def _masks(asked: Comparison) -> Masks | FrameMasks | None:
         and asked.mask.is_dir()
         and not masks.has(asked.videos.reference.path)
     )
+    from invariant_lpips.pictures.video import FrameMasks
+
     return FrameMasks(asked.mask, reading) if by_frame else masks
 
 
-def _least_shown(metric: object) -> float:
-    """A map in which no place adds more than the mean of a just noticeable difference is dark throughout."""
-    calibration = getattr(metric, "jnd_fit", None)
-    return calibration["d0"] ** 2 if calibration is not None else 0.0
+def _in_words(asked: Comparison) -> str:
+    if asked.videos is None:
+        return f"{len(asked.pairing.pairs)} pairs"
+    from invariant_lpips.cli.compare_videos import in_words
+
+    return in_words(asked.videos)
 
 
 def _as_far_as_it_goes(outcomes: Iterator[Outcome], total: int, *, quiet: bool) -> tuple[list[Outcome], bool]:
     """All outcomes, or those that were there when it was interrupted; and whether it was."""
+    from tqdm import tqdm
+
     measured: list[Outcome] = []
     with warnings.catch_warnings():
         # Pillow's remarks on odd metadata are not about pixels.
@@ -368,29 +397,67 @@ def _as_far_as_it_goes(outcomes: Iterator[Outcome], total: int, *, quiet: bool) 
     return measured, False
 
 
-def _report(asked: Comparison, outcomes: Sequence[Outcome], settings: dict[str, Any]) -> None:
+def _report(
+    asked: Comparison, outcomes: Sequence[Outcome], settings: dict[str, Any], noticed: float | None
+) -> None:
     if asked.out is not None:
-        text = reports.as_text(asked.out.suffix.lower(), outcomes, asked.pairing, settings)
+        text = reports.as_text(asked.out.suffix.lower(), outcomes, asked.pairing, settings, noticed)
         write_text(asked.out, text)
         count = sum(outcome.distance is not None for outcome in outcomes)
         say("compare", f"{count} of {len(asked.pairing.pairs)} distances written to {asked.out}")
     if len(outcomes) == 1 and outcomes[0].comparison is not None:
         say("compare", str(outcomes[0].comparison))
-    print_text(asked.printed(outcomes))
+    print_text(asked.printed(outcomes, noticed))
     total = len(asked.pairing.pairs)
     if total > 1 and (found := reports.summary(outcomes)) is not None:
         say(
             "compare",
-            f"{found.count if found.count == total else f'{found.count} of {total}'} pairs: {found}",
+            f"{found.count if found.count == total else f'{found.count} of {total}'} pairs: {found.said(noticed)}",
         )
 
 
-def _conclude(asked: Comparison, outcomes: Sequence[Outcome], *, too_far: bool, interrupted: bool) -> Exit:
-    failed = [outcome for outcome in outcomes if outcome.problem is not None]
-    for outcome in failed:
-        say("compare", str(outcome.problem))
-    if failed and len(outcomes) > 1:
-        say("compare", f"{len(failed)} of {len(outcomes)} pairs failed")
+def _side_by_side(asked: Comparison, args: argparse.Namespace) -> Exit:
+    """The same with several metrics."""
+    from invariant_lpips.cli import compare_metrics
+    from invariant_lpips.pictures.preparation import Prepared
+
+    settings = asked.settings("")
+    kept = (
+        "device",
+        "resize",
+        "alpha",
+        "frame",
+        "bands",
+        "full_scale",
+        "icc",
+        "max_pixels",
+        "crop_border",
+        "luma",
+    )
+    rows, interrupted = compare_metrics.run(
+        asked.metrics,
+        asked.pairing,
+        Prepared(asked.reading, asked.crop_border, asked.luma),
+        {name: settings[name] for name in kept},
+        args,
+    )
+    failed = sum(bool(row.problems) for row in rows)
+    nothing = all(value is None for row in rows for value in row.values)
+    return _conclude(asked, len(rows), failed, nothing=nothing, interrupted=interrupted)
+
+
+def _conclude(
+    asked: Comparison,
+    count: int,
+    failed: int,
+    *,
+    nothing: bool,
+    too_far: bool = False,
+    interrupted: bool = False,
+) -> Exit:
+    """Say what is missing of `count` pairs, of which some `failed`; `nothing`: not one was measured."""
+    if failed and count > 1:
+        say("compare", f"{failed} of {count} pairs failed")
     unmatched = asked.pairing.unmatched
     if unmatched:
         say("compare", f"pictures without a partner of the same name: {len(unmatched)}")
@@ -400,9 +467,9 @@ def _conclude(asked: Comparison, outcomes: Sequence[Outcome], *, too_far: bool, 
     if skipped:
         say("compare", not_looked_at(skipped))
     if interrupted:
-        say("compare", f"interrupted after {len(outcomes)} of {len(asked.pairing.pairs)} pairs")
+        say("compare", f"interrupted after {count} of {len(asked.pairing.pairs)} pairs")
         return Exit.INTERRUPTED
-    if failed and len(failed) == len(outcomes):
+    if failed and nothing:
         return Exit.REFUSED
     if too_far:
         return Exit.ABOVE
@@ -410,7 +477,8 @@ def _conclude(asked: Comparison, outcomes: Sequence[Outcome], *, too_far: bool, 
     return Exit.INCOMPLETE if incomplete else Exit.DONE
 
 
-def _pairing(args: argparse.Namespace) -> Pairing | VideoPairing:
+def _pairing(args: argparse.Namespace) -> Pairing | None:
+    """The pairs of pictures named; None where videos are."""
     sources = {
         "paths": bool(args.paths),
         "--csv": args.csv is not None,
@@ -442,34 +510,39 @@ def _pairing(args: argparse.Namespace) -> Pairing | VideoPairing:
     if args.dir is not None:
         return within_folder(args.dir, all_pairs=args.all_pairs, limit=args.N, recursive=args.recursive)
     in_order = args.frames is not None or args.every is not None
-    if any(is_video(path) for path in args.paths) or (in_order and all(path.is_dir() for path in args.paths)):
-        return video_pairing(args, reading_of(args))
+    if _names_a_video(args.paths) or (in_order and all(path.is_dir() for path in args.paths)):
+        return None
     return pair_paths(args.paths, recursive=args.recursive)
 
 
-def _printed(args: argparse.Namespace, pairing: Pairing) -> Callable[[Sequence[Outcome]], str]:
+def _names_a_video(paths: Sequence[Path]) -> bool:
+    if all(not path.is_file() or path.suffix.lower() in PICTURE_SUFFIXES for path in paths):
+        return False
+    load_torch()  # which reading videos needs, and so their names
+    from invariant_lpips.pictures.video import is_video
+
+    return any(is_video(path) for path in paths)
+
+
+def _printed(args: argparse.Namespace, pairing: Pairing) -> Callable[[Sequence[Outcome], float | None], str]:
     """lpips' lines where it was called as lpips' scripts; else one number or a table, unless that goes to a file."""
     if args.path0 is not None:
-        return reports.as_lpips_distance
+        return lambda outcomes, noticed: reports.as_lpips_distance(outcomes)
     if args.dir0 is not None:
-        return reports.as_lpips_lines
+        return lambda outcomes, noticed: reports.as_lpips_lines(outcomes)
     if args.dir is not None:
-        return reports.as_lpips_lines_and_mean
+        return lambda outcomes, noticed: reports.as_lpips_lines_and_mean(outcomes)
     if args.out is not None:
-        return lambda outcomes: ""
+        return lambda outcomes, noticed: ""
     return reports.as_numbers if len(args.paths) == 2 and len(pairing.pairs) == 1 else reports.as_csv
 
 
-def _keep_pictures_from_maps(folder: Path | None, found: Pairing | VideoPairing) -> None:
+def _keep_pictures_from_maps(folder: Path | None, compared: Iterable[Path]) -> None:
     """Maps are named as pictures are, so that in their folder they could replace them."""
     if folder is None:
         return
-    if isinstance(found, VideoPairing):
-        pictures = [*found.reference.files, *found.distorted.files]
-    else:
-        pictures = [path for pair in found.pairs for path in (pair.reference, pair.distorted)]
-    parents = {path.parent for path in pictures if not is_video(path)}
-    if folder.resolve() in {parent.resolve() for parent in parents}:
+    parents = {path.parent.resolve() for path in compared if path.suffix.lower() in PICTURE_SUFFIXES}
+    if folder.resolve() in parents:
         raise ValueError(
             f"--map {folder} holds pictures that are compared, which maps could replace; name another"
         )
@@ -487,10 +560,7 @@ def _check(args: argparse.Namespace) -> None:
             raise ValueError(f"-o {out} is a folder; a file was expected")
         if args.csv is not None and out.resolve() == args.csv.resolve():
             raise ValueError(f"-o {out} would replace the table of pairs; write to another file")
-    if args.map is None and (args.map_npy or args.map_scale is not None):
-        raise ValueError("--map-npy and --map-scale belong to --map DIR")
-    if args.map_scale is not None and not args.map_scale > 0:
-        raise ValueError(f"--map-scale must be positive, but got {args.map_scale}")
+    check_maps(args)
     if args.map is not None and args.engine == "ray":
         raise ValueError("--map draws in this process and does not go with --engine ray")
     if args.crop_border < 0:
@@ -503,12 +573,19 @@ def _check(args: argparse.Namespace) -> None:
         limit = getattr(args, name)
         if limit is not None and not 0 <= limit < math.inf:
             raise ValueError(f"--{name.replace('_', '-')} must be a distance of at least 0, but got {limit}")
-    if args.fail_above_jnd is not None and args.metric == "lpips":
+    for name, given in {"--fail-above-jnd": args.fail_above_jnd is not None, "--jnd": args.jnd}.items():
+        if given and args.metric == "lpips":
+            raise ValueError(f"{name} needs a metric that knows what people notice; --metric lpips does not")
+    if args.jnd and (
+        args.path0 or args.dir0 or args.dir or (out is not None and out.suffix.lower() == ".txt")
+    ):
         raise ValueError(
-            "--fail-above-jnd needs a metric that knows what people notice; --metric lpips does not"
+            "--jnd does not go with lpips' lines; name the pictures as paths, and -o as .csv or .json"
         )
+    if args.metrics is not None:
+        _check_metrics(args)
     if args.mask is not None:
-        if is_video(args.mask):
+        if _names_a_video([args.mask]):
             raise ValueError(f"--mask takes pictures, not the video {args.mask}; save its frames in a folder")
         others = {
             "--map": args.map is not None,
@@ -520,11 +597,37 @@ def _check(args: argparse.Namespace) -> None:
         for name, given in others.items():
             if given:
                 raise ValueError(f"--mask does not go with {name}")
-    if args.batch_size < 1:
-        raise ValueError(f"--batch-size must be at least 1, but got {args.batch_size}")
     if args.frame is not None and args.frame[0] != args.frame[1] and args.engine == "ray":
         raise ValueError("--frame A,B reads in this process and does not go with --engine ray")
     if args.motion is not None and args.engine == "ray":
         raise ValueError("--motion measures in this process and does not go with --engine ray")
     if args.unequal_sizes and args.metric == "lpips":
         raise ValueError("--unequal-sizes does not belong to --metric lpips")
+
+
+def _check_metrics(args: argparse.Namespace) -> None:
+    names = words(args.metrics)
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            f"--metrics must name each metric once, as in default,lpips-alex, but got {args.metrics!r}"
+        )
+    others = {
+        "--metric, --net, --head, --weights, --pooling, --motion or -v (name these in --metrics, as gap+alex)": (
+            MetricChoice.of(args) != MetricChoice(device=args.device, dtype=args.dtype)
+        ),
+        "--dtype": args.dtype != "float32",
+        "--jnd, --fail-above or --fail-above-jnd": (
+            args.jnd or args.fail_above is not None or args.fail_above_jnd is not None
+        ),
+        "--map": args.map is not None,
+        "--mask": args.mask is not None,
+        "--unequal-sizes": args.unequal_sizes,
+        "--batch-size": args.batch_size != 1,
+        "--engine ray": args.engine == "ray",
+        "lpips' scripts' options": any((args.path0, args.dir0, args.dir)),
+        "--frame A,B": args.frame is not None and args.frame[0] != args.frame[1],
+        "videos": args.frames is not None or args.every is not None or _names_a_video(args.paths),
+    }
+    for name, given in others.items():
+        if given:
+            raise ValueError(f"--metrics does not go with {name}")

@@ -29,18 +29,6 @@ from invariant_lpips.pictures.video.rows import (
 )
 
 
-def add_frame_options(parser: argparse.ArgumentParser) -> None:
-    """Add what chooses frames of videos."""
-    frames = parser.add_argument_group("of videos")
-    frames.add_argument(
-        "--frames",
-        type=_from_to,
-        metavar="A:B",
-        help="frames A to B - 1, counted from 0; either may be left out. Two folders are then compared as videos are",
-    )
-    frames.add_argument("--every", type=int, metavar="N", help="each N-th frame of them (1)")
-
-
 def video_pairing(args: argparse.Namespace, reading: Reading) -> VideoPairing:
     """The two videos, opened; ValueError where options or paths don't go with them."""
     paths: list[Path] = args.paths
@@ -54,6 +42,7 @@ def video_pairing(args: argparse.Namespace, reading: Reading) -> VideoPairing:
     conflicts = {
         "--frame (say --frames A:B)": args.frame is not None,
         "--engine ray": args.engine == "ray",
+        "--jnd": args.jnd,
         "--bands": args.bands is not None and not any(path.is_dir() for path in paths),
         "--full-scale": args.full_scale is not None and not any(path.is_dir() for path in paths),
     }
@@ -233,16 +222,3 @@ def in_words(pairing: VideoPairing) -> str:
 def _say_how_many_more(count: int) -> None:
     if count > 0:
         say("compare", f"  and {count} more")
-
-
-def _from_to(text: str) -> tuple[int, int | None]:
-    """`A:B` for `type=` of an option.
-
-    Example:
-        >>> _from_to("2:10"), _from_to(":10"), _from_to("2:")
-        ((2, 10), (0, 10), (2, None))
-    """
-    start, colon, stop = text.partition(":")
-    if not colon or not all(part.isdecimal() or not part for part in (start, stop)):
-        raise argparse.ArgumentTypeError(f"expected frame numbers as 10:20, 10: or :20, but got {text!r}")
-    return int(start or 0), int(stop) if stop else None

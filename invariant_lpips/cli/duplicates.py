@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invariant_lpips.cli.index_options import (
     Embedding,
     add_embedding_options,
     index_of,
+    metric_of,
     report_problems,
     unit,
 )
+from invariant_lpips.cli.metric_options import MetricChoice, just_noticeable
 from invariant_lpips.cli.output import Exit, give_table, say, table_file
-from invariant_lpips.indexing import near_duplicates
 from invariant_lpips.pictures.reports import number
+from invariant_lpips.registry.entries import ENTRIES
+
+if TYPE_CHECKING:
+    from invariant_lpips.indexing import Index
 
 DESCRIPTION = """\
 Groups of near-duplicates: pictures joined by distances below a threshold, directly or through others.
 
+  invariant-lpips duplicates photos/ --resize 256          copies of one picture, whatever was done to their files
   invariant-lpips duplicates photos/ --below 0.05 --head gap
   invariant-lpips duplicates photos.npz --below 1 --jnd
+
+Without --below, 2 to 3.6 times the just noticeable distance, as the network and head need to tell photographs in JPEG
+50 from other parts of one scene; 1 with head gap, which takes shared textures for the same. It is said on stderr.
 
 Prints a table group,path,distance, where distance is that to the nearest other picture of the group.
 """
@@ -32,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.add_argument("source", type=Path, metavar="SOURCE", help="a folder of pictures, or an index file")
     parser.add_argument(
-        "--below", type=float, required=True, metavar="D", help="distance under which two pictures are alike"
+        "--below", type=float, metavar="D", help="distance under which two pictures are alike (see above)"
     )
     parser.add_argument(
         "--jnd", action="store_true", help="D and distances in units of the just noticeable one"
@@ -43,12 +53,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
-    if not args.below > 0:
+    if args.below is not None and not args.below > 0:
         raise ValueError(f"--below must be a distance above 0, but got {args.below}")
     embedding = Embedding.of(args)
+    from invariant_lpips.indexing import near_duplicates
+
     with index_of(args.source, args.out, embedding) as index:
         divisor = unit(index, embedding.metric, jnd=args.jnd)
-        groups = near_duplicates(index, args.below * divisor)
+        below = _for_copies(index, embedding.metric) if args.below is None else args.below * divisor
+        groups = near_duplicates(index, below)
         rows = [
             [str(place), index.paths[row], number(distance / divisor)]
             for place, group in enumerate(groups, 1)
@@ -57,3 +70,18 @@ def run(args: argparse.Namespace) -> Exit:
         give_table(["group", "path", "distance"], rows, args.out)
         say("duplicates", f"groups: {len(groups)}, holding {len(rows)} of {len(index)} pictures")
         return report_problems(index, "duplicates")
+
+
+def _for_copies(index: Index, choice: MetricChoice) -> float:
+    """The distance below which two pictures are copies, with the metric of the index; it is said."""
+    from invariant_lpips.indexing.duplicates import COPIES
+
+    who = index.settings.metric
+    multiple = COPIES.get((who.net, who.head))
+    if multiple is None or who.weights not in ENTRIES:
+        raise ValueError(
+            f"no threshold is known for {who.net}, {who.head} and weights {who.weights}: name it with --below"
+        )
+    below = multiple * just_noticeable(metric_of(index, choice))
+    say("duplicates", f"below {number(below)}, {multiple:g} times just noticeable; --below chooses another")
+    return below

@@ -9,7 +9,6 @@ from pathlib import Path
 from invariant_lpips.cli.index_options import Embedding, add_embedding_options, report_problems
 from invariant_lpips.cli.output import Exit, say
 from invariant_lpips.cli.picture_options import add_engine_options, ray_workers
-from invariant_lpips.integrations import ray
 
 DESCRIPTION = """\
 Embed pictures: one row of numbers for each, whose Euclidean distances are the metric.
@@ -48,8 +47,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
-    embedding, workers = Embedding.of(args), ray_workers(args)
-    engine = None if workers is None else ray.chunk_engine(**asdict(workers))
+    workers, embedding = ray_workers(args), Embedding.of(args)
+    engine = None
+    if workers is not None:
+        from invariant_lpips.integrations import ray
+
+        engine = ray.chunk_engine(**asdict(workers))
     metric = embedding.metric.build_invariant()
     index = embedding.run(metric, args.source, args.out, tile=args.tile, engine=engine)
     say("embed", f"{args.out} holds {len(index)} rows of {index.columns} numbers, {metric.describe()}")

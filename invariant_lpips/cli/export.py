@@ -34,9 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Exit:
     """Write the file and print its path."""
-    from invariant_lpips.integrations import export  # torch, which help doesn't wait for
-
     metric = MetricChoice.of(args).build()
+    from invariant_lpips.integrations import export  # torch, which help and complaints don't wait for
+
     say("export", metric.describe())
     size = None if args.size is None else args.size[::-1]  # (height, width)
     what: dict[str, Any] = {"normalize": args.normalize, "embed": args.embed, "size": size}

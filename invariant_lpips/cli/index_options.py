@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invariant_lpips.cli.metric_options import (
     MetricChoice,
@@ -18,14 +19,12 @@ from invariant_lpips.cli.metric_options import (
 )
 from invariant_lpips.cli.output import Exit, say
 from invariant_lpips.cli.picture_options import add_reading_options, reading_of
-from invariant_lpips.heads import DEFAULT_HEAD
-from invariant_lpips.indexing import Index, Reading, embed_folder, open_index
-from invariant_lpips.indexing.embedding import Engine
-from invariant_lpips.indexing.files import WRITERS
-from invariant_lpips.metric import InvariantLPIPS
 from invariant_lpips.pictures.folders import not_looked_at
-from invariant_lpips.registry.identity import OWN
-from invariant_lpips.trunks import ALIASES, ARCHITECTURES
+
+if TYPE_CHECKING:
+    from invariant_lpips.indexing import Index, Reading
+    from invariant_lpips.indexing.embedding import Engine
+    from invariant_lpips.metric import InvariantLPIPS
 
 #: What names a metric at the command line, and in its identity.
 METRIC_OPTIONS = ("net", "head", "weights", "pooling")
@@ -49,8 +48,19 @@ class Embedding:
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> Embedding:
+        """What was parsed; with torch, once nothing of it can be refused without.
+
+        Raises:
+            ValueError: options that can't be meant.
+            OSError: there is no `args.source`.
+        """
+        metric = MetricChoice.of(args)
+        metric.check()
+        if args.workers is not None and args.workers < 0:
+            raise ValueError(f"--workers must be at least 0, but got {args.workers}")
+        require_there(args.source)
         return cls(
-            MetricChoice.of(args),
+            metric,
             reading_of(args),
             args.recursive,
             args.batch_size,
@@ -68,6 +78,8 @@ class Embedding:
         engine: Engine | None = None,
     ) -> Index:
         """`embed_folder` with what was chosen; `metric` is the one chosen, built."""
+        from invariant_lpips.indexing import embed_folder
+
         workers = self.workers
         if workers is None:
             workers = 1 if metric.scaling_layer.shift.device.type == "cpu" else min(8, os.cpu_count() or 1)
@@ -82,6 +94,18 @@ class Embedding:
             workers=workers,
             progress=not self.quiet,
             engine=engine,
+        )
+
+
+def require_there(source: Path) -> None:
+    """Refuse a folder or file that isn't there, before torch is loaded to read it.
+
+    Raises:
+        FileNotFoundError: it isn't.
+    """
+    if not source.exists():
+        raise FileNotFoundError(
+            f"{source} is not there; name a folder of pictures, or an index that `embed` wrote"
         )
 
 
@@ -108,6 +132,9 @@ def index_of(source: Path, out: Path | None, embedding: Embedding) -> Iterator[I
     The embeddings of a folder are kept beside `out` until the command has ended well, so that it goes on after a
     kill; without `out`, in a temporary folder.
     """
+    from invariant_lpips.indexing import open_index
+    from invariant_lpips.indexing.files import WRITERS
+
     if source.suffix.lower() in WRITERS and not source.is_dir():
         index = open_index(source)
         if any(getattr(embedding.metric, name) is not None for name in METRIC_OPTIONS):
@@ -125,6 +152,8 @@ def index_of(source: Path, out: Path | None, embedding: Embedding) -> Iterator[I
 
 def metric_of(index: Index, choice: MetricChoice) -> InvariantLPIPS:
     """The metric an index was made with, on the chosen device; ValueError where another was chosen."""
+    from invariant_lpips.registry.identity import OWN
+
     _require_options(index, choice)
     settings = index.settings
     if choice.weights is None and settings.metric.weights == OWN:
@@ -142,6 +171,9 @@ def metric_of(index: Index, choice: MetricChoice) -> InvariantLPIPS:
 
 def _require_options(index: Index, choice: MetricChoice) -> None:
     """Refuse options that name another metric than the index's, before weights are looked for that fit them."""
+    from invariant_lpips.heads import DEFAULT_HEAD
+    from invariant_lpips.trunks import ALIASES, ARCHITECTURES
+
     made_of = index.settings.metric
     net = ALIASES.get(choice.net or "", choice.net)
     head = DEFAULT_HEAD[made_of.net] if choice.head == "default" else choice.head

@@ -14,8 +14,9 @@ from invariant_lpips.cli.index_options import (
     unit,
 )
 from invariant_lpips.cli.output import Exit, say
-from invariant_lpips.indexing import distance_matrix, write_matrix
-from invariant_lpips.indexing.matrix import SUFFIXES, write_rows
+
+#: Those of :mod:`invariant_lpips.indexing.matrix`.
+SUFFIXES = (".csv", ".npz")
 
 DESCRIPTION = """\
 Distances of all pairs of pictures, for the price of one forward pass for each picture.
@@ -43,6 +44,9 @@ def run(args: argparse.Namespace) -> Exit:
     if out is not None and out.suffix.lower() not in SUFFIXES:
         raise ValueError(f"-o must end in one of {', '.join(SUFFIXES)}, but got {out}")
     embedding = Embedding.of(args)
+    from invariant_lpips.indexing import distance_matrix, write_matrix
+    from invariant_lpips.indexing.matrix import write_rows
+
     with index_of(args.source, out, embedding) as index:
         divisor = unit(index, embedding.metric, jnd=args.jnd)
         if out is None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from invariant_lpips.cli.start_up import load_torch
+from invariant_lpips.registry.entries import ENTRIES
 
 if TYPE_CHECKING:
     import torch
@@ -13,6 +17,12 @@ if TYPE_CHECKING:
     from invariant_lpips.stock import LPIPS
 
 DTYPES = ("float32", "float16", "bfloat16", "float64")
+
+# The names in ARCHITECTURES and ALIASES, HEADS, POOLINGS and MODELS, none of which can be asked before torch is loaded.
+NETS = ("vgg", "vgg16", "alex", "alexnet", "squeeze", "squeezenet", "squeezenet1_1", "pixels")
+HEADS = ("default", "gap", "spatial", "gap-spatial", "regional", "regional-32")
+POOLINGS = ("max", "blur", "polyphase")
+MOTIONS = ("shift", "similarity", "affine", "local")
 
 
 @dataclass(frozen=True)
@@ -51,21 +61,42 @@ class MetricChoice:
         given = vars(args)
         return cls(**{field.name: given[field.name] for field in fields(cls) if field.name in given})
 
+    def check(self) -> None:
+        """Refuse names that nothing has and options that conflict, without torch; the rest is refused by `build`.
+
+        Raises:
+            ValueError, FileNotFoundError: what was expected and what came.
+        """
+        if self.metric == "lpips":
+            for name in ("head", "pooling", "motion", "pixels_per_degree"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"--{name.replace('_', '-')} does not belong to --metric lpips")
+        elif self.version is not None:
+            raise ValueError("-v (--version) is lpips' and needs --metric lpips")
+        if self.pixels_per_degree is not None and self.motion is None:
+            raise ValueError("--pixels-per-degree prices a motion and needs --motion")
+        for name, known in (("head", HEADS), ("pooling", POOLINGS)):
+            if (given := getattr(self, name)) is not None and given not in known:
+                raise ValueError(f"--{name} must be one of {', '.join(known)}, but got {given!r}")
+        if self.net is not None and self.net not in (*NETS, *ENTRIES) and not _names_a_file(self.net):
+            raise ValueError(
+                f"--net must be one of vgg, alex, squeeze, pixels, or the folder of a backbone, but got {self.net!r}"
+            )
+        if self.weights not in (None, "unit", *ENTRIES) and not Path(str(self.weights)).is_file():
+            raise FileNotFoundError(
+                f"--weights must be `unit` or a file of linear weights, but {self.weights!r} is none"
+            )
+
     def build(self) -> InvariantLPIPS | LPIPS:
         """The metric, on its device and in its dtype; ValueError where the options conflict."""
         return self._build_stock() if self.metric == "lpips" else self.build_invariant()
 
     def build_invariant(self) -> InvariantLPIPS:
         """The same, for commands that have no `--metric`."""
+        self.check()
+        load_torch()
         from invariant_lpips.metric import InvariantLPIPS
-        from invariant_lpips.trunks.pooling import POOLINGS
 
-        if self.pixels_per_degree is not None and self.motion is None:
-            raise ValueError("--pixels-per-degree prices a motion and needs --motion")
-        if self.pooling is not None and self.pooling not in POOLINGS:
-            raise ValueError(f"--pooling must be one of {', '.join(POOLINGS)}, but got {self.pooling!r}")
-        if self.version is not None:
-            raise ValueError("-v (--version) is lpips' and needs --metric lpips")
         place = self._place()
         metric = InvariantLPIPS(
             net=self.net or "vgg",
@@ -78,11 +109,10 @@ class MetricChoice:
         return metric.to(*place)
 
     def _build_stock(self) -> LPIPS:
+        self.check()
+        load_torch()
         from invariant_lpips.stock import LPIPS
 
-        for name in ("head", "pooling", "motion", "pixels_per_degree"):
-            if getattr(self, name) is not None:
-                raise ValueError(f"--{name.replace('_', '-')} does not belong to --metric lpips")
         place = self._place()
         metric = LPIPS(
             net=self.net or "alex", version=self.version or "0.1", model_path=self.weights, verbose=False
@@ -99,6 +129,10 @@ class MetricChoice:
         if device.type == "cuda" and not torch.cuda.is_available():
             raise ValueError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
         return device, getattr(torch, self.dtype)
+
+
+def _names_a_file(net: str) -> bool:
+    return "/" in net or net.endswith(".safetensors") or Path(net).exists()
 
 
 def just_noticeable(metric: InvariantLPIPS) -> float:
@@ -124,7 +158,7 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
     _add_head(which)
     which.add_argument(
         "--motion",
-        choices=("shift", "similarity", "affine", "local"),
+        choices=MOTIONS,
         help="measure and undo what moved, and price it apart: similarity is shift, turn and zoom; local bends as well",
     )
     which.add_argument(
@@ -159,7 +193,6 @@ def _add_head(which: argparse._ArgumentGroup) -> None:
         help="regional, regional-32 (alex, pixels), gap, gap-spatial, spatial (default: the network's default head)",
     )
     which.add_argument("--weights", metavar="FILE", help="linear weights of your own, or `unit` for none")
-    # Its names are not `choices`: help would wait for torch.
     which.add_argument(
         "--pooling",
         help="the trunk's downsampler: max, blur, polyphase, ... (default: the backbone's own, else max)",

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from invariant_lpips.cli.sizes import width_and_height
-from invariant_lpips.pictures import Reading
+from invariant_lpips.cli.start_up import load_torch
 from invariant_lpips.pictures.decoding import DEFAULT_MAX_PIXELS, check_choices
 from invariant_lpips.pictures.profiles import ICC_CHOICES
 from invariant_lpips.pictures.transparency import ALPHA_CHOICES
+
+if TYPE_CHECKING:
+    from invariant_lpips.pictures import Reading
 
 
 def add_reading_options(parser: argparse.ArgumentParser, *, batch: str, pairs: bool = False) -> None:
@@ -63,15 +67,33 @@ def add_reading_options(parser: argparse.ArgumentParser, *, batch: str, pairs: b
     )
 
 
+def check_reading(args: argparse.Namespace) -> None:
+    """Refuse values that can't be meant, without torch."""
+    for side in (0, 1):
+        check_choices(frame=_frame(args, side), bands=args.bands, full_scale=args.full_scale, icc=args.icc)
+    if args.batch_size < 1:
+        raise ValueError(f"--batch-size must be at least 1, but got {args.batch_size}")
+
+
+def _frame(args: argparse.Namespace, side: int) -> int | None:
+    frame: int | None = args.frame[side] if isinstance(args.frame, tuple) else args.frame
+    return frame
+
+
 def reading_of(args: argparse.Namespace, side: int = 0) -> Reading:
-    """How files become tensors, as parsed; of pairs, the references (0) or the distorted (1)."""
-    frame = args.frame[side] if isinstance(args.frame, tuple) else args.frame
-    check_choices(frame=frame, bands=args.bands, full_scale=args.full_scale, icc=args.icc)
+    """How files become tensors, as parsed; of pairs, the references (0) or the distorted (1).
+
+    With torch, so what else can be refused is refused before.
+    """
+    check_reading(args)
+    load_torch()
+    from invariant_lpips.pictures import Reading
+
     return Reading(
         args.alpha,
         args.max_pixels,
         args.resize,
-        frame=frame,
+        frame=_frame(args, side),
         bands=args.bands,
         full_scale=args.full_scale,
         icc=args.icc,
@@ -106,6 +128,31 @@ def band_numbers(text: str) -> tuple[int, ...]:
             f"expected one or three band numbers from 1, as 3,2,1, but got {text!r}"
         )
     return tuple(int(part) for part in parts)
+
+
+def add_frame_options(parser: argparse.ArgumentParser) -> None:
+    """Add what chooses frames of videos."""
+    frames = parser.add_argument_group("of videos")
+    frames.add_argument(
+        "--frames",
+        type=_from_to,
+        metavar="A:B",
+        help="frames A to B - 1, counted from 0; either may be left out. Two folders are then compared as videos are",
+    )
+    frames.add_argument("--every", type=int, metavar="N", help="each N-th frame of them (1)")
+
+
+def _from_to(text: str) -> tuple[int, int | None]:
+    """`A:B` for `type=` of an option.
+
+    Example:
+        >>> _from_to("2:10"), _from_to(":10"), _from_to("2:")
+        ((2, 10), (0, 10), (2, None))
+    """
+    start, colon, stop = text.partition(":")
+    if not colon or not all(part.isdecimal() or not part for part in (start, stop)):
+        raise argparse.ArgumentTypeError(f"expected frame numbers as 10:20, 10: or :20, but got {text!r}")
+    return int(start or 0), int(stop) if stop else None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from invariant_lpips.cli.index_options import metric_of
+from invariant_lpips.cli.index_options import metric_of, require_there
 from invariant_lpips.cli.metric_options import (
     MetricChoice,
     add_device_options,
@@ -13,10 +13,12 @@ from invariant_lpips.cli.metric_options import (
     just_noticeable,
 )
 from invariant_lpips.cli.output import Exit, give_table, say, table_file
-from invariant_lpips.indexing import open_index, search
-from invariant_lpips.indexing.neighbours import BACKENDS
+from invariant_lpips.cli.start_up import load_torch
 from invariant_lpips.pictures.folders import not_looked_at
 from invariant_lpips.pictures.reports import number
+
+#: Those of :mod:`invariant_lpips.indexing.neighbours`.
+BACKENDS = ("torch", "faiss")
 
 DESCRIPTION = """\
 The pictures of an index nearest to given ones: exact, by the metric itself.
@@ -40,7 +42,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-k", type=int, default=10, help="how many for each query (10)")
     parser.add_argument("--jnd", action="store_true", help="in units of the just noticeable distance")
     parser.add_argument(
-        "--backend", choices=BACKENDS, default="torch", help="faiss holds the index in memory; same results"
+        "--backend",
+        choices=BACKENDS,
+        default="torch",
+        help="faiss holds the index in memory; same results",
     )
     parser.add_argument("-o", "--out", type=table_file, metavar="FILE", help="write the table to a .csv file")
     add_invariant_options(parser)
@@ -51,8 +56,14 @@ def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     if args.k < 1:
         raise ValueError(f"-k must be at least 1, but got {args.k}")
+    choice = MetricChoice.of(args)
+    choice.check()
+    require_there(args.index)
+    load_torch()
+    from invariant_lpips.indexing import open_index, search
+
     index = open_index(args.index)
-    metric = metric_of(index, MetricChoice.of(args))
+    metric = metric_of(index, choice)
     answers = search(index, metric, args.queries, args.k, backend=args.backend)
     failed = [answer for answer in answers if answer.problem is not None]
     for answer in failed:

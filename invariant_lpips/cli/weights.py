@@ -8,7 +8,6 @@ from pathlib import Path
 from invariant_lpips import registry
 from invariant_lpips.cli.output import Exit, say
 from invariant_lpips.registry import download as hub
-from invariant_lpips.registry.publishing import publish, record
 
 #: There where the package runs from a checkout.
 CHECKOUT = Path(__file__).parents[2] / "pyproject.toml"
@@ -104,6 +103,11 @@ def _push(repo: str, folder: Path | None, *, private: bool, message: str | None,
             "The source of the weights must be set in a checkout, but this is an installed package; run the "
             "command in a checkout, or pass --mirror."
         )
+    from invariant_lpips.registry.publishing import (  # torch, which the other actions don't need
+        publish,
+        record,
+    )
+
     folder = folder or registry.weights_path("vgg16").parent
     published = publish(repo, folder, private=private or None, message=message)
     if mirror:

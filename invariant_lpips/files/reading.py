@@ -1,7 +1,8 @@
-"""Files from strangers: read whole and with a bound, and what they say shown at a bounded length."""
+"""Files from strangers: read whole and with a bound, hashed, and what they say shown at a bounded length."""
 
 from __future__ import annotations
 
+import hashlib
 import reprlib
 from pathlib import Path
 
@@ -36,6 +37,11 @@ def read_whole(path: Path, largest: int = LARGEST_FILE) -> bytes:
             f"{path} must have at most {largest} bytes, but has {max(size, len(data))}; name another file."
         )
     return data
+
+
+def sha256_of(data: bytes) -> str:
+    """The sha256 of a file's bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def shown(value: object) -> str:

@@ -165,13 +165,21 @@ class Contrast:
         head: what compares them.
         size: height and width of the pictures in pixels.
         maps: give maps of where they differ instead of numbers.
+        both: with `maps`, give each pair's number before its map, in one row, since what a batch in parts gives is
+            joined as one tensor: see :meth:`apart`.
         mask: (N or 1, 1, H, W) in [0, 1], how much each pixel counts; None: all alike.
     """
 
     def __init__(
-        self, head: Head, size: tuple[int, int], *, maps: bool = False, mask: Tensor | None = None
+        self,
+        head: Head,
+        size: tuple[int, int],
+        *,
+        maps: bool = False,
+        both: bool = False,
+        mask: Tensor | None = None,
     ) -> None:
-        self.head, self.size, self.maps, self.mask = head, size, maps, mask
+        self.head, self.size, self.maps, self.both, self.mask = head, size, maps, both, mask
         self._counts: dict[str, int] = {}
 
     def keep(self, tap: str, features: Tensor) -> Summary:
@@ -184,8 +192,13 @@ class Contrast:
         return self.head.masked_summary(tap, features, self.size, weight / weight.mean((2, 3), keepdim=True))
 
     def __call__(self, tap: str, x: Summary, y: Summary) -> Tensor:
-        """(N,) or (N, 1, H, W): what this tap adds, not yet divided."""
+        """(N,), (N, 1, H, W) or both in (N, 1 + H W): what this tap adds, not yet divided."""
         head = self.head
+        if self.both:
+            sx, sy = (head.summary(tap, features, self.size) for (features,) in (x, y))
+            self._counts[tap] = head.count(tap, sx)
+            number, heat = head.layer(tap, sx, sy), head.heat(tap, x[0], y[0], self.size)
+            return torch.cat([number.to(heat.dtype).view(-1, 1), heat.flatten(1)], dim=1)
         if self.maps:
             self._counts[tap] = head.count(tap, head.summary(tap, x[0][:1], self.size))
             return head.heat(tap, x[0], y[0], self.size)
@@ -196,6 +209,10 @@ class Contrast:
         """r_l, once all taps were compared."""
         divisor = self.head.divisor(self._counts.values())
         return [contrast / divisor for contrast in contrasts]
+
+    def apart(self, layers: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Of what :meth:`layers` gave of both: the numbers, (N,) each, and the maps, (N, 1, H, W) each."""
+        return [layer[:, 0] for layer in layers], [layer[:, 1:].view(-1, 1, *self.size) for layer in layers]
 
 
 #: tap -> (rows, columns) of its map over the whole picture.

@@ -11,6 +11,21 @@ from torch import Tensor
 from invariant_lpips.indexing.distances import exact_distances
 from invariant_lpips.indexing.index import Index
 
+#: Below how many times the just noticeable distance two pictures are taken for copies, by network and head; measured by
+#: benchmarks/duplicates.py. It lies half way, on a logarithmic scale, between photographs that were compressed down to
+#: JPEG 50 or halved and doubled, and other parts of one scene. With head `gap` those meet: what textures two parts
+#: share, it takes for the same. There it lies below the other parts, and misses what is compressed harder than JPEG 90.
+COPIES = {
+    ("vgg", "regional"): 2.0,
+    ("alex", "regional"): 2.5,
+    ("alex", "regional-32"): 2.3,
+    ("pixels", "regional"): 3.6,
+    ("pixels", "regional-32"): 3.3,
+    ("vgg", "gap"): 1.0,
+    ("alex", "gap"): 1.0,
+    ("pixels", "gap"): 1.0,
+}
+
 
 class Group(NamedTuple):
     """Rows that belong together.

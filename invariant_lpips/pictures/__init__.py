@@ -13,9 +13,9 @@ Example::
 
 from __future__ import annotations
 
-from invariant_lpips.pictures.images import Reading, read_image, write_image
-from invariant_lpips.pictures.map_files import MapFiles
-from invariant_lpips.pictures.measuring import Outcome, compare
+from typing import TYPE_CHECKING
+
+from invariant_lpips.files.on_demand import on_demand
 from invariant_lpips.pictures.pairing import (
     Pair,
     Pairing,
@@ -28,6 +28,23 @@ from invariant_lpips.pictures.pairing import (
     within_folder,
 )
 from invariant_lpips.pictures.refusals import PictureWarning
+
+if TYPE_CHECKING:
+    from invariant_lpips.pictures.images import Reading, read_image, write_image
+    from invariant_lpips.pictures.map_files import MapFiles
+    from invariant_lpips.pictures.measuring import Outcome, compare
+else:  # needs torch, which finding the pairs doesn't
+    __getattr__ = on_demand(
+        __name__,
+        {
+            "MapFiles": "invariant_lpips.pictures.map_files",
+            "Outcome": "invariant_lpips.pictures.measuring",
+            "Reading": "invariant_lpips.pictures.images",
+            "compare": "invariant_lpips.pictures.measuring",
+            "read_image": "invariant_lpips.pictures.images",
+            "write_image": "invariant_lpips.pictures.images",
+        },
+    )
 
 __all__ = [
     "MapFiles",

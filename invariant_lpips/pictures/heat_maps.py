@@ -33,13 +33,16 @@ def colour(strength: Tensor) -> Tensor:
     return torch.where(strength.unsqueeze(-1) < 0, cold_colour, warm_colour).movedim(-1, 0)
 
 
-def overlay(heat: Tensor, picture: Tensor, full_colour_at: float | None = None) -> Tensor:
+def overlay(
+    heat: Tensor, picture: Tensor, full_colour_at: float | None = None, *, root: bool = False
+) -> Tensor:
     """A map laid in colour over a dark grey copy of its picture.
 
     Args:
         heat: (1, 1, H, W), what a metric returns with spatial=True.
         picture: (1, 3, H, W) in [-1, 1].
         full_colour_at: the value shown in the strongest colour; None: the largest one of this map.
+        root: colours follow the root of the value, which for most heads is a distance as the metric's are.
 
     Returns:
         (1, 3, H, W) in [-1, 1].
@@ -51,6 +54,8 @@ def overlay(heat: Tensor, picture: Tensor, full_colour_at: float | None = None) 
     values = heat[0, 0].float()
     scale = full_colour_at if full_colour_at is not None else float(values.abs().amax())
     strength = values / scale if scale > 0 else torch.zeros_like(values)
+    if root:
+        strength = strength.sign() * strength.abs().sqrt()
     luma = (picture[0].float() * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(0)
     grey = ((luma + 1) / 2 * 0.45).expand(3, -1, -1)
     opacity = (strength.abs() / _OPAQUE_AT).clamp(0, 1)
@@ -64,13 +69,14 @@ def strip(
     full_colour_at: float | None = None,
     *,
     over: Tensor | None = None,
+    root: bool = False,
 ) -> Tensor:
     """Reference, distorted and map side by side: (1, 3, H, 3 W and two gaps) in [-1, 1].
 
-    The map is laid over `over`, the reference where that is None.
+    The map is laid over `over`, the reference where that is None; `root` as for :func:`overlay`.
     """
     gap = torch.ones(1, 3, reference.shape[-2], max(2, reference.shape[-1] // 64))
-    drawn = overlay(heat, reference if over is None else over, full_colour_at)
+    drawn = overlay(heat, reference if over is None else over, full_colour_at, root=root)
     return torch.cat([reference, gap, distorted, gap, drawn], dim=-1)
 
 

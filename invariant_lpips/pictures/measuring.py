@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,7 +28,8 @@ REMEMBERED = 256 * 2**20
 class Metric(Protocol):
     """What is asked of a metric; `InvariantLPIPS` and `LPIPS` have it.
 
-    One with a method `reference`, which reads one side once, is given references where that saves work.
+    One with a method `reference`, which reads one side once, is given references where that saves work; one with a
+    method `distances_and_maps`, which returns both for the price of one, is asked for both at once.
     """
 
     def __call__(self, in0: Any, in1: Any) -> Any:
@@ -241,24 +243,25 @@ class Measuring:
             else:
                 yield Outcome(batch[0][0], None, f"{batch[0][0].distorted}: {one_line(error)}")
             return
-        for (pair, x, y), (distance, comparison) in zip(batch, found, strict=True):
+        for (pair, x, y), (distance, comparison, heat) in zip(batch, found, strict=True):
             if math.isfinite(distance):
                 outcome = Outcome(pair, distance, None, comparison)
-                yield replace(outcome, problem=self._map(outcome, x, y))
+                yield replace(outcome, problem=self._map(outcome, x, y, heat))
             else:
                 problem = f"{pair.distorted}: the distance is {distance}; try --dtype float32"
                 yield Outcome(pair, None, problem)
 
     def _measured(
         self, pairs: Sequence[Pair], xs: Sequence[Tensor], ys: Sequence[Tensor]
-    ) -> list[tuple[float, Comparison | None]]:
+    ) -> list[tuple[float, Comparison | None, Tensor | None]]:
+        """Of each pair the distance, what else was found, and its map where that came with it."""
         with torch.inference_mode(), warnings.catch_warnings():
             # Files are read in [-1, 1] by construction: a bright picture is no mistake.
             warnings.filterwarnings("ignore", message=".*none below 0")
             if getattr(self.metric, "motion", None) is not None:
                 x = self._summary(self._sources(pairs[0])[0], xs[0]) if len(xs) == 1 else self._on_device(xs)
                 compared: Comparison = self.metric.compare(x, self._on_device(ys))  # type: ignore[attr-defined]
-                return [(float(compared.distance[k]), compared[k : k + 1]) for k in range(len(ys))]
+                return [(float(compared.distance[k]), compared[k : k + 1], None) for k in range(len(ys))]
             if self.masks is not None:
                 masks = [self.masks(pair) for pair in pairs]
                 if any(mask.shape[-2:] != x.shape[-2:] for mask, x in zip(masks, xs, strict=True)):
@@ -268,7 +271,12 @@ class Measuring:
                     )
                 mask = self._on_device(masks)
                 masked = self.metric(self._on_device(xs), self._on_device(ys), mask=mask)  # type: ignore[call-arg]
-                return [(distance, None) for distance in masked.flatten().tolist()]
+                return [(distance, None, None) for distance in masked.flatten().tolist()]
+            if self.maps is not None and (both := self._with_maps(xs, ys)) is not None:
+                distances, heat = both
+                return list(
+                    zip(distances.flatten().tolist(), repeat(None), torch.split(heat, 1), strict=False)
+                )
             if len(xs) == 1 and hasattr(self.metric, "reference"):
                 left, right = self._sources(pairs[0])
                 x = self._summary(left, xs[0])
@@ -278,7 +286,18 @@ class Measuring:
             else:
                 x = self._on_device(xs[:1] if all(x is xs[0] for x in xs) else xs)
                 distances = self.metric(x, self._on_device(ys))
-        return [(distance, None) for distance in distances.flatten().tolist()]
+        return [(distance, None, None) for distance in distances.flatten().tolist()]
+
+    def _with_maps(self, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> tuple[Tensor, Tensor] | None:
+        """Distances and maps in one pass; None where the metric can't, which must not cost the distances."""
+        both = getattr(self.metric, "distances_and_maps", None)
+        if both is None or xs[0].shape != ys[0].shape:
+            return None
+        try:
+            distances, heat = both(self._on_device(xs), self._on_device(ys))
+        except (ValueError, RuntimeError, MemoryError):
+            return None
+        return distances, heat
 
     def _summary(self, source: Source, image: Tensor) -> object:
         """What the metric reads of a picture; kept as long as it comes in later pairs, within REMEMBERED bytes."""
@@ -299,15 +318,16 @@ class Measuring:
         reference: object = self.metric.reference(self._on_device(images))  # type: ignore[attr-defined]
         return reference
 
-    def _map(self, outcome: Outcome, x: Tensor, y: Tensor) -> str | None:
-        """Hand the pair's map to `maps`; the problem, if there is one."""
+    def _map(self, outcome: Outcome, x: Tensor, y: Tensor, heat: Tensor | None) -> str | None:
+        """Hand the pair's map, made here if it isn't there, to `maps`; the problem, if there is one."""
         if self.maps is None:
             return None
         if x.shape != y.shape:
             return "no heat map is drawn of pictures that differ in size"
         try:
             with torch.inference_mode():
-                heat = self.metric.maps(self._on_device([x]), self._on_device([y]))
+                if heat is None:
+                    heat = self.metric.maps(self._on_device([x]), self._on_device([y]))
             self.maps(outcome, x, y, heat.float().cpu())
         except (OSError, ValueError, RuntimeError, MemoryError) as error:
             return f"the heat map of {outcome.pair.label} could not be made: {one_line(error)}"

@@ -9,11 +9,13 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invariant_lpips.files.tables import csv_text
-from invariant_lpips.pictures.measuring import Outcome
-from invariant_lpips.pictures.pairing import Pairing
+
+if TYPE_CHECKING:
+    from invariant_lpips.pictures.measuring import Outcome
+    from invariant_lpips.pictures.pairing import Pairing
 
 #: What a report's file may end in.
 SUFFIXES = (".csv", ".json", ".txt")
@@ -33,8 +35,19 @@ class Summary:
     worst: Outcome
 
     def __str__(self) -> str:
+        return self.said()
+
+    def said(self, noticed: float | None = None) -> str:
+        """The numbers in words; with `noticed`, the just noticeable distance, its multiple beside each."""
+
+        def value(distance: float) -> str:
+            return number(distance) + (
+                "" if noticed is None else f" ({distance / noticed:.3g} times just noticeable)"
+            )
+
+        assert self.worst.distance is not None
         return (
-            f"mean {number(self.mean)}, median {number(self.median)}, worst {number(self.worst.distance)} "
+            f"mean {value(self.mean)}, median {value(self.median)}, worst {value(self.worst.distance)} "
             f"({self.worst.pair})"
         )
 
@@ -57,17 +70,24 @@ def above(outcomes: Sequence[Outcome], limit: float) -> list[Outcome]:
     ]
 
 
-def as_text(suffix: str, outcomes: Sequence[Outcome], pairing: Pairing, settings: Mapping[str, Any]) -> str:
-    """The whole report in the form that a file of this suffix holds."""
+def as_text(
+    suffix: str,
+    outcomes: Sequence[Outcome],
+    pairing: Pairing,
+    settings: Mapping[str, Any],
+    noticed: float | None = None,
+) -> str:
+    """The whole report in the form that a file of this suffix holds; `noticed` as for :func:`as_csv`."""
     if suffix == ".json":
-        return as_json(outcomes, pairing, settings)
-    return as_csv(outcomes) if suffix == ".csv" else as_lpips_lines(outcomes)
+        return as_json(outcomes, pairing, settings, noticed)
+    return as_csv(outcomes, noticed) if suffix == ".csv" else as_lpips_lines(outcomes)
 
 
-def as_csv(outcomes: Sequence[Outcome]) -> str:
+def as_csv(outcomes: Sequence[Outcome], noticed: float | None = None) -> str:
     """A row for every pair, broken ones too, with columns reference, distorted, distance, error.
 
-    Where motion was measured, the columns of :data:`MOTION` come between the last two.
+    With `noticed`, the just noticeable distance, a column `jnd` beside the distances has its multiples. Where motion
+    was measured, the columns of :data:`MOTION` come before the last.
     """
     more = MOTION if any(outcome.comparison is not None for outcome in outcomes) else ()
     rows = []
@@ -78,21 +98,26 @@ def as_csv(outcomes: Sequence[Outcome]) -> str:
                 outcome.pair.reference,
                 outcome.pair.distorted,
                 number(outcome.distance),
+                *_multiples(outcome, noticed),
                 *(number(found.get(name)) for name in more),
                 outcome.problem or "",
             ]
         )
-    return csv_text(["reference", "distorted", "distance", *more, "error"], rows)
+    multiples = [] if noticed is None else ["jnd"]
+    return csv_text(["reference", "distorted", "distance", *multiples, *more, "error"], rows)
 
 
-def as_json(outcomes: Sequence[Outcome], pairing: Pairing, settings: Mapping[str, Any]) -> str:
+def as_json(
+    outcomes: Sequence[Outcome], pairing: Pairing, settings: Mapping[str, Any], noticed: float | None = None
+) -> str:
     """What was measured and with what: settings, summary, pairs in order, and what of the folders is not in them."""
     found = summary(outcomes)
     pairs = [
         {
             "reference": str(outcome.pair.reference),
             "distorted": str(outcome.pair.distorted),
-            "distance": None if outcome.distance is None else float(number(outcome.distance)),
+            "distance": _float(number(outcome.distance)),
+            **({} if noticed is None else {"jnd": _float(_multiples(outcome, noticed)[0])}),
             **{name: float(number(value)) for name, value in parts(outcome).items()},
             "error": outcome.problem,
         }
@@ -114,9 +139,13 @@ def as_json(outcomes: Sequence[Outcome], pairing: Pairing, settings: Mapping[str
     return json.dumps(report, indent=2) + "\n"
 
 
-def as_numbers(outcomes: Sequence[Outcome]) -> str:
-    """A line with the distance of every pair measured, and nothing else."""
-    return "".join(f"{number(distance)}\n" for distance in _measured(outcomes))
+def as_numbers(outcomes: Sequence[Outcome], noticed: float | None = None) -> str:
+    """A line with the distance of every pair measured, and nothing else; with `noticed` its multiple, after a tab."""
+    return "".join(
+        "\t".join([number(outcome.distance), *_multiples(outcome, noticed)]) + "\n"
+        for outcome in outcomes
+        if outcome.distance is not None
+    )
 
 
 def as_lpips_distance(outcomes: Sequence[Outcome]) -> str:
@@ -150,6 +179,17 @@ def number(distance: float | None) -> str:
         ('0.1234568', '')
     """
     return "" if distance is None else f"{distance:.7g}"
+
+
+def _float(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _multiples(outcome: Outcome, noticed: float | None) -> list[str]:
+    """What the column `jnd` holds, if there is one."""
+    if noticed is None:
+        return []
+    return [number(None if outcome.distance is None else outcome.distance / noticed)]
 
 
 def _measured(outcomes: Sequence[Outcome]) -> list[float]:

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from invariant_lpips.files.safetensors import sha256_of
+from invariant_lpips.files.reading import sha256_of
 from invariant_lpips.registry.entries import ENTRIES
+from invariant_lpips.registry.finding import local_path
 from invariant_lpips.registry.identity import OWN, Identity
-from invariant_lpips.registry.weights import local_path
 
 #: Rows of a card's table of facts that a reader of the figures must know.
 _FACTS = ("scores", "terms of the scores", "pictures", "recipe", "made by", "with")

@@ -14,13 +14,14 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from invariant_lpips._version import __version__
 from invariant_lpips.files.reading import read_whole
 from invariant_lpips.files.writing import replacing
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 HUB_REPO: str | None = None
 HUB_REVISION: str | None = None
@@ -125,6 +126,8 @@ def from_torchvision(file: str, access: Access) -> dict[str, Tensor]:
     (torch does so only when downloading) and it is read by :mod:`invariant_lpips.files.pickles`, without pickle.
     Raises OSError with the reason when it cannot be had.
     """
+    import torch
+
     from invariant_lpips.files.pickles import read_tensors
 
     sha256 = TORCHVISION[file]

@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from invariant_lpips.files.reading import shown
-from invariant_lpips.files.safetensors import safetensors_bytes, sha256_of
+from invariant_lpips.files.reading import sha256_of, shown
+from invariant_lpips.files.safetensors import safetensors_bytes
 from invariant_lpips.registry.entries import ENTRIES
-from invariant_lpips.registry.weights import load_weights, local_path, tensors_hash, weights_hash
+from invariant_lpips.registry.finding import local_path
+from invariant_lpips.registry.weights import load_weights, tensors_hash, weights_hash
 
 #: What parameters are called that are no registered file's.
 OWN = "own parameters"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from invariant_lpips.files.safetensors import sha256_of
+from invariant_lpips.files.reading import sha256_of
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.registry import download as hub
 from invariant_lpips.registry import saved

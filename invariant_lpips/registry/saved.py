@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from invariant_lpips._version import __version__
-from invariant_lpips.files.reading import LARGEST_TEXT, read_whole, shown
-from invariant_lpips.files.safetensors import parse, parse_metadata, safetensors_bytes, sha256_of
+from invariant_lpips.files.reading import LARGEST_TEXT, read_whole, sha256_of, shown
+from invariant_lpips.files.safetensors import parse, parse_metadata, safetensors_bytes
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.registry import download as hub
 from invariant_lpips.registry.hub_errors import explained

@@ -17,8 +17,9 @@ from invariant_lpips.files.reading import shown
 from invariant_lpips.registry import saved
 from invariant_lpips.registry.download import Access
 from invariant_lpips.registry.entries import ENTRIES
+from invariant_lpips.registry.finding import weights_path
 from invariant_lpips.registry.saved import CONFIG_FILE, TENSORS_FILE, SavedModel
-from invariant_lpips.registry.weights import read_weights, weights_path
+from invariant_lpips.registry.weights import read_weights
 
 FORMAT = "invariant-lpips classifier 1"
 

@@ -15,8 +15,8 @@ from invariant_lpips.heads import HEADS
 from invariant_lpips.registry import saved
 from invariant_lpips.registry.download import Access
 from invariant_lpips.registry.entries import ENTRIES, linear_name
+from invariant_lpips.registry.finding import weights_path
 from invariant_lpips.registry.saved import SavedModel
-from invariant_lpips.registry.weights import weights_path
 from invariant_lpips.trunks import ARCHITECTURES
 from invariant_lpips.trunks.pooling import PADDINGS, POOLINGS
 

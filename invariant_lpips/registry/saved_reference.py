@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from invariant_lpips.files.reading import LARGEST_FILE, read_whole, shown
-from invariant_lpips.files.safetensors import parse, parse_metadata, safetensors_bytes, sha256_of
+from invariant_lpips.files.reading import LARGEST_FILE, read_whole, sha256_of, shown
+from invariant_lpips.files.safetensors import parse, parse_metadata, safetensors_bytes
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.registry.identity import Identity
 

@@ -44,7 +44,7 @@ class TrunkWeights:
 
 
 def bundled_trunk(net: str) -> TrunkWeights:
-    """The bundled parameters of a network, under any of its names, in float32.
+    """The bundled parameters of a network, under any of its names, as they are stored: a trunk holds them in float32.
 
     Raises:
         ValueError: the network is unknown.
@@ -55,8 +55,7 @@ def bundled_trunk(net: str) -> TrunkWeights:
     """
     net = canonical_net(net)
     file = read_weights(ARCHITECTURES[net].name)
-    state = {name: tensor.float() for name, tensor in file.tensors.items()}
-    return TrunkWeights(net, state, file.hash, True, "max", "zeros")
+    return TrunkWeights(net, file.tensors, file.hash, True, "max", "zeros")
 
 
 def trunk_from(net: object) -> TrunkWeights | None:

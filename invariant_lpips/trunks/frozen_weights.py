@@ -18,6 +18,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeVar
@@ -36,6 +37,8 @@ SAMPLES = 8
 TOLERANCE = 1e-4
 #: After so many calls that found the right numbers at a new place, somebody (FSDP) moves them at every call.
 MOVES = 8
+
+_DRAWN = ContextVar("_DRAWN", default=True)
 
 CHANGED = (
     "The frozen weights of this metric were changed after it was made (by an initialiser, an optimiser or an average "
@@ -154,9 +157,9 @@ class Frozen(nn.Module):
         return super().requires_grad_(requires_grad)
 
     def reset_parameters(self) -> None:
-        """Draw the parameters anew, unless they are frozen."""
+        """Draw the parameters anew, unless they are frozen or :func:`undrawn`."""
         draw = getattr(super(), "reset_parameters", None)
-        if draw is not None and not self.frozen:
+        if draw is not None and not self.frozen and _DRAWN.get():
             draw()
 
     def apply(self: F, fn: Callable[[nn.Module], None]) -> F:
@@ -204,6 +207,18 @@ class Conv2d(Frozen, nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = self._conv_forward(x, *self.held("weight", "bias"))
         return result
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Modules made meanwhile hold whatever was in memory, for whoever loads all of their parameters next: drawing
+    VGG-16's at random takes as long as reading them.
+    """
+    before = _DRAWN.set(False)
+    try:
+        yield
+    finally:
+        _DRAWN.reset(before)
 
 
 def freeze(module: M) -> M:

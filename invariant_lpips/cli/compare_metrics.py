@@ -1,0 +1,144 @@
+"""`invariant-lpips compare --metrics A,B,...`: several metrics side by side, by the names that `bench` uses."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from invariant_lpips.cli.output import print_text, say
+from invariant_lpips.evaluation.metrics import resolve_metric
+from invariant_lpips.evaluation.scorers import Scorer
+from invariant_lpips.evaluation.side_by_side import MetricSummary, Scores, score_files, summaries
+from invariant_lpips.files.tables import csv_text
+from invariant_lpips.files.writing import write_text
+from invariant_lpips.pictures.pairing import Pairing
+from invariant_lpips.pictures.reports import number
+
+
+def run(
+    names: Sequence[str],
+    pairing: Pairing,
+    reading: Callable[[Path], Any],
+    settings: Mapping[str, Any],
+    args: argparse.Namespace,
+) -> tuple[list[Scores], bool]:
+    """Measure, write and say it; what was measured, and whether it was interrupted.
+
+    Raises:
+        ValueError: no metric has one of these names.
+        ImportError: a package is missing.
+    """
+    scorers = [resolve_metric(name, args.device) for name in names]
+    rows: list[Scores] = []
+    total = len(pairing.pairs)
+    interrupted = False
+    try:
+        measured = score_files(scorers, pairing.pairs, reading)
+        rows.extend(
+            tqdm(measured, total=total, unit="pair", file=sys.stderr, disable=args.quiet or total == 1)
+        )
+    except KeyboardInterrupt:
+        interrupted = True
+    found = summaries(scorers, rows)
+    if args.out is not None:
+        write_text(args.out, _text(args.out.suffix.lower(), scorers, rows, found, pairing, settings))
+        say("compare", f"{len(rows)} rows written to {args.out}")
+    elif total == 1:
+        print_text(_lines(scorers, rows))
+    else:
+        print_text(_csv(scorers, rows))
+    for name, summary in found.items() if total > 1 else ():
+        of = "" if summary.count == total else f" of {summary.count} of {total} pairs"
+        say(
+            "compare",
+            f"{name}{of}: mean {number(summary.mean)}, median {number(summary.median)}, worst "
+            f"{number(summary.worst_value)} ({summary.worst.pair})",
+        )
+    for row in rows:
+        for problem in row.problems:
+            say("compare", problem if total == 1 else f"{row.pair}: {problem}")
+    return rows, interrupted
+
+
+def _text(
+    suffix: str,
+    scorers: Sequence[Scorer],
+    rows: Sequence[Scores],
+    found: Mapping[str, MetricSummary],
+    pairing: Pairing,
+    settings: Mapping[str, Any],
+) -> str:
+    if suffix == ".json":
+        return _json(scorers, rows, found, pairing, settings)
+    return _csv(scorers, rows) if suffix == ".csv" else _lines(scorers, rows)
+
+
+def _lines(scorers: Sequence[Scorer], rows: Sequence[Scores]) -> str:
+    """Metric and value, a line each; of several pairs each line begins with the pair's name."""
+    return "".join(
+        ("" if len(rows) == 1 else f"{row.pair.label}: ") + f"{scorer.name} {number(value)}\n"
+        for row in rows
+        for scorer, value in zip(scorers, row.values, strict=True)
+        if value is not None
+    )
+
+
+def _csv(scorers: Sequence[Scorer], rows: Sequence[Scores]) -> str:
+    """A row for every pair and a column for every metric, by its name."""
+    return csv_text(
+        ["reference", "distorted", *(scorer.name for scorer in scorers), "error"],
+        [
+            [row.pair.reference, row.pair.distorted, *map(number, row.values), "; ".join(row.problems)]
+            for row in rows
+        ],
+    )
+
+
+def _json(
+    scorers: Sequence[Scorer],
+    rows: Sequence[Scores],
+    found: Mapping[str, MetricSummary],
+    pairing: Pairing,
+    settings: Mapping[str, Any],
+) -> str:
+    def rounded(value: float | None) -> float | None:
+        return None if value is None else float(number(value))
+
+    def pair(row: Scores) -> dict[str, Any]:
+        return {"reference": str(row.pair.reference), "distorted": str(row.pair.distorted)}
+
+    report = {
+        **settings,
+        "metrics": {
+            scorer.name: {"description": scorer.describe(), "higher_is_better": scorer.higher_is_better}
+            for scorer in scorers
+        },
+        "summary": {
+            name: {
+                "count": summary.count,
+                "mean": rounded(summary.mean),
+                "median": rounded(summary.median),
+                "worst": {**pair(summary.worst), "value": rounded(summary.worst_value)},
+            }
+            for name, summary in found.items()
+        },
+        "pairs": [
+            {
+                **pair(row),
+                "values": {
+                    scorer.name: rounded(value) for scorer, value in zip(scorers, row.values, strict=True)
+                },
+                "error": "; ".join(row.problems) or None,
+            }
+            for row in rows
+        ],
+        "unmatched": [str(path) for path in pairing.unmatched],
+        "skipped": [{"path": str(path), "why": why} for path, why in pairing.skipped],
+    }
+    return json.dumps(report, indent=2) + "\n"

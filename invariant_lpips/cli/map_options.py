@@ -1,0 +1,104 @@
+"""The options that choose heat maps, and what they choose."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invariant_lpips.cli.output import say
+
+if TYPE_CHECKING:
+    from invariant_lpips.metric import InvariantLPIPS
+    from invariant_lpips.pictures import MapFiles
+    from invariant_lpips.stock import LPIPS
+
+#: In what multiple of the just noticeable distance two pictures are apart where a map has its strongest colour.
+STRONGEST = 5
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Which heat maps are written.
+
+    Attributes:
+        scale: map value of the strongest colour, `each` for the largest of each map, None for that of the metric.
+    """
+
+    folder: Path
+    scale: float | str | None
+    keep_values: bool
+
+    def files(self, metric: InvariantLPIPS | LPIPS) -> MapFiles:
+        """What writes the maps of this metric."""
+        from invariant_lpips.pictures import MapFiles
+
+        scale, noticed = self.scale, _just_noticeable_in_maps(metric)
+        if scale is None:
+            scale = (STRONGEST * noticed) ** 2 if noticed is not None else _largest_in_maps(metric)
+            if scale is None:
+                say("compare", "what is noticed of this metric is not known: each map has a scale of its own")
+        return MapFiles(
+            self.folder,
+            full_colour_at=None if isinstance(scale, str) else scale,
+            just_noticeable=noticed,
+            keep_values=self.keep_values,
+        )
+
+
+def add_map_options(output: argparse._ArgumentGroup) -> None:
+    """Add all of a `Maps`."""
+    output.add_argument(
+        "--map",
+        type=Path,
+        metavar="DIR",
+        help="a picture of each pair to DIR: reference, distorted, heat map",
+    )
+    output.add_argument(
+        "--map-scale",
+        type=_map_scale,
+        metavar="VALUE|each",
+        help=f"map value of the strongest colour, or each map's largest (where pictures are {STRONGEST} times just "
+        "noticeable apart)",
+    )
+    output.add_argument("--map-npy", action="store_true", help="with --map: its values too, float32 (H, W)")
+
+
+def check_maps(args: argparse.Namespace) -> None:
+    """Refuse options about maps where none are asked for."""
+    if args.map is None and (args.map_npy or args.map_scale is not None):
+        raise ValueError("--map-npy and --map-scale belong to --map DIR")
+
+
+def maps_of(args: argparse.Namespace) -> Maps | None:
+    """The maps asked for; None where none are."""
+    return None if args.map is None else Maps(args.map, args.map_scale, args.map_npy)
+
+
+def _just_noticeable_in_maps(metric: InvariantLPIPS | LPIPS) -> float | None:
+    """The distance people just notice, where it is known and maps hold squares of distances."""
+    fit, head = getattr(metric, "jnd_fit", None), getattr(metric, "head", None)
+    return float(fit["d0"]) if fit is not None and head is not None and head.euclidean else None
+
+
+def _largest_in_maps(metric: InvariantLPIPS | LPIPS) -> float | None:
+    """1 for lpips' metric, whose distances hardly pass it; None where nothing is known."""
+    return None if hasattr(metric, "head") else 1.0
+
+
+def _map_scale(text: str) -> float | str:
+    """`each`, or a value above 0, for `type=` of an option.
+
+    Example:
+        >>> _map_scale("each"), _map_scale("0.5")
+        ('each', 0.5)
+    """
+    try:
+        value = math.inf if text == "each" else float(text)
+    except ValueError:
+        value = 0.0
+    if not value > 0 or (text != "each" and math.isinf(value)):
+        raise argparse.ArgumentTypeError(f"expected a map value above 0, or `each`, but got {text!r}")
+    return "each" if text == "each" else value

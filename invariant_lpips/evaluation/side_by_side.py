@@ -1,0 +1,92 @@
+"""Several metrics on the same pairs of picture files, each picture read once."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from invariant_lpips.evaluation.scorers import Scorer
+from invariant_lpips.files.writing import one_line
+from invariant_lpips.pictures.pairing import Pair
+from invariant_lpips.pictures.reading_ahead import read_ahead
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A pair with what each metric says of it, in the order of the metrics; None and a problem where one can't."""
+
+    pair: Pair
+    values: tuple[float | None, ...]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MetricSummary:
+    """A metric's values of many pairs; `worst` is the pair it calls furthest apart."""
+
+    count: int
+    mean: float
+    median: float
+    worst: Scores
+    worst_value: float
+
+
+def score_files(
+    scorers: Sequence[Scorer], pairs: Sequence[Pair], reading: Callable[[Path], Tensor]
+) -> Iterator[Scores]:
+    """What each metric says of each pair, in order; pictures are decoded ahead.
+
+    A picture that can't be read is the problem of its pair, a metric that can't measure it (a size that it refuses) its
+    own: the others go on. A reference that several pairs in a row share goes through each deep metric once.
+
+    Args:
+        scorers: from :func:`invariant_lpips.evaluation.metrics.resolve_metric`.
+        pairs: of picture files.
+        reading: a file to (1, 3, H, W) in [-1, 1]; called in threads.
+    """
+    held: dict[str, tuple[Path, Any]] = {}  # each deep metric's reading of the last reference
+    for pair, reference, distorted in read_ahead(reading, pairs, ahead=3, threads=2):
+        try:
+            x, y = reference(), distorted()
+            if x.shape != y.shape:
+                raise ValueError(
+                    f"{pair.reference} and {pair.distorted} differ in size ({x.shape[-1]} x {x.shape[-2]} and "
+                    f"{y.shape[-1]} x {y.shape[-2]}); use --resize"
+                )
+        except (OSError, ValueError) as error:
+            yield Scores(pair, (None,) * len(scorers), (str(error),))
+            continue
+        x, y = (x + 1) / 2, (y + 1) / 2
+        values: list[float | None] = []
+        problems = []
+        for scorer in scorers:
+            try:
+                if not scorer.embeds:
+                    values.append(float(scorer(x, y)))
+                    continue
+                if held.get(scorer.name, (None,))[0] != pair.reference:
+                    held[scorer.name] = pair.reference, scorer.embed(x)
+                values.append(float(scorer.distance_embedded(held[scorer.name][1], scorer.embed(y), 1)))
+            except (OSError, ValueError, RuntimeError, MemoryError, AssertionError) as error:
+                values.append(None)
+                problems.append(f"{scorer.name}: {one_line(error)}")
+        yield Scores(pair, tuple(values), tuple(problems))
+
+
+def summaries(scorers: Sequence[Scorer], rows: Sequence[Scores]) -> dict[str, MetricSummary]:
+    """Each metric's summary, by its name; none of a metric that measured nothing."""
+    found = {}
+    for k, scorer in enumerate(scorers):
+        measured = [(value, row) for row in rows if (value := row.values[k]) is not None]
+        if measured:
+            furthest = (min if scorer.higher_is_better else max)(measured, key=lambda item: item[0])
+            values = [value for value, _ in measured]
+            found[scorer.name] = MetricSummary(
+                len(values), statistics.fmean(values), statistics.median(values), furthest[1], furthest[0]
+            )
+    return found
