@@ -44,10 +44,13 @@ from invariant_lpips.training.strengths import (
     fit_all,
 )
 from invariant_lpips.trunks import ARCHITECTURES, Trunk
+from invariant_lpips.trunks.chroma import ChromaLowPass
 from invariant_lpips.trunks.pixels import FILTERS, LOW_PASS, OPPONENTS
 
 TYPES = "1-11,14,16-24"
 SIZES = (32, 64, 128)
+#: Low-passes of colour (pixels), and the windows behind them.
+SIGMAS, CHROMA_SIZES = (1.0, 2.0, 4.0), (32, 64)
 FLOOR = 1e-4
 OCTAVES = 5
 
@@ -94,7 +97,10 @@ def statistics(maps: Tensor, size: Sequence[int], windows: Iterable[int]) -> Sta
 
 
 class AlexNet:
-    """AlexNet's ReLU taps: log activations in windows of three sizes, and in 64 px without the logarithm."""
+    """AlexNet's ReLU taps: log activations in windows of three sizes, and in 64 px without the logarithm.
+
+    And, in windows of 32 and 64 px, log activations of pictures whose colours went through low-passes.
+    """
 
     name = "alex"
 
@@ -102,12 +108,18 @@ class AlexNet:
         self.trunk = Trunk("alex").requires_grad_(False)
         self.trunk.load_features(load_weights("alexnet"))
         self.scale = ScalingLayer()
+        self.chroma = [ChromaLowPass(self.scale.scale, sigma=sigma) for sigma in SIGMAS]
 
     def columns(self) -> Iterator[Column]:
         """What :meth:`summaries` keeps, in its order."""
+        yield from self._columns([*(("log", size) for size in SIZES), ("none", 64)])
+        for sigma in SIGMAS:
+            yield from self._columns([(f"log, chroma {sigma}", size) for size in CHROMA_SIZES])
+
+    def _columns(self, kept: Sequence[tuple[str, int]]) -> Iterator[Column]:
         for name in self.trunk.architecture.lpips_taps:
             tap = self.trunk.architecture.taps[name]
-            for compression, window in (*(("log", size) for size in SIZES), ("none", 64)):
+            for compression, window in kept:
                 for statistic in ("mean", "deviation"):
                     for channel in range(tap.channels):
                         yield Column(self.name, name, compression, window, statistic, str(channel))
@@ -121,7 +133,14 @@ class AlexNet:
             kept.extend(statistics((1 + units).log(), image.shape[-2:], SIZES))
             kept.extend(statistics(units, image.shape[-2:], [64]))
 
-        self.trunk.reduce(self.scale(image), ARCHITECTURES["alex"].lpips_taps, read)
+        def read_log(name: str, maps: Tensor) -> None:
+            units = maps / ARCHITECTURES["alex"].taps[name].typical
+            kept.extend(statistics((1 + units).log(), image.shape[-2:], CHROMA_SIZES))
+
+        scaled, taps = self.scale(image), ARCHITECTURES["alex"].lpips_taps
+        self.trunk.reduce(scaled, taps, read)
+        for low_pass in self.chroma:
+            self.trunk.reduce(low_pass(scaled), taps, read_log)
         return kept
 
 
@@ -332,6 +351,10 @@ def of_alexnet() -> Iterator[tuple[str, Wanted, FitSettings]]:
         yield f"`alex`, {window} px", keep((window,)), plain
     yield "`alex`, 32 and 128 px", keep((32, 128)), plain
     yield "`alex`, 32, 64 and 128 px", keep(SIZES), plain
+    for sigma in SIGMAS:
+        for window in CHROMA_SIZES:
+            name = f"`alex`, {window} px, colours through a low-pass of {sigma:.0f} px"
+            yield name, keep((window,), f"log, chroma {sigma}"), plain
 
 
 def of_both() -> Iterator[tuple[str, Wanted, FitSettings]]:

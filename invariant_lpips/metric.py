@@ -41,6 +41,7 @@ from invariant_lpips.registry.trunk_weights import TrunkWeights, bundled_trunk, 
 from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
 from invariant_lpips.tiling import embed_in_tiles
 from invariant_lpips.trunks import Summary, Trunk
+from invariant_lpips.trunks.chroma import ChromaLowPass
 from invariant_lpips.trunks.frozen_weights import freeze, ordinary_tensors, thaw, trained, undrawn
 from invariant_lpips.trunks.pooling import default_padding
 from invariant_lpips.trunks.two_images import reduce_pair, summarise
@@ -195,10 +196,11 @@ class InvariantLPIPS(nn.Module, Saved):
         self.normalize = normalize
         self.checkpointing = checkpointing
         self.scaling_layer = ScalingLayer()
-        with undrawn():
-            self.net = Trunk(trunk.net, pooling, padding)
-        self.net.load_features(trunk.state)
         self.head = make_head(head, trunk.net)
+        chroma = ChromaLowPass(self.scaling_layer.scale, padding) if self.head.coarse_colour else None
+        with undrawn():
+            self.net = Trunk(trunk.net, pooling, padding, chroma)
+        self.net.load_features(trunk.state)
         #: The trunk's name and hash, and the state of its parameters for which they hold.
         self._trunk = (self._parameters_state(), (trunk.name, trunk.hash))
         self._use(learned_weights(weights, trunk, self.head.name, pooling, self.head.weight.numel()))

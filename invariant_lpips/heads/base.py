@@ -34,6 +34,8 @@ class Head(Frozen):
     euclidean: ClassVar[bool] = True
     #: The embedding's length doesn't depend on the image's size.
     sizeless: ClassVar[bool] = False
+    #: Its trunk reads colour as coarsely as people see it (:mod:`invariant_lpips.trunks.chroma`).
+    coarse_colour: ClassVar[bool] = False
 
     def __init__(self, net: str, taps: Sequence[str]) -> None:
         super().__init__()

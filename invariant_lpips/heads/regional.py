@@ -122,13 +122,17 @@ def _measured(net: str) -> bool:
 
 
 class Regional32(Regional):
-    """`regional` in windows of 32 pixels: nearer to people on pictures that lie in place, and quicker to notice motion.
+    """`regional` in windows of 32 pixels, of pictures whose colour is as coarse as people see it.
 
-    What it charges too much, a displacement, `InvariantLPIPS(motion=...)` measures apart: the two belong together.
+    Nearer to people on pictures that lie in place, and quicker to notice motion. What it charges too much, a
+    displacement, `InvariantLPIPS(motion=...)` measures apart: the two belong together. Colour differences go through a
+    low-pass before the network (:class:`~invariant_lpips.trunks.chroma.ChromaLowPass`), without which it takes a
+    fringe of colour or noise in it for far worse than people do.
     """
 
     name = "regional-32"
     window = 32
+    coarse_colour = True
 
 
 class WindowSums:

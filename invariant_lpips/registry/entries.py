@@ -120,7 +120,7 @@ ENTRIES: dict[str, Entry] = dict(
         ),
         _ours(
             "alexnet-regional-32",
-            "818bb0e1acf8aee9e5f9c3bd33ceedfe22fe66b7548eeac2132f3a0ead4af87d",
+            "e1e238ed271a31532bc7f324383c346a628ca1720d7be8ea05db324cad859096",
             "linear weights of head regional-32, learned on TID2013 (resynthesised)",
         ),
         _ours(
@@ -135,7 +135,7 @@ ENTRIES: dict[str, Entry] = dict(
         ),
         _ours(
             "pixels-regional-32",
-            "ba4a6180e882e4cad9723530b7a1b245037d0d4d761f6cef103166984d15ab28",
+            "499bc7a79c72d587eee530aa07a8c32fcb2f7864c78a24be462a5b9c811c1dfa",
             "linear weights of head regional-32, learned on TID2013 (resynthesised)",
         ),
         _ours(

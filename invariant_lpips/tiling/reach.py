@@ -69,7 +69,7 @@ def tap_reaches(trunk: Trunk, taps: Sequence[str]) -> dict[str, TapReach]:
         )
     at = {trunk.architecture.taps[tap].layer: tap for tap in taps}
     reaches: dict[str, TapReach] = {}
-    windows: list[Window] = []
+    windows = [] if trunk.chroma is None else [trunk.chroma.window()]
     for group in trunk.children():
         for name, layer in group.named_children():
             if (window := _window(layer)) is not None:

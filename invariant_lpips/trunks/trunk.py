@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from invariant_lpips.functional import captured, transformed
 from invariant_lpips.trunks.architectures import ARCHITECTURES, Fire, Padding, canonical_net
 from invariant_lpips.trunks.bands import halo, in_bands
+from invariant_lpips.trunks.chroma import ChromaLowPass
 from invariant_lpips.trunks.frozen_layers import run_frozen
 from invariant_lpips.trunks.frozen_weights import Frozen, trained
 from invariant_lpips.trunks.pooling import PADDINGS
@@ -53,6 +54,7 @@ class Trunk(nn.Module):
         net: `vgg`, `alex`, `squeeze` or `pixels`.
         pooling: `max` (the network's own), `blur` or `polyphase` (2x2 pools only: vgg).
         padding: of the convolutions: `zeros` (the network's own) or `circular`.
+        chroma: run on the scaled picture first, a low-pass of its colours; None for none.
 
     Example:
         >>> trunk = Trunk("vgg")
@@ -60,7 +62,13 @@ class Trunk(nn.Module):
         [64, 128, 256, 512, 512]
     """
 
-    def __init__(self, net: str = "vgg", pooling: str = "max", padding: str = "zeros") -> None:
+    def __init__(
+        self,
+        net: str = "vgg",
+        pooling: str = "max",
+        padding: str = "zeros",
+        chroma: ChromaLowPass | None = None,
+    ) -> None:
         super().__init__()
         if padding not in PADDINGS:
             raise ValueError(f"Argument `padding` must be one of {', '.join(PADDINGS)}, but got {padding!r}.")
@@ -75,6 +83,7 @@ class Trunk(nn.Module):
             self.add_module(f"slice{k}", _numbered(layers, start, end + 1))
             start = end + 1
         self.tail = _numbered(layers, start, len(layers))
+        self.chroma = chroma
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Activations at the taps LPIPS reads, from a scaled image (N, 3, H, W): a named tuple, as lpips has it."""
@@ -115,6 +124,8 @@ class Trunk(nn.Module):
         last = max(at)
         if x.device.type == "cpu" and not keep_order:
             x = _channels_last(x)
+        if self.chroma is not None:
+            x = self.chroma(x)
         tuned = self.tuned
         layers = [
             (int(name), layer)
