@@ -33,6 +33,8 @@ ANCHOR = "vsi"  # in both
 UNSEEN = ", types left out"
 #: Metrics that are one and the same in the two files.
 SAME = {"lpips-vgg": "lpips:vgg", "lpips-alex": "lpips:alex"}
+#: What a letter of a label is wide, as a factor of cost.
+PER_LETTER = 1.06
 #: Of ours those whose left is taken.
 TO_THE_RIGHT = ("regional+alex", "regional-32+pixels")
 LABELS = {
@@ -78,7 +80,7 @@ def main() -> None:
     cost = results("cost_nets.json")["metrics"] | results("cost.json")["metrics"]
     figure = new_figure(8.5, 5.2)
     axes = figure.subplots()
-    labelled: dict[str, list[tuple[float, float]]] = {"left": [], "right": []}
+    labels: list[tuple[float, float, float]] = []
     for name, entry in sorted(agreement.items(), key=lambda item: -float(item[1]["srcc"])):
         timed = SAME.get(name, name)
         if timed not in cost:
@@ -95,9 +97,11 @@ def main() -> None:
         # Ours stand close together, and most are labelled on the left.
         offset, side = ((-7, -3), "right") if unseen and name not in TO_THE_RIGHT else ((6, -3), "left")
         height = srcc
-        while any(0.5 < share / x < 2 and abs(height - y) < 0.008 for x, y in labelled[side]):
+        width = PER_LETTER ** (len(label) + 1)
+        begin, end = sorted((share, share * width if side == "left" else share / width))
+        while any(begin < e and b < end and abs(height - y) < 0.008 for b, e, y in labels):
             height -= 0.001
-        labelled[side].append((share, height))
+        labels.append((begin, end, height))
         axes.annotate(
             label,
             (share, height),

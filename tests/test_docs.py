@@ -85,8 +85,8 @@ FIGURES = [
     *[
         (f"tid2013{part}", name + left_out, ("srcc",), shown)
         for part, name, *both in (
-            ("_nets", "regional-32+alex", ".871", ".852"),
-            ("_nets", "regional-32+pixels", ".852", ".820"),
+            ("_nets", "regional-32+alex", ".880", ".869"),
+            ("_nets", "regional-32+pixels", ".851", ".821"),
             ("", "regional", ".869", ".827"),
             ("", "gap", ".832", ".805"),
             ("_peers", "vsi", ".863"),
@@ -101,8 +101,8 @@ FIGURES = [
     *[
         (f"ladder{part}", name, ("summary", "ladder_29"), shown)
         for part, name, shown in (
-            ("_motion", "regional-32+alex+motion", ".958"),
-            ("_motion", "regional-32+pixels+motion", ".967"),
+            ("_motion", "regional-32+alex+motion", ".946"),
+            ("_motion", "regional-32+pixels+motion", ".966"),
             ("", "default", ".913"),
             ("", "gap", ".624"),
             ("_peers", "vsi", ".650"),
@@ -116,9 +116,9 @@ FIGURES = [
     *[
         (f"cost{part}", name, ("share",), shown)
         for part, name, shown in (
-            ("_motion", "regional-32+alex+motion", ".126"),
-            ("_motion", "regional-32+pixels+motion", ".090"),
-            ("_motion", "default+motion", ".97"),
+            ("_motion", "regional-32+alex+motion", ".131"),
+            ("_motion", "regional-32+pixels+motion", ".094"),
+            ("_motion", "default+motion", ".94"),
             ("", "regional", ".90"),
             ("", "gap", ".87"),
             ("", "vsi", ".034"),
