@@ -18,9 +18,9 @@ from invariant_lpips.indexing.index import Index
 COPIES = {
     ("vgg", "regional"): 2.0,
     ("alex", "regional"): 2.5,
-    ("alex", "regional-32"): 2.3,
+    ("alex", "regional-32"): 2.4,
     ("pixels", "regional"): 3.6,
-    ("pixels", "regional-32"): 3.3,
+    ("pixels", "regional-32"): 3.4,
     ("vgg", "gap"): 1.0,
     ("alex", "gap"): 1.0,
     ("pixels", "gap"): 1.0,
