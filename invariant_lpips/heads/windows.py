@@ -7,10 +7,15 @@ separable. A picture of less than 3/4 of s has a single window, which is flat: t
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
 from invariant_lpips.functional import captured, transformed
+
+#: Weights in a matrix that is kept for the next picture of that size.
+LARGEST_KEPT = 2**16
 
 
 def window_count(pixels: int, size: float) -> int:
@@ -37,13 +42,28 @@ def window_matrix(cells: int, windows: int, like: Tensor) -> Tensor:
         >>> window_matrix(4, 1, torch.zeros(1))
         tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
     """
+    # Making them is a twentieth of a light network's time. What is kept must be an ordinary tensor: not of a graph that
+    # is being captured, where sizes may be open, nor of a subclass (FakeTensor), nor large.
+    ordinary = type(like) is Tensor and not captured() and not transformed()
+    if not ordinary or cells * windows > LARGEST_KEPT:
+        return _matrix(cells, windows, like.device, like.dtype)
+    return _kept_matrix(cells, windows, like.device, like.dtype)
+
+
+@lru_cache(maxsize=64)
+def _kept_matrix(cells: int, windows: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    with torch.inference_mode(False):  # or no later backward pass could save it
+        return _matrix(cells, windows, device, dtype)
+
+
+def _matrix(cells: int, windows: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     if windows == 1:
-        return torch.full((1, cells), 1 / cells, device=like.device, dtype=like.dtype)
+        return torch.full((1, cells), 1 / cells, device=device, dtype=dtype)
     # In units of 1 / (2 * windows) of a cell centres and heights are whole numbers, exact on every device.
-    centre = (2 * torch.arange(windows, device=like.device) + 1).unsqueeze(1) * cells
-    cell = (2 * torch.arange(cells, device=like.device) + 1).unsqueeze(0) * windows
+    centre = (2 * torch.arange(windows, device=device) + 1).unsqueeze(1) * cells
+    cell = (2 * torch.arange(cells, device=device) + 1).unsqueeze(0) * windows
     height = (2 * cells - (cell - centre).abs()).clamp_min(0)
-    return height.to(like.dtype) / height.sum(1, keepdim=True).to(like.dtype)
+    return height.to(dtype) / height.sum(1, keepdim=True).to(dtype)
 
 
 def window_means(features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
