@@ -12,8 +12,10 @@ from PIL import Image
 
 from invariant_lpips import InvariantLPIPS, training
 from invariant_lpips.cli import main
+from invariant_lpips.datasets import load_dataset
 from invariant_lpips.registry import load_metadata, load_weights
 from invariant_lpips.training import TrainLinearSettings
+from invariant_lpips.training.components import collect_components
 from invariant_lpips.training.strengths import (
     FitSettings,
     cross_validate,
@@ -220,6 +222,12 @@ def test_too_few_folds_are_refused_before_the_trunk_runs(
     assert main(train_linear(rated_csv, "--cache", str(tmp_path / "cache"), "--folds", "2")) == 2
     assert "--folds must be between 3" in capsys.readouterr().err
     assert not (tmp_path / "cache").exists()
+
+
+def test_heads_that_read_colour_differently_are_not_read_together(rated_csv: Path) -> None:
+    pairs = load_dataset("csv", rated_csv)
+    with pytest.raises(ValueError, match="read different taps, or colour differently"):
+        collect_components(pairs, ["regional", "regional-32"], net="pixels", progress=False)
 
 
 def test_weights_for_another_head_are_refused(rated_csv: Path, tmp_path: Path) -> None:

@@ -28,16 +28,18 @@ ARITHMETIC = 1
 
 
 class ComponentReader:
-    """A trunk and several heads that read the same taps, run once per picture."""
+    """A trunk and several heads that read the same of it, run once per picture."""
 
     def __init__(
         self, heads: Sequence[str], net: str = "vgg", pooling: str | None = None, device: str = "cpu"
     ) -> None:
         self.metrics = {head: InvariantLPIPS(net, head, pooling, weights="unit").to(device) for head in heads}
         self.taps = next(iter(self.metrics.values())).head.taps
-        if any(metric.head.taps != self.taps for metric in self.metrics.values()):
+        read = {(metric.head.taps, metric.head.coarse_colour) for metric in self.metrics.values()}
+        if len(read) > 1:
             raise ValueError(
-                f"Heads {', '.join(heads)} read different taps; collect their components separately."
+                f"Heads {', '.join(heads)} read different taps, or colour differently; collect their components, or train "
+                "them, separately."
             )
         self.device = device
 
@@ -84,7 +86,7 @@ def collect_components(
 
     Args:
         pairs: rated pairs; pictures of one reference are read together, the reference once.
-        heads: names of heads that read the same taps.
+        heads: names of heads that read the same taps, and colour alike.
         net, pooling, device: as for :class:`invariant_lpips.InvariantLPIPS`.
         cache: folder where the components of each reference are kept; a run that was stopped goes on from
             there. None keeps nothing.
