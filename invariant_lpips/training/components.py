@@ -38,8 +38,8 @@ class ComponentReader:
         read = {(metric.head.taps, metric.head.coarse_colour) for metric in self.metrics.values()}
         if len(read) > 1:
             raise ValueError(
-                f"Heads {', '.join(heads)} read different taps, or colour differently; collect their components, or train "
-                "them, separately."
+                f"Heads {', '.join(heads)} read different taps, or colour differently; collect their components, or "
+                "train them, separately."
             )
         self.device = device
 
