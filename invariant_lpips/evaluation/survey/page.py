@@ -195,7 +195,7 @@ def overall_cell(database: Mapping[str, Any], name: str, metric: str) -> str:
     if metric not in fair:
         return text
     best = max(fair, key=lambda other: fair[other])
-    if metric == best:
+    if value == fair[best]:  # of a tie, all lead
         return f"<b>{text}</b>" if len(fair) > 1 else text
     test = next((t for t in database.get("paired", ()) if {t["first"], t["second"]} == {best, metric}), None)
     return f"<u>{text}</u>" if test is not None and test["p_value"] >= TOLD_APART else text
