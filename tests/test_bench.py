@@ -138,10 +138,14 @@ def test_bapps_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
             (tmp_path / part / name).mkdir(exist_ok=True)
             np.save(tmp_path / part / name / f"{k:06d}.npy", np.array([value], dtype=np.float32))
     out = tmp_path / "bapps.json"
-    options = ["--root", str(tmp_path), "--subsets", "cnn", "--metrics", "psnr", "--quiet", "--out", str(out)]
+    options = ["--root", str(tmp_path), "--subsets", "cnn", "--metrics", "psnr", "--out", str(out)]
     options += ["--cache", str(tmp_path / "cache")]
     assert bench.run(arguments("bapps", *options, "--batch-size", "3")) == 0
-    assert "2AFC agreement" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "2AFC agreement" in printed.out
+    assert "psnr 2AFC cnn, p0" in printed.err
+    assert bench.run(arguments("bapps", *options)) == 0
+    assert "psnr" not in capsys.readouterr().err  # scores that are kept have no progress
     report = json.loads(out.read_text())["metrics"]["psnr"]
     assert report["2afc"] == {"cnn": pytest.approx(0.75), "mean": pytest.approx(0.75)}
     assert report["jnd"]["mean"] == pytest.approx(1 / 3, rel=1e-5)

@@ -97,8 +97,9 @@ def test_tid2013_lists_every_problem_in_one_error(tmp_path: Path) -> None:
 
 def test_tid2013_subset_of_png_needs_allow_missing(tmp_path: Path) -> None:
     root = tid_tree(tmp_path, references=2, types=3, suffix=".png")
-    with pytest.raises(DatasetError, match="rates 30 pictures, but tid2013 has 3000"):
+    with pytest.raises(DatasetError, match="rates 30 pictures, but tid2013 has 3000") as caught:
         load_dataset("tid2013", root)
+    assert "--allow-missing" in str(caught.value)
     assert len(load_dataset("tid2013", root, allow_missing=True)) == 30
     (root / "distorted_images" / "i01_02_3.png").unlink()
     assert len(load_dataset("tid2013", root, allow_missing=True)) == 29
@@ -113,6 +114,7 @@ def test_missing_root_says_where_to_get_it(tmp_path: Path) -> None:
         with pytest.raises(DatasetError, match="missing") as caught:
             load_dataset(name, tmp_path / "nowhere")
         assert find_database(name).obtain in str(caught.value)
+        assert "--allow-missing" not in str(caught.value)  # nothing is there
     with pytest.raises(ValueError, match="kadid10k"):
         load_dataset("kadid", tmp_path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,9 @@ def test_tables() -> None:
     assert roots == pytest.approx([1, 2, 3, 4, 5, 6])  # a mean of squares
     text = measurements.as_text(means, measurements.COLUMNS, digits=3)
     assert len(text.splitlines()) == 1 + 6 + 1
+    columns = list(shares[NAMES[0]])
+    heads = re.split(r" {2,}", measurements.as_text(shares, columns, digits=2).splitlines()[0].strip())
+    assert heads == columns  # each stands apart from the next
     rows = list(csv.DictReader(io.StringIO(measurements.as_csv({"cat": first}))))
     assert len(rows) == len(NAMES) * len(measurements.COLUMNS)
     assert rows[0] == {

@@ -77,6 +77,7 @@ def test_all_eight_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     printed = capsys.readouterr()
     assert printed.out.startswith("metric      kadid10k")
     assert "the page is" in printed.err
+    assert "in part: kadid10k: 18 of 10,125 judgements" in printed.out
     report = written(out)
     assert set(report["databases"]) == set(NAMES)
     assert (report["not_found"], report["problems"], report["left_out"]) == ({}, {}, {})
@@ -100,6 +101,12 @@ def test_all_eight_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert page.links == page.ids & page.links
     assert {*NAMES, "glance", "published", "missing", "made"} <= page.ids
     assert "prefers-color-scheme:dark" in text
+    assert '<a href="#kadid10k">KADID-10k‡</a>' in text
+    assert "‡ 18 of 10,125 judgements of KADID-10k, 27 of 3,000" in text
+    mean = f"{sum(d['metrics']['gap+pixels']['srcc'] for n, d in report['databases'].items() if n != 'bapps') / 7:.3f}"
+    assert f"<td>{mean}†</td>" in text  # it holds figures that are no test
+    assert "No database here is complete" in text
+    assert text.count("<td><b>0.750</b></td>") == 2  # of a tie on BAPPS, both lead
 
     # A second run computes nothing, and is compared with the first.
     assert bench(root, out, "--compare", str(out / "report.json")) == 0
@@ -142,6 +149,18 @@ def test_what_fails_costs_nothing_else(
     printed = capsys.readouterr()
     assert "problems: raid: raid under" in printed.out
     assert "left out on kadid10k: large" in printed.out
+
+
+def test_nothing_but_an_incomplete_copy_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kadid_tree(tmp_path / "data")
+    places = ["--root", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
+    assert main(["bench", "all", *places, "--metrics", "psnr", "--no-cache", "--quiet"]) == 1
+    printed = capsys.readouterr().out
+    assert printed.startswith("problems: kadid10k: kadid10k under")  # no table of nothing
+    assert "--allow-missing" in printed
+    assert "1 metric on 0 databases, 0 judgements" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_what_cannot_be_meant_is_refused_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -165,7 +165,7 @@ class Collector:
         paths = [files.find(name) for files, name in (reference, distorted)]
         for path, (files, name) in zip(paths, (reference, distorted), strict=True):
             if path is None and not self.allow_missing:
-                self.problems.add(f"{files.folder / name} is missing")
+                self.lack(f"{files.folder / name} is missing")
         if paths[0] is not None and paths[1] is not None:
             self.pairs.append(RatedPair(paths[0], paths[1], score, reference_id, distortion, level))
 
@@ -187,4 +187,9 @@ class Collector:
                     f"none of the {self.rated} {what} that {table.name} rates is there; looked in {where or self.root}"
                 )
         elif self.verify and count is not None and self.rated != count:
-            self.problems.add(f"{table} rates {self.rated} {what}, but {of} has {count}")
+            self.lack(f"{table} rates {self.rated} {what}, but {of} has {count}")
+
+    def lack(self, problem: str) -> None:
+        """Add a problem that `allow_missing` puts up with, and have the error say so."""
+        self.problems.add(problem)
+        self.problems.way_out = "To go on with what is there: allow_missing=True (--allow-missing)."

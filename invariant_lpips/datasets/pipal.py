@@ -77,7 +77,7 @@ def read(collector: Collector) -> None:
     if collector.verify and not collector.allow_missing:
         for (reference, kind), count in found.items():
             if count != PICTURES_OF_A_KIND.get(kind):
-                collector.problems.add(
+                collector.lack(
                     f"{labels} rates {count} pictures of kind {kind} of {reference}, but PIPAL has "
                     f"{PICTURES_OF_A_KIND.get(kind, 'no such kind')}"
                 )

@@ -63,6 +63,7 @@ class Problems:
 
     def __init__(self, name: str, root: Path, obtain: str) -> None:
         self.name, self.root, self.obtain = name, root, obtain
+        self.way_out = ""  # how to go on without what is missing, where one can
         self.found: dict[str, None] = {}  # in the order they were found, each once
 
     def add(self, problem: str) -> None:
@@ -72,12 +73,17 @@ class Problems:
     def stop(self, problem: str) -> NoReturn:
         """Add a problem that leaves nothing to go on with, and raise everything added so far."""
         self.add(problem)
-        raise DatasetError(self.name, self.root, self.found, self.obtain)
+        raise self.error()
 
     def raise_if_any(self) -> None:
         """Raise a :class:`DatasetError` that lists everything added so far, if anything was."""
         if self.found:
-            raise DatasetError(self.name, self.root, self.found, self.obtain)
+            raise self.error()
+
+    def error(self) -> DatasetError:
+        """Everything added so far, and what to do about it."""
+        to_do = f"{self.way_out}\n{self.obtain}" if self.way_out else self.obtain
+        return DatasetError(self.name, self.root, self.found, to_do)
 
 
 class FolderIndex:

@@ -157,9 +157,10 @@ def as_text(table: Table, columns: Sequence[str], digits: int) -> str:
     """A table for a terminal: a row for each copy, damage first."""
     names = [*DAMAGE, "", *DISPLACEMENT]
     width = max(len(name) for name in names) + 2
-    lines = ["".ljust(width) + "".join(column.rjust(16) for column in columns)]
+    cell = max(len(column) for column in columns) + 2
+    lines = ["".ljust(width) + "".join(column.rjust(cell) for column in columns)]
     for name in names:
-        row = "".join(f"{table[name][column]:16.{digits}f}" for column in columns) if name else ""
+        row = "".join(f"{table[name][column]:{cell}.{digits}f}" for column in columns) if name else ""
         lines.append(name.replace("\n", " ").ljust(width) + row)
     return "\n".join(line.rstrip() for line in lines)
 

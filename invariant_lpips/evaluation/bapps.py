@@ -200,7 +200,8 @@ class Patches:
         values = np.array([np.nan if (known := self.known(key)) is None else known for key in keys])
         values = values if self.store is not None else np.full(len(files), np.nan)
         todo = np.flatnonzero(np.isnan(values)).tolist()
-        with tqdm(total=len(todo), desc=f"{self.scorer.name} {title}", disable=not self.progress) as bar:
+        quiet = not (self.progress and todo)
+        with tqdm(total=len(todo), desc=f"{self.scorer.name} {title}", disable=quiet) as bar:
             for start in range(0, len(todo), self.batch_size):
                 batch = todo[start : start + self.batch_size]
                 first, second = (

@@ -300,10 +300,17 @@ def text(report: dict[str, Any]) -> str:
             flag = "!" if flagged else ""
             cells.append("-" if value is None else f"{value:.3f}{mark}{flag}")
         rows.append([metric, *cells, f"{cost['milliseconds']:.3g}"])
-    lines = [
-        aligned(rows),
-        "SRCC, of bapps the mean 2AFC score; + learned from scores of this database; "
-        f"! more than {TOLERANCE:.2f} from the published figure",
+    lines = []
+    if databases:
+        lines = [
+            aligned(rows),
+            "SRCC, of bapps the mean 2AFC score; + learned from scores of this database; "
+            f"! more than {TOLERANCE:.2f} from the published figure",
+        ]
+    lines += [
+        f"in part: {name}: {entry['pairs'] + entry.get('choices', 0):,} of {entry['rated']:,} judgements"
+        for name, entry in databases.items()
+        if not entry["complete"]
     ]
     if "compared" in report:
         changes = report["compared"]["changes"]

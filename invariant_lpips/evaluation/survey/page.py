@@ -72,10 +72,10 @@ def heading(report: Mapping[str, Any]) -> list[str]:
     """What was measured, in a sentence."""
     databases = report["databases"]
     pairs = sum(database["pairs"] + database.get("choices", 0) for database in databases.values())
-    titles = ", ".join(TITLES[name] for name in databases)
+    titles = f" ({', '.join(TITLES[name] for name in databases)})" if databases else ""
     return [
         "<header><h1>Agreement with people</h1>",
-        f"<p>{counted(len(report['metrics']), 'metric')} on {counted(len(databases), 'database')} ({titles}), "
+        f"<p>{counted(len(report['metrics']), 'metric')} on {counted(len(databases), 'database')}{titles}, "
         f"{pairs:,} judgements, by invariant-lpips {escape(report['versions']['invariant-lpips'])} "
         f"on {escape(report['date'])}.</p></header>",
     ]
@@ -143,17 +143,25 @@ def at_a_glance(report: Mapping[str, Any]) -> list[str]:
         if known and len(known) == len(rated):
             means[metric] = sum(known) / len(known)
         cells = [overall_cell(databases[name], name, metric) for name in databases]
-        mean = f"{means[metric]:.3f}" if metric in means else "–"
+        learned = any(metric in databases[name]["learned"] for name in rated)
+        mean = f"{means[metric]:.3f}{'†' if learned else ''}" if metric in means else "–"
         rows.append(
             [escape(metric), *cells, *([mean] if len(rated) > 1 else []), f"{entry['milliseconds']:.3g}"]
         )
-    head = ["metric", *(f'<a href="#{name}">{TITLES[name]}</a>' for name in databases)]
+    titles = {name: TITLES[name] + ("" if entry["complete"] else "‡") for name, entry in databases.items()}
+    head = ["metric", *(f'<a href="#{name}">{title}</a>' for name, title in titles.items())]
     head += ["mean SRCC", "ms a pair"] if len(rated) > 1 else ["ms a pair"]
     caption = (
         "Rank correlation with people's scores (SRCC), of BAPPS the mean 2AFC score. <b>Bold</b> leads; "
         f"<u>underlined</u> is not told apart from it by the paired test (p ≥ {TOLD_APART}); † learned from scores "
-        "of this database or of its pictures, so its figure is no test and leads nothing."
+        "of this database or of its pictures, so its figure is no test and leads nothing"
     )
+    parts = [
+        f"{judged(entry)} of {entry['rated']:,} judgements of {TITLES[name]}"
+        for name, entry in databases.items()
+        if not entry["complete"]
+    ]
+    caption += f"; ‡ {', '.join(parts)}." if parts else "."
     content = table(caption, head, rows)
     if means:
         points = {metric: (metrics[metric]["milliseconds"], mean) for metric, mean in means.items()}
@@ -187,7 +195,7 @@ def overall_cell(database: Mapping[str, Any], name: str, metric: str) -> str:
     if metric not in fair:
         return text
     best = max(fair, key=lambda other: fair[other])
-    if metric == best:
+    if value == fair[best]:  # of a tie, all lead
         return f"<b>{text}</b>" if len(fair) > 1 else text
     test = next((t for t in database.get("paired", ()) if {t["first"], t["second"]} == {best, metric}), None)
     return f"<u>{text}</u>" if test is not None and test["p_value"] >= TOLD_APART else text
@@ -215,8 +223,12 @@ def beside_published(databases: Mapping[str, Any]) -> list[str]:
         return []
     caption = (
         f"{counted(len(rows), 'figure')} that somebody published: SRCC, of BAPPS the mean 2AFC score. "
-        f"Of complete databases {flagged or 'none'} {'differs' if flagged == 1 else 'differ'} by more than "
-        f"{TOLERANCE:.2f}."
+        + (
+            f"Of complete databases {flagged or 'none'} {'differs' if flagged == 1 else 'differ'} by more than "
+            f"{TOLERANCE:.2f}."
+            if any(database["complete"] for database in databases.values())
+            else "No database here is complete, so that none of them is a test of it."
+        )
     )
     head = ["database, metric", "published", "here", "difference", "", "source"]
     return section("published", "Beside published figures", [table(caption, head, rows)])
@@ -509,7 +521,7 @@ def made(report: Mapping[str, Any]) -> list[str]:
     """Command, versions, machine, and what the figures are."""
     versions = ", ".join(f"{escape(name)} {escape(version)}" for name, version in report["versions"].items())
     machine = report["machine"]
-    where = f"{escape(machine['processor'])}, {machine['threads']} threads, {escape(machine['system'])}"
+    where = f"{escape(machine['processor'])}, {counted(machine['threads'], 'thread')}, {escape(machine['system'])}"
     where += f", {escape(machine['gpu'])}" if machine["gpu"] else ""
     rows = [[escape(name), escape(entry["description"])] for name, entry in report["metrics"].items()]
     return [
