@@ -32,6 +32,7 @@ HEADS = (
     ("vgg", "blur", ("regional", "gap")),
     ("alex", "max", ("gap", "regional")),
     ("alex", "max", ("regional-32",)),
+    ("alex", "blur", ("gap", "regional")),
     ("pixels", "max", ("gap", "regional")),
     ("pixels", "max", ("regional-32",)),
 )

@@ -114,6 +114,16 @@ ENTRIES: dict[str, Entry] = dict(
             "linear weights of head regional with blur pooling, learned on TID2013 (resynthesised)",
         ),
         _ours(
+            "alexnet-gap-blur",
+            "60cd3a68dad08e7b02a26f6bf7b126ce8f02b62e47d6402a045b8f1964fefdce",
+            "linear weights of head gap with blur pooling, learned on TID2013 (resynthesised)",
+        ),
+        _ours(
+            "alexnet-regional-blur",
+            "d442cb709fa678e61571a2ea498b98efda3d966a6581bf4fb5fd455249f314bb",
+            "linear weights of head regional with blur pooling, learned on TID2013 (resynthesised)",
+        ),
+        _ours(
             "alexnet-regional",
             "e1f8371f97bdccf20aaf34d62ebe253699b02edf697c87c41019934e239f6d50",
             "linear weights of head regional, learned on TID2013 (resynthesised)",
