@@ -293,6 +293,18 @@ def test_wrong_arguments():
             make(normalize=1)
 
 
+@pytest.mark.parametrize("named", [{"net_type": "pixels"}, {"net": "pixels"}], ids=["net_type", "net"])
+def test_every_trunk_by_either_name(named):
+    expected = InvariantLPIPS(net="pixels")(X[0], Y[0]).mean()
+    assert InvariantLPIPSMetric(**named)(X[0], Y[0]) == pytest.approx(expected.item(), rel=1e-5)
+    assert invariant_lpips(X[0], Y[0], **named) == pytest.approx(expected.item(), rel=1e-5)
+    for make in (InvariantLPIPSMetric, lambda **both: invariant_lpips(X[0], Y[0], **both)):
+        with pytest.raises(
+            ValueError, match="`net_type` and `net` are one argument, but got alex and pixels"
+        ):
+            make(net_type="alex", net="pixels")
+
+
 @FACTORIES
 @pytest.mark.parametrize(
     ("x", "y", "said"),
