@@ -31,6 +31,8 @@ from invariant_lpips.cli import main
 from invariant_lpips.indexing import write_matrix
 from invariant_lpips.indexing.distances import exact_distances
 from invariant_lpips.indexing.duplicates import COPIES
+from invariant_lpips.indexing.journal import Journal
+from invariant_lpips.indexing.settings import Settings
 
 #: Those of 80 x 64 pixels; the others are 64 x 72.
 OTHER_SIZE = ("0.png", "3.png", "6.png")
@@ -208,6 +210,43 @@ def test_options_for_another_metric_than_the_index_are_named(
     assert main([*command, "--net", "alexnet", "--head", "gap"]) == 1  # one picture is broken
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (["--resize", "32"], "--resize 32x32: the pictures of {} were read without it"),
+        (["--alpha", "black"], "--alpha black: the pictures of {} were read with --alpha white"),
+        (["--bands", "3,2,1"], "--bands 3,2,1: the pictures of {} were read without it"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_pictures_of_an_index_are_not_read_again(
+    option: list[str], said: str, index: Index, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (["matrix", index.origin], ["duplicates", index.origin, "--below", "1"]):
+        assert main([*command, *option]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert said.format(index.origin) in err
+        assert err.count("\n") == 1
+
+
+def test_a_run_that_another_process_finished_meanwhile_is_done(
+    metric: InvariantLPIPS, folder: Path, index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "a.npz"
+
+    class Waited(Journal):
+        def __init__(self, path: Path, settings: Settings) -> None:
+            super().__init__(path, settings)
+            out.write_bytes(Path(index.origin).read_bytes())
+            path.unlink()
+
+    monkeypatch.setattr("invariant_lpips.indexing.embedding.Journal", Waited)
+    monkeypatch.setattr("invariant_lpips.indexing.embedding.Embedder.__call__", None)
+    assert embed_folder(metric, folder, out, workers=0).paths == index.paths
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+
+
 def test_heads_whose_embedding_grows_need_one_size(folder: Path, tmp_path: Path) -> None:
     regional = InvariantLPIPS(weights="unit")
     with pytest.raises(ValueError, match="--resize"):
@@ -331,8 +370,13 @@ def test_duplicates_start_with_a_threshold_for_copies(
         ["2", "coffee.png"],
     ]
     assert "3.6 times just noticeable; --below chooses another" in err
+    monkeypatch.setattr("invariant_lpips.indexing.embed_folder", None)  # what can't be done isn't begun
     assert main([*command, "--weights", "unit"]) == 2
     assert "name it with --below" in capsys.readouterr().err
+    for way in (["duplicates", "photos", "--below", "1"], ["matrix", "photos", "-o", "m.csv"]):
+        assert main([*way, "--jnd", *command[2:], "--weights", "unit"]) == 2
+        assert "carry no calibration" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
 def test_the_thresholds_for_copies_are_those_that_were_measured() -> None:

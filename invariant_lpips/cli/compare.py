@@ -186,7 +186,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "paths", nargs="*", type=Path, metavar="PATH", help="two files, two folders, or one file and many"
     )
     which.add_argument(
-        "--csv", type=Path, metavar="FILE", help="table of pairs; relative paths start at the folder of FILE"
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="table of pairs; relative paths start at the folder of FILE, those of /dev/stdin here",
     )
     which.add_argument(
         "--pair",

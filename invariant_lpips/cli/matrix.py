@@ -13,6 +13,7 @@ from invariant_lpips.cli.index_options import (
     report_problems,
     unit,
 )
+from invariant_lpips.cli.metric_options import just_noticeable
 from invariant_lpips.cli.output import Exit, say
 
 #: Those of :mod:`invariant_lpips.indexing.matrix`.
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> Exit:
     from invariant_lpips.indexing import distance_matrix, write_matrix
     from invariant_lpips.indexing.matrix import write_rows
 
-    with index_of(args.source, out, embedding) as index:
+    with index_of(args.source, out, embedding, just_noticeable if args.jnd else None) as index:
         divisor = unit(index, embedding.metric, jnd=args.jnd)
         if out is None:
             write_rows(index, distance_matrix(index, unit=divisor), sys.stdout)
