@@ -294,6 +294,7 @@ def run(args: argparse.Namespace) -> Exit:
         noticed = just_noticeable(cast("InvariantLPIPS", metric))
     if noticed is not None and asked.fail_above_jnd is not None:
         limit = asked.fail_above_jnd * noticed
+    unit = "" if asked.fail_above_jnd is None else f" ({asked.fail_above_jnd:g} just noticeable)"
     maps = None if asked.maps is None else asked.maps.files(metric)
     if asked.verbose:
         place = f"on {asked.metric.device} in {asked.metric.dtype}"
@@ -316,7 +317,9 @@ def run(args: argparse.Namespace) -> Exit:
             settings={**asked.settings(metric.describe()), **video_settings(asked.videos)},
             mask=asked.mask,
             motion=asked.metric.motion is not None,
+            noticed=noticed if asked.jnd else None,
             limit=limit,
+            unit=unit,
             out=asked.out,
             allow_unmatched=asked.allow_unmatched,
             quiet=asked.quiet,
@@ -339,7 +342,6 @@ def run(args: argparse.Namespace) -> Exit:
     settings = {**asked.settings(metric.describe()), "fail_above": limit, "above": len(failing)}
     _report(asked, measured, settings, noticed if asked.jnd else None)
     if failing:
-        unit = "" if asked.fail_above_jnd is None else f" ({asked.fail_above_jnd:g} just noticeable)"
         say("compare", f"distances above {reports.number(limit)}{unit}: {len(failing)} of {len(measured)}")
         for outcome in failing:
             say("compare", f"  {reports.number(outcome.distance)}  {outcome.pair}")

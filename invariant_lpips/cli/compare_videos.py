@@ -42,7 +42,6 @@ def video_pairing(args: argparse.Namespace, reading: Reading) -> VideoPairing:
     conflicts = {
         "--frame (say --frames A:B)": args.frame is not None,
         "--engine ray": args.engine == "ray",
-        "--jnd": args.jnd,
         "--bands": args.bands is not None and not any(path.is_dir() for path in paths),
         "--full-scale": args.full_scale is not None and not any(path.is_dir() for path in paths),
     }
@@ -77,7 +76,9 @@ class VideoComparison:
         measured: what gives the outcomes.
         settings: how the numbers are made; rows of a run with others are not mixed with these.
         motion: whether the parts of a motion have columns.
+        noticed: the just noticeable distance, where its multiples have a column; else None.
         limit: distances above it are named; None for no limit.
+        unit: of the limit as it was asked for, in words.
         allow_unmatched: a difference in length is no reason for a status.
     """
 
@@ -86,7 +87,9 @@ class VideoComparison:
     settings: dict[str, Any]
     mask: Path | None
     motion: bool
+    noticed: float | None
     limit: float | None
+    unit: str
     out: Path | None
     allow_unmatched: bool
     quiet: bool
@@ -95,10 +98,10 @@ class VideoComparison:
         """Measure what isn't measured yet, say what was found, and return the exit status."""
         tally = Tally(self.limit)
         if self.out is None:
-            print_text(csv_text(header(motion=self.motion), ()))
+            print_text(csv_text(header(motion=self.motion, jnd=self.noticed is not None), ()))
 
             def print_row(row: Row) -> None:
-                print_text(csv_text(row.cells(motion=self.motion), ()))
+                print_text(csv_text(row.cells(motion=self.motion, noticed=self.noticed), ()))
 
             return self._conclude(tally, self._measure(tally, print_row))
         with Unfinished(self.out, self._run()) as unfinished:
@@ -114,7 +117,13 @@ class VideoComparison:
                         f"what was measured is in {unfinished.path}; the same command goes on from there",
                     )
                 return self._conclude(tally, interrupted)
-            write_table(self.out, unfinished.rows(), motion=self.motion, report=self._report(tally))
+            write_table(
+                self.out,
+                unfinished.rows(),
+                motion=self.motion,
+                report=self._report(tally),
+                noticed=self.noticed,
+            )
             unfinished.remove()
         say("compare", f"{tally.measured} of {tally.rows} distances written to {self.out}")
         return self._conclude(tally, interrupted)
@@ -158,7 +167,7 @@ class VideoComparison:
                 "count": found.count,
                 "mean": float(number(found.mean)),
                 "median": float(number(found.median)),
-                "worst": tally.worst and tally.worst.to_dict(),
+                "worst": tally.worst and tally.worst.to_dict(self.noticed),
             },
             "unmatched": [self.pairing.unmatched] if self.pairing.unmatched else [],
             "skipped": [{"path": str(path), "why": why} for path, why in self.pairing.skipped],
@@ -167,9 +176,9 @@ class VideoComparison:
     def _conclude(self, tally: Tally, interrupted: bool) -> Exit:
         if (found := tally.summary()) is not None:
             count = found.count if found.count == tally.rows else f"{found.count} of {tally.rows}"
-            say("compare", f"{count} frames: {found}")
+            say("compare", f"{count} frames: {found.said(self.noticed)}")
         if self.limit is not None and tally.above:
-            say("compare", f"distances above {number(self.limit)}: {tally.above} of {tally.rows}")
+            say("compare", f"distances above {number(self.limit)}{self.unit}: {tally.above} of {tally.rows}")
             for row in tally.first_above:
                 say("compare", f"  {number(row.distance)}  {row.pair}")
             _say_how_many_more(tally.above - len(tally.first_above))

@@ -162,8 +162,8 @@ def from_csv(table: Path) -> Pairing:
     """The rows of a csv file with columns `reference` and `distorted` (others are ignored), in its order.
 
     Columns may be separated by commas, semicolons or tabs; see :func:`invariant_lpips.files.tables.read_csv`. Relative
-    paths start at the folder of the csv file, those of /dev/stdin and other pipes in /dev at the current one. A row with
-    an empty cell is a pair with a problem.
+    paths start at the folder of the csv file, those of /dev/stdin and other pipes in /dev at the current one. A row
+    with an empty cell is a pair with a problem.
     """
     start = Path() if Path("/dev") in table.parents else table.parent
     try:
