@@ -590,6 +590,8 @@ def _check(args: argparse.Namespace) -> None:
     if args.metrics is not None:
         _check_metrics(args)
     if args.mask is not None:
+        if not args.mask.exists():
+            raise FileNotFoundError(f"{args.mask} does not exist; a mask, or a folder of masks, was expected")
         if _names_a_video([args.mask]):
             raise ValueError(f"--mask takes pictures, not the video {args.mask}; save its frames in a folder")
         others = {

@@ -73,6 +73,8 @@ def check_reading(args: argparse.Namespace) -> None:
         check_choices(frame=_frame(args, side), bands=args.bands, full_scale=args.full_scale, icc=args.icc)
     if args.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1, but got {args.batch_size}")
+    if args.max_pixels < 1:
+        raise ValueError(f"--max-pixels must be at least 1, but got {args.max_pixels}")
 
 
 def _frame(args: argparse.Namespace, side: int) -> int | None:
