@@ -142,6 +142,20 @@ def test_after_kill_9_the_run_goes_on_and_gives_the_same_bytes(
     assert [path.name for path in tmp_path.iterdir()] == ["cut.npz"]
 
 
+def test_ctrl_c_says_where_the_work_is(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "a.npz"
+    monkeypatch.setattr(InvariantLPIPS, "embed", interrupted)
+    assert main(["embed", str(folder), "--out", str(out), *FAST, "--workers", "0"]) == 130
+    said = f"interrupted; finished work is in {out}.unfinished, and the same command goes on from there"
+    assert said in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz.unfinished"]
+
+
 @pytest.mark.parametrize(("batch_size", "workers"), [(1, 2), (3, 0)])
 def test_neither_workers_nor_batches_change_the_rows(
     metric: InvariantLPIPS, folder: Path, index: Index, tmp_path: Path, batch_size: int, workers: int

@@ -61,6 +61,15 @@ def run(args: argparse.Namespace) -> Exit:
 
         engine = ray.chunk_engine(**asdict(workers))
     metric = embedding.metric.build_invariant()
-    index = embedding.run(metric, args.source, args.out, tile=args.tile, engine=engine)
+    try:
+        index = embedding.run(metric, args.source, args.out, tile=args.tile, engine=engine)
+    except KeyboardInterrupt:
+        unfinished = args.out.with_name(f"{args.out.name}.unfinished")
+        if not unfinished.exists():
+            raise
+        say(
+            "embed", f"interrupted; finished work is in {unfinished}, and the same command goes on from there"
+        )
+        return Exit.INTERRUPTED
     say("embed", f"{args.out} holds {len(index)} rows of {index.columns} numbers, {metric.describe()}")
     return report_problems(index, "embed")
