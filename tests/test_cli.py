@@ -151,6 +151,7 @@ def test_help_does_not_wait_for_torch(arguments):
 
 def test_what_can_be_refused_without_torch_is(tmp_path):
     (tmp_path / "a.png").touch()
+    (tmp_path / "a.mp4").touch()
     commands = [
         ["weights", "list"],
         ["weights", "path", "nowhere"],
@@ -165,6 +166,12 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
         ["compare", "a.png", "a.png", "--map", "a.png"],
         ["compare", "a.png", "a.png", "--mask", "nowhere"],
         ["compare", "a.png", "a.png", "--max-pixels", "0"],
+        ["compare", "a.mp4", "a.png"],
+        ["compare", "a.mp4", "nowhere.mp4"],
+        ["compare", "a.mp4", "a.mp4", "--frame", "1"],
+        ["compare", "a.mp4", "a.mp4", "--frames", "5:2"],
+        ["compare", "a.mp4", "a.mp4", "--every", "0"],
+        ["compare", "a.mp4", "a.mp4", "-o", "x.txt"],
         ["embed", "nowhere", "-o", "x.npz"],
         ["embed", ".", "-o", "x.csv"],
         ["embed", ".", "-o", "nowhere/x.npz"],

@@ -28,13 +28,12 @@ from invariant_lpips.cli.output import Exit, print_text, say
 from invariant_lpips.cli.picture_options import (
     RayWorkers,
     add_engine_options,
-    add_frame_options,
     add_reading_options,
     check_reading,
     ray_workers,
     reading_of,
 )
-from invariant_lpips.cli.start_up import load_torch
+from invariant_lpips.cli.video_options import add_frame_options, check_videos
 from invariant_lpips.files.writing import write_text
 from invariant_lpips.pictures import (
     Pairing,
@@ -47,6 +46,7 @@ from invariant_lpips.pictures import (
     within_folder,
 )
 from invariant_lpips.pictures.folders import PICTURE_SUFFIXES, not_looked_at
+from invariant_lpips.pictures.video import is_video
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
@@ -114,6 +114,8 @@ class Comparison:
         check_reading(args)
         metric = MetricChoice.of(args)
         metric.check()
+        if pairing is None:
+            check_videos(args)
         if pairing is not None and (args.frames is not None or args.every is not None):
             raise ValueError(
                 "--frames and --every choose frames of videos or of two folders, but none was named"
@@ -523,9 +525,6 @@ def _pairing(args: argparse.Namespace) -> Pairing | None:
 def _names_a_video(paths: Sequence[Path]) -> bool:
     if all(not path.is_file() or path.suffix.lower() in PICTURE_SUFFIXES for path in paths):
         return False
-    load_torch()  # which reading videos needs, and so their names
-    from invariant_lpips.pictures.video import is_video
-
     return any(is_video(path) for path in paths)
 
 

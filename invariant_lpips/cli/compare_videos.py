@@ -12,14 +12,14 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from invariant_lpips.cli.output import Exit, print_text, say
+from invariant_lpips.cli.video_options import selection_of
 from invariant_lpips.files.tables import csv_text
 from invariant_lpips.pictures import Outcome, Reading
 from invariant_lpips.pictures.folders import not_looked_at, pictures_in
 from invariant_lpips.pictures.reports import number
-from invariant_lpips.pictures.video import Selection, VideoPairing, is_video
+from invariant_lpips.pictures.video import VideoPairing, is_video
 from invariant_lpips.pictures.video.decoding import load_av
 from invariant_lpips.pictures.video.rows import (
-    SUFFIXES,
     Row,
     Tally,
     Unfinished,
@@ -30,33 +30,13 @@ from invariant_lpips.pictures.video.rows import (
 
 
 def video_pairing(args: argparse.Namespace, reading: Reading) -> VideoPairing:
-    """The two videos, opened; ValueError where options or paths don't go with them."""
-    paths: list[Path] = args.paths
-    if len(paths) != 2:
-        raise ValueError(f"videos are compared two at a time, but got {len(paths)} paths")
-    for path in paths:
-        if not path.is_dir() and not is_video(path):
-            raise ValueError(
-                f"a video is compared with a video or a folder of frames, but {path} is neither by its suffix"
-            )
-    conflicts = {
-        "--frame (say --frames A:B)": args.frame is not None,
-        "--engine ray": args.engine == "ray",
-        "--bands": args.bands is not None and not any(path.is_dir() for path in paths),
-        "--full-scale": args.full_scale is not None and not any(path.is_dir() for path in paths),
-    }
-    for name, given in conflicts.items():
-        if given:
-            raise ValueError(f"videos do not go with {name}")
-    if args.out is not None and args.out.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"-o must end in one of {', '.join(SUFFIXES)} for videos, but got {args.out}")
-    start, stop = args.frames or (0, None)
+    """The two videos, opened; what `check_videos` refuses is refused already."""
     return VideoPairing(
-        *paths,
+        *args.paths,
         reading=reading,
         crop_border=args.crop_border,
         luma=args.luma,
-        selection=Selection(start, stop, 1 if args.every is None else args.every),
+        selection=selection_of(args),
         unequal_sizes=args.unequal_sizes,
         recursive=args.recursive,
     )
