@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -259,6 +260,36 @@ def test_a_run_that_another_process_finished_meanwhile_is_done(
     monkeypatch.setattr("invariant_lpips.indexing.embedding.Embedder.__call__", None)
     assert embed_folder(metric, folder, out, workers=0).paths == index.paths
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_a_query_of_another_size_is_refused_though_its_embedding_is_as_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photograph = Image.fromarray(data.astronaut())
+    for name, (width, height) in {"photos/a": (128, 64), "tall": (64, 128), "near": (130, 66)}.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        photograph.crop((100, 0, 100 + width, height)).save(f"{name}.png")
+    pixels = InvariantLPIPS("pixels")
+    index = embed_folder(pixels, "photos", "a.npz", workers=0)
+    assert all(pixels.embed(read_image(f"{name}.png")).shape[1] == index.columns for name in ("tall", "near"))
+    assert main(["search", "tall.png", "near.png", "photos/a.png", "--index", "a.npz"]) == 1
+    out, err = capsys.readouterr()
+    assert table(out) == [{"query": "photos/a.png", "rank": "1", "path": "a.png", "distance": "0"}]
+    assert "tall.png: is 64 x 128 pixels, but the others are 128 x 64" in err
+    assert "near.png: is 130 x 66 pixels" in err
+    Path("other").mkdir()
+    embed_folder(pixels, ["tall.png"], "other/tall.npz", workers=0)
+    embed_folder(pixels, "photos", "other/a.npz", workers=0)  # as long as the other
+    with pytest.raises(ValueError, match=r"size: \(128, 64\) / \(64, 128\)"):
+        open_index("other")
+
+
+def test_an_index_that_does_not_say_its_size_is_read(tmp_path: Path, index: Index) -> None:
+    settings = json.loads(index.settings.to_json())
+    del settings["size"]
+    known = replace(index.settings, size=(64, 64))
+    assert Settings.from_json(json.dumps(settings), "x").difference(known) == ""
 
 
 def test_heads_whose_embedding_grows_need_one_size(folder: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,13 +93,15 @@ def embed_folder(
         index = _complete(out, settings)
         unfinished.unlink(missing_ok=True)  # a kill may have come between the last two steps
         return index
+    if not metric.head.sizeless:
+        settings = replace(settings, size=_common_size(pictures, reading, metric.head.name))
     embedder = Embedder(
         metric,
         reading,
         batch_size=batch_size,
         tile=tile,
         workers=workers,
-        size=None if metric.head.sizeless else _common_size(pictures, reading, metric.head.name),
+        size=settings.size,
     )
     length = chunk_length(batch_size)
     chunks = range(-(-len(pictures) // length))
