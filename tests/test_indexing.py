@@ -208,12 +208,13 @@ def test_another_metric_or_other_pictures_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--net", "vgg"), ("--head", "spatial"), ("--pooling", "blur")]
+    ("option", "value"),
+    [("--net", "vgg"), ("--head", "spatial"), ("--pooling", "blur"), ("--dtype", "float16")],
 )
 def test_options_for_another_metric_than_the_index_are_named(
     option: str, value: str, folder: Path, index: Index, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made_of = {"--net": "alex", "--head": "gap", "--pooling": "max"}[option]
+    made_of = {"--net": "alex", "--head": "gap", "--pooling": "max", "--dtype": "float32"}[option]
     for command in (
         ["search", str(folder / "1.png"), "--index", index.origin],
         ["matrix", index.origin],
@@ -307,13 +308,17 @@ def test_tiles(metric: InvariantLPIPS, folder: Path, index: Index, tmp_path: Pat
     assert (difference <= 1e-5 * whole.rows(0, 10).norm(dim=1)).all()
 
 
-def test_a_folder_of_indexes_is_one_index(metric: InvariantLPIPS, folder: Path, tmp_path: Path) -> None:
+def test_a_folder_of_indexes_is_one_index(
+    metric: InvariantLPIPS, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in "ab":
         embed_folder(metric, folder, tmp_path / f"{name}.safetensors", workers=0)
     joined = open_index(tmp_path)
     assert len(joined) == 20
     assert joined.paths[10] == "b/0.png"
     assert torch.equal(joined.rows(8, 12), torch.cat([joined.rows(8, 10), joined.rows(10, 12)]))
+    assert main(["duplicates", str(tmp_path), "--below", "1e-9"]) == 1  # one picture is broken
+    assert [row["path"] for row in table(capsys.readouterr().out)][:2] == ["a/0.png", "b/0.png"]
 
 
 def test_damaged_indexes_are_refused(tmp_path: Path) -> None:

@@ -42,7 +42,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command to its parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = DESCRIPTION
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="a folder of pictures, or an index file")
+    parser.add_argument(
+        "source",
+        type=Path,
+        metavar="SOURCE",
+        help="a folder of pictures, or an index file or a folder of them",
+    )
     parser.add_argument(
         "--below", type=float, metavar="D", help="distance under which two pictures are alike (see above)"
     )

@@ -19,7 +19,7 @@ from invariant_lpips.cli.metric_options import (
 )
 from invariant_lpips.cli.output import Exit, say
 from invariant_lpips.cli.picture_options import add_reading_options, reading_of
-from invariant_lpips.pictures.folders import not_looked_at
+from invariant_lpips.pictures.folders import PICTURE_SUFFIXES, not_looked_at
 
 if TYPE_CHECKING:
     from invariant_lpips.indexing import Index, Reading
@@ -136,11 +136,11 @@ def index_of(
     before it embeds a folder.
     """
     from invariant_lpips.indexing import open_index
-    from invariant_lpips.indexing.files import WRITERS
 
-    if source.suffix.lower() in WRITERS and not source.is_dir():
+    if _is_index(source):
         index = open_index(source)
         _require_reading(index, embedding.reading)
+        _require_options(index, embedding.metric)
         if any(getattr(embedding.metric, name) is not None for name in METRIC_OPTIONS):
             metric_of(index, embedding.metric)  # only to refuse what the index wasn't made with
         yield index
@@ -154,6 +154,16 @@ def index_of(
             kept = out.with_name(f".{out.name}.embeddings.safetensors")
         yield embedding.run(metric, source, kept)
         kept.unlink(missing_ok=True)  # another process may have been at the same
+
+
+def _is_index(source: Path) -> bool:
+    """Whether it is an index file, or a folder that holds some and no pictures."""
+    from invariant_lpips.indexing.files import WRITERS
+
+    if not source.is_dir():
+        return source.suffix.lower() in WRITERS
+    suffixes = {path.suffix.lower() for path in source.iterdir() if not path.name.startswith(".")}
+    return not suffixes.isdisjoint(WRITERS) and suffixes.isdisjoint(PICTURE_SUFFIXES)
 
 
 def metric_of(index: Index, choice: MetricChoice) -> InvariantLPIPS:
@@ -185,8 +195,10 @@ def _require_options(index: Index, choice: MetricChoice) -> None:
     head = DEFAULT_HEAD[made_of.net] if choice.head == "default" else choice.head
     # Any other net is a folder, whose parameters are compared once they are read.
     asked = {"net": net if net in ARCHITECTURES else None, "head": head, "pooling": choice.pooling}
+    if choice.dtype != MetricChoice.dtype:
+        asked["dtype"] = choice.dtype
     for name, value in asked.items():
-        made = getattr(made_of, name)
+        made = index.settings.dtype if name == "dtype" else getattr(made_of, name)
         if value is not None and value != made:
             raise ValueError(
                 f"{index.origin} was made with --{name} {made}, not with --{name} {value}: leave the option "

@@ -31,7 +31,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command to its parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = DESCRIPTION
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="a folder of pictures, or an index file")
+    parser.add_argument(
+        "source",
+        type=Path,
+        metavar="SOURCE",
+        help="a folder of pictures, or an index file or a folder of them",
+    )
     parser.add_argument(
         "-o", "--out", type=Path, metavar="FILE", help=".csv or .npz; by default csv on standard output"
     )
