@@ -217,7 +217,7 @@ def test_half_precision(make, dtype):
         assert abs(value - expected) < tolerance * expected
         assert metric.sum_scores.dtype == torch.float64
         assert metric.total.dtype == torch.int64
-    assert next(half_network.net.parameters()).dtype == dtype
+    assert dtype in {p.dtype for p in half_network.net.parameters()}  # linear weights stay in float32
     metric = make()
     metric.set_dtype(torch.float64)
     assert metric(X[0], Y[0]).dtype == torch.float64
