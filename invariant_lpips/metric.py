@@ -525,10 +525,16 @@ class InvariantLPIPS(nn.Module, Saved):
         Returns:
             (N, M), at least float32, exactly 0 on the diagonal for y=None. Differences are taken before they
             are squared: the usual matrix product would lose near-duplicates entirely.
+
+        Raises:
+            ValueError: as for :meth:`embed`, of x and y together.
         """
         ex = self.embed(x, normalize)
-        ey = ex if y is None else self.embed(y, normalize)
-        if ex.shape[1] != ey.shape[1]:
+        if y is None:
+            return euclidean_distances(ex, ex)
+        ey = self.embed(y, normalize)
+        # Not their columns: pictures of 64 x 128 and 128 x 64 have as many, with other meanings.
+        if not self.head.sizeless and x[0].shape[-2:] != y[0].shape[-2:]:
             raise ValueError(
                 f"Images compared with head={self.head.name!r} must have one size, since its embedding grows with "
                 "the image; resize them, or use head='gap', whose embedding has none."

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from invariant_lpips import cli, indexing
-from invariant_lpips.cli import main, matrix, metric_options, search
+from invariant_lpips.cli import embed, main, matrix, metric_options, search
 from invariant_lpips.heads import HEADS
 from invariant_lpips.motion import MODELS
 from invariant_lpips.trunks import ALIASES, ARCHITECTURES
@@ -61,6 +61,21 @@ def test_what_a_command_raises(error, status, said, monkeypatch, capsys):
     err = capsys.readouterr().err
     assert err.startswith(f"invariant-lpips compare: {said}")
     assert err.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its shell can't close a stream")
+@pytest.mark.parametrize(
+    ("command", "left", "status"),
+    [
+        ("compare nowhere.png nowhere.png 2>&-", "", 2),  # and no sentence among the results
+        ("weights list >&-", "invariant-lpips weights list: standard output is closed; name a file", 2),
+    ],
+)
+def test_closed_streams(command, left, status):
+    program = f'exec "{sys.executable}" -m invariant_lpips {command}'
+    done = subprocess.run(["sh", "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert (done.stdout + done.stderr)[: len(left) or None] == left
 
 
 @pytest.mark.parametrize(
@@ -136,6 +151,7 @@ def test_help_does_not_wait_for_torch(arguments):
 
 def test_what_can_be_refused_without_torch_is(tmp_path):
     (tmp_path / "a.png").touch()
+    (tmp_path / "a.mp4").touch()
     commands = [
         ["weights", "list"],
         ["weights", "path", "nowhere"],
@@ -147,7 +163,18 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
         ["compare", "a.png", "a.png", "--weights", "nowhere.safetensors"],
         ["compare", "a.png", "a.png", "--batch-size", "0"],
         ["compare", "a.png", "a.png", "--frames", "1:2"],
+        ["compare", "a.png", "a.png", "--map", "a.png"],
+        ["compare", "a.png", "a.png", "--mask", "nowhere"],
+        ["compare", "a.png", "a.png", "--max-pixels", "0"],
+        ["compare", "a.mp4", "a.png"],
+        ["compare", "a.mp4", "nowhere.mp4"],
+        ["compare", "a.mp4", "a.mp4", "--frame", "1"],
+        ["compare", "a.mp4", "a.mp4", "--frames", "5:2"],
+        ["compare", "a.mp4", "a.mp4", "--every", "0"],
+        ["compare", "a.mp4", "a.mp4", "-o", "x.txt"],
         ["embed", "nowhere", "-o", "x.npz"],
+        ["embed", ".", "-o", "x.csv"],
+        ["embed", ".", "-o", "nowhere/x.npz"],
         ["matrix", "nowhere"],
         ["duplicates", "nowhere", "--below", "1"],
         ["search", "a.png", "--index", "nowhere.npz"],
@@ -173,6 +200,7 @@ def test_names_known_without_torch_are_those_there_are():
     assert set(metric_options.POOLINGS) == set(POOLINGS)
     assert set(metric_options.MOTIONS) == set(MODELS)
     assert set(matrix.SUFFIXES) == set(indexing.matrix.SUFFIXES)
+    assert tuple(indexing.files.WRITERS) == embed.SUFFIXES
     assert search.BACKENDS == indexing.neighbours.BACKENDS
 
 

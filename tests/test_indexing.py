@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,8 @@ from invariant_lpips.cli import main
 from invariant_lpips.indexing import write_matrix
 from invariant_lpips.indexing.distances import exact_distances
 from invariant_lpips.indexing.duplicates import COPIES
+from invariant_lpips.indexing.journal import Journal
+from invariant_lpips.indexing.settings import Settings
 
 #: Those of 80 x 64 pixels; the others are 64 x 72.
 OTHER_SIZE = ("0.png", "3.png", "6.png")
@@ -140,6 +143,20 @@ def test_after_kill_9_the_run_goes_on_and_gives_the_same_bytes(
     assert [path.name for path in tmp_path.iterdir()] == ["cut.npz"]
 
 
+def test_ctrl_c_says_where_the_work_is(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "a.npz"
+    monkeypatch.setattr(InvariantLPIPS, "embed", interrupted)
+    assert main(["embed", str(folder), "--out", str(out), *FAST, "--workers", "0"]) == 130
+    said = f"interrupted; finished work is in {out}.unfinished, and the same command goes on from there"
+    assert said in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz.unfinished"]
+
+
 @pytest.mark.parametrize(("batch_size", "workers"), [(1, 2), (3, 0)])
 def test_neither_workers_nor_batches_change_the_rows(
     metric: InvariantLPIPS, folder: Path, index: Index, tmp_path: Path, batch_size: int, workers: int
@@ -191,12 +208,13 @@ def test_another_metric_or_other_pictures_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--net", "vgg"), ("--head", "spatial"), ("--pooling", "blur")]
+    ("option", "value"),
+    [("--net", "vgg"), ("--head", "spatial"), ("--pooling", "blur"), ("--dtype", "float16")],
 )
 def test_options_for_another_metric_than_the_index_are_named(
     option: str, value: str, folder: Path, index: Index, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made_of = {"--net": "alex", "--head": "gap", "--pooling": "max"}[option]
+    made_of = {"--net": "alex", "--head": "gap", "--pooling": "max", "--dtype": "float32"}[option]
     for command in (
         ["search", str(folder / "1.png"), "--index", index.origin],
         ["matrix", index.origin],
@@ -206,6 +224,73 @@ def test_options_for_another_metric_than_the_index_are_named(
         assert f"was made with {option} {made_of}, not with {option} {value}" in message
         assert message.count("\n") == 1
     assert main([*command, "--net", "alexnet", "--head", "gap"]) == 1  # one picture is broken
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (["--resize", "32"], "--resize 32x32: the pictures of {} were read without it"),
+        (["--alpha", "black"], "--alpha black: the pictures of {} were read with --alpha white"),
+        (["--bands", "3,2,1"], "--bands 3,2,1: the pictures of {} were read without it"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_pictures_of_an_index_are_not_read_again(
+    option: list[str], said: str, index: Index, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (["matrix", index.origin], ["duplicates", index.origin, "--below", "1"]):
+        assert main([*command, *option]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert said.format(index.origin) in err
+        assert err.count("\n") == 1
+
+
+def test_a_run_that_another_process_finished_meanwhile_is_done(
+    metric: InvariantLPIPS, folder: Path, index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "a.npz"
+
+    class Waited(Journal):
+        def __init__(self, path: Path, settings: Settings) -> None:
+            super().__init__(path, settings)
+            out.write_bytes(Path(index.origin).read_bytes())
+            path.unlink()
+
+    monkeypatch.setattr("invariant_lpips.indexing.embedding.Journal", Waited)
+    monkeypatch.setattr("invariant_lpips.indexing.embedding.Embedder.__call__", None)
+    assert embed_folder(metric, folder, out, workers=0).paths == index.paths
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_a_query_of_another_size_is_refused_though_its_embedding_is_as_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photograph = Image.fromarray(data.astronaut())
+    for name, (width, height) in {"photos/a": (128, 64), "tall": (64, 128), "near": (130, 66)}.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        photograph.crop((100, 0, 100 + width, height)).save(f"{name}.png")
+    pixels = InvariantLPIPS("pixels")
+    index = embed_folder(pixels, "photos", "a.npz", workers=0)
+    assert all(pixels.embed(read_image(f"{name}.png")).shape[1] == index.columns for name in ("tall", "near"))
+    assert main(["search", "tall.png", "near.png", "photos/a.png", "--index", "a.npz"]) == 1
+    out, err = capsys.readouterr()
+    assert table(out) == [{"query": "photos/a.png", "rank": "1", "path": "a.png", "distance": "0"}]
+    assert "tall.png: is 64 x 128 pixels, but the others are 128 x 64" in err
+    assert "near.png: is 130 x 66 pixels" in err
+    Path("other").mkdir()
+    embed_folder(pixels, ["tall.png"], "other/tall.npz", workers=0)
+    embed_folder(pixels, "photos", "other/a.npz", workers=0)  # as long as the other
+    with pytest.raises(ValueError, match=r"size: \(128, 64\) / \(64, 128\)"):
+        open_index("other")
+
+
+def test_an_index_that_does_not_say_its_size_is_read(tmp_path: Path, index: Index) -> None:
+    settings = json.loads(index.settings.to_json())
+    del settings["size"]
+    known = replace(index.settings, size=(64, 64))
+    assert Settings.from_json(json.dumps(settings), "x").difference(known) == ""
 
 
 def test_heads_whose_embedding_grows_need_one_size(folder: Path, tmp_path: Path) -> None:
@@ -223,13 +308,17 @@ def test_tiles(metric: InvariantLPIPS, folder: Path, index: Index, tmp_path: Pat
     assert (difference <= 1e-5 * whole.rows(0, 10).norm(dim=1)).all()
 
 
-def test_a_folder_of_indexes_is_one_index(metric: InvariantLPIPS, folder: Path, tmp_path: Path) -> None:
+def test_a_folder_of_indexes_is_one_index(
+    metric: InvariantLPIPS, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in "ab":
         embed_folder(metric, folder, tmp_path / f"{name}.safetensors", workers=0)
     joined = open_index(tmp_path)
     assert len(joined) == 20
     assert joined.paths[10] == "b/0.png"
     assert torch.equal(joined.rows(8, 12), torch.cat([joined.rows(8, 10), joined.rows(10, 12)]))
+    assert main(["duplicates", str(tmp_path), "--below", "1e-9"]) == 1  # one picture is broken
+    assert [row["path"] for row in table(capsys.readouterr().out)][:2] == ["a/0.png", "b/0.png"]
 
 
 def test_damaged_indexes_are_refused(tmp_path: Path) -> None:
@@ -331,8 +420,13 @@ def test_duplicates_start_with_a_threshold_for_copies(
         ["2", "coffee.png"],
     ]
     assert "3.6 times just noticeable; --below chooses another" in err
+    monkeypatch.setattr("invariant_lpips.indexing.embed_folder", None)  # what can't be done isn't begun
     assert main([*command, "--weights", "unit"]) == 2
     assert "name it with --below" in capsys.readouterr().err
+    for way in (["duplicates", "photos", "--below", "1"], ["matrix", "photos", "-o", "m.csv"]):
+        assert main([*way, "--jnd", *command[2:], "--weights", "unit"]) == 2
+        assert "carry no calibration" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
 def test_the_thresholds_for_copies_are_those_that_were_measured() -> None:

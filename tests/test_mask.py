@@ -155,6 +155,7 @@ def test_the_command(pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "--mask does not go with --motion" in capsys.readouterr().err
     for name, picture, sentence in (
         ("ones.png", Image.new("L", (128, 96), 1), "has nothing brighter than 1 of 255"),
+        ("classes.png", Image.new("RGB", (128, 96), (255, 255, 0)), "is in colour; save it in grey"),
         ("clear.png", Image.new("LA", (128, 96), (255, 0)), "is transparent; save it in grey"),
         (
             "small.png",

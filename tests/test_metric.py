@@ -178,6 +178,11 @@ def test_embeddings_that_grow_with_the_image_refuse_mixed_sizes(head, named, pho
         metric.embed([x, y])
     with pytest.raises(ValueError, match=sentence):
         metric.pairwise(x, y)
+    turned = y.transpose(-2, -1)  # as many numbers as of y
+    assert metric.embed(turned).shape == metric.embed(y).shape
+    for images in ((turned, y), ([turned[0]], y), (turned, [y, y[0]])):
+        with pytest.raises(ValueError, match=sentence):
+            metric.pairwise(*images)
     with pytest.raises(ValueError, match="the same height and width, but got 48x128 and 48x64"):
         metric(metric.reference(x), y)
     assert metric.embed([y, y[0]]).shape[0] == 2

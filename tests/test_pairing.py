@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from pathlib import Path
 
@@ -144,3 +145,13 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     table.write_text("reference,distorted,Distorted\na.png,b.png,c.png\n")
     with pytest.raises(ValueError, match="2 columns are called distorted"):
         from_csv(table)
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="this system names no pipes")
+def test_a_table_from_a_pipe_names_pictures_from_here() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"reference,distorted\ngt/a.png,out/a.png\n")
+    os.close(writing)
+    [pair] = from_csv(Path(f"/dev/fd/{reading}")).pairs
+    os.close(reading)
+    assert (pair.reference, pair.distorted) == (Path("gt/a.png"), Path("out/a.png"))

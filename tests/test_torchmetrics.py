@@ -217,7 +217,7 @@ def test_half_precision(make, dtype):
         assert abs(value - expected) < tolerance * expected
         assert metric.sum_scores.dtype == torch.float64
         assert metric.total.dtype == torch.int64
-    assert next(half_network.net.parameters()).dtype == dtype
+    assert dtype in {p.dtype for p in half_network.net.parameters()}  # linear weights stay in float32
     metric = make()
     metric.set_dtype(torch.float64)
     assert metric(X[0], Y[0]).dtype == torch.float64
@@ -291,6 +291,18 @@ def test_wrong_arguments():
             make(reduction="median")
         with pytest.raises(ValueError, match="Argument `normalize` must be a bool, but got 1"):
             make(normalize=1)
+
+
+@pytest.mark.parametrize("named", [{"net_type": "pixels"}, {"net": "pixels"}], ids=["net_type", "net"])
+def test_every_trunk_by_either_name(named):
+    expected = InvariantLPIPS(net="pixels")(X[0], Y[0]).mean()
+    assert InvariantLPIPSMetric(**named)(X[0], Y[0]) == pytest.approx(expected.item(), rel=1e-5)
+    assert invariant_lpips(X[0], Y[0], **named) == pytest.approx(expected.item(), rel=1e-5)
+    for make in (InvariantLPIPSMetric, lambda **both: invariant_lpips(X[0], Y[0], **both)):
+        with pytest.raises(
+            ValueError, match="`net_type` and `net` are one argument, but got alex and pixels"
+        ):
+            make(net_type="alex", net="pixels")
 
 
 @FACTORIES

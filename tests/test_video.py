@@ -264,6 +264,25 @@ def test_chosen_frames_batches_and_a_limit(tmp_path: Path, capsys: pytest.Captur
     assert "expected frame numbers as 10:20, 10: or :20, but got '5'" in capsys.readouterr().err
 
 
+def test_multiples_of_what_people_notice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a = write_rgb(tmp_path / "a.mkv", pictures(3))
+    b = write_rgb(tmp_path / "b.mkv", pictures(3, noise=4))
+    noticed = InvariantLPIPS("pixels").jnd_fit["d0"]  # type: ignore[index]
+    status, rows, said = compared(capsys, a, b, "--jnd", "--fail-above-jnd", "0.001")
+    assert status == 3
+    for row in rows:
+        assert float(row["jnd"]) == pytest.approx(float(row["distance"]) / noticed, rel=1e-6)
+    assert said.count("times just noticeable") == 3
+    assert "(0.001 just noticeable): 3 of 3" in said
+    assert compared(capsys, a, b, "--jnd", "-o", tmp_path / "x.csv")[0] == 0
+    with (tmp_path / "x.csv").open() as stream:
+        assert list(csv.DictReader(stream)) == rows
+    assert compared(capsys, a, b, "--jnd", "-o", tmp_path / "x.json")[0] == 0
+    written = json.loads((tmp_path / "x.json").read_text())
+    assert [row["jnd"] for row in written["pairs"]] == [float(row["jnd"]) for row in rows]
+    assert written["summary"]["worst"]["jnd"] == float(rows[2]["jnd"])
+
+
 def test_motion_stock_lpips_crop_and_luma(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     still = pictures(1, size=(96, 96))[0]
     a = write_rgb(tmp_path / "a.mkv", [still[:, 6:86]] * 2)

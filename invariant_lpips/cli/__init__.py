@@ -19,6 +19,7 @@ from invariant_lpips.cli.output import (
     Parser,
     complaint,
     own_warnings_said,
+    replace_closed_streams,
     say,
 )
 
@@ -48,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status, an :class:`invariant_lpips.cli.output.Exit`."""
+    replace_closed_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = Parser(
         prog=PROGRAM,

@@ -28,13 +28,12 @@ from invariant_lpips.cli.output import Exit, print_text, say
 from invariant_lpips.cli.picture_options import (
     RayWorkers,
     add_engine_options,
-    add_frame_options,
     add_reading_options,
     check_reading,
     ray_workers,
     reading_of,
 )
-from invariant_lpips.cli.start_up import load_torch
+from invariant_lpips.cli.video_options import add_frame_options, check_videos
 from invariant_lpips.files.writing import write_text
 from invariant_lpips.pictures import (
     Pairing,
@@ -47,6 +46,7 @@ from invariant_lpips.pictures import (
     within_folder,
 )
 from invariant_lpips.pictures.folders import PICTURE_SUFFIXES, not_looked_at
+from invariant_lpips.pictures.video import is_video
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
@@ -114,6 +114,8 @@ class Comparison:
         check_reading(args)
         metric = MetricChoice.of(args)
         metric.check()
+        if pairing is None:
+            check_videos(args)
         if pairing is not None and (args.frames is not None or args.every is not None):
             raise ValueError(
                 "--frames and --every choose frames of videos or of two folders, but none was named"
@@ -186,7 +188,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "paths", nargs="*", type=Path, metavar="PATH", help="two files, two folders, or one file and many"
     )
     which.add_argument(
-        "--csv", type=Path, metavar="FILE", help="table of pairs; relative paths start at the folder of FILE"
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="table of pairs; relative paths start at the folder of FILE, those of /dev/stdin here",
     )
     which.add_argument(
         "--pair",
@@ -291,6 +296,7 @@ def run(args: argparse.Namespace) -> Exit:
         noticed = just_noticeable(cast("InvariantLPIPS", metric))
     if noticed is not None and asked.fail_above_jnd is not None:
         limit = asked.fail_above_jnd * noticed
+    unit = "" if asked.fail_above_jnd is None else f" ({asked.fail_above_jnd:g} just noticeable)"
     maps = None if asked.maps is None else asked.maps.files(metric)
     if asked.verbose:
         place = f"on {asked.metric.device} in {asked.metric.dtype}"
@@ -313,7 +319,9 @@ def run(args: argparse.Namespace) -> Exit:
             settings={**asked.settings(metric.describe()), **video_settings(asked.videos)},
             mask=asked.mask,
             motion=asked.metric.motion is not None,
+            noticed=noticed if asked.jnd else None,
             limit=limit,
+            unit=unit,
             out=asked.out,
             allow_unmatched=asked.allow_unmatched,
             quiet=asked.quiet,
@@ -336,7 +344,6 @@ def run(args: argparse.Namespace) -> Exit:
     settings = {**asked.settings(metric.describe()), "fail_above": limit, "above": len(failing)}
     _report(asked, measured, settings, noticed if asked.jnd else None)
     if failing:
-        unit = "" if asked.fail_above_jnd is None else f" ({asked.fail_above_jnd:g} just noticeable)"
         say("compare", f"distances above {reports.number(limit)}{unit}: {len(failing)} of {len(measured)}")
         for outcome in failing:
             say("compare", f"  {reports.number(outcome.distance)}  {outcome.pair}")
@@ -518,9 +525,6 @@ def _pairing(args: argparse.Namespace) -> Pairing | None:
 def _names_a_video(paths: Sequence[Path]) -> bool:
     if all(not path.is_file() or path.suffix.lower() in PICTURE_SUFFIXES for path in paths):
         return False
-    load_torch()  # which reading videos needs, and so their names
-    from invariant_lpips.pictures.video import is_video
-
     return any(is_video(path) for path in paths)
 
 
@@ -585,6 +589,8 @@ def _check(args: argparse.Namespace) -> None:
     if args.metrics is not None:
         _check_metrics(args)
     if args.mask is not None:
+        if not args.mask.exists():
+            raise FileNotFoundError(f"{args.mask} does not exist; a mask, or a folder of masks, was expected")
         if _names_a_video([args.mask]):
             raise ValueError(f"--mask takes pictures, not the video {args.mask}; save its frames in a folder")
         others = {

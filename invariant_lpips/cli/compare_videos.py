@@ -12,14 +12,14 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from invariant_lpips.cli.output import Exit, print_text, say
+from invariant_lpips.cli.video_options import selection_of
 from invariant_lpips.files.tables import csv_text
 from invariant_lpips.pictures import Outcome, Reading
 from invariant_lpips.pictures.folders import not_looked_at, pictures_in
 from invariant_lpips.pictures.reports import number
-from invariant_lpips.pictures.video import Selection, VideoPairing, is_video
+from invariant_lpips.pictures.video import VideoPairing, is_video
 from invariant_lpips.pictures.video.decoding import load_av
 from invariant_lpips.pictures.video.rows import (
-    SUFFIXES,
     Row,
     Tally,
     Unfinished,
@@ -30,34 +30,13 @@ from invariant_lpips.pictures.video.rows import (
 
 
 def video_pairing(args: argparse.Namespace, reading: Reading) -> VideoPairing:
-    """The two videos, opened; ValueError where options or paths don't go with them."""
-    paths: list[Path] = args.paths
-    if len(paths) != 2:
-        raise ValueError(f"videos are compared two at a time, but got {len(paths)} paths")
-    for path in paths:
-        if not path.is_dir() and not is_video(path):
-            raise ValueError(
-                f"a video is compared with a video or a folder of frames, but {path} is neither by its suffix"
-            )
-    conflicts = {
-        "--frame (say --frames A:B)": args.frame is not None,
-        "--engine ray": args.engine == "ray",
-        "--jnd": args.jnd,
-        "--bands": args.bands is not None and not any(path.is_dir() for path in paths),
-        "--full-scale": args.full_scale is not None and not any(path.is_dir() for path in paths),
-    }
-    for name, given in conflicts.items():
-        if given:
-            raise ValueError(f"videos do not go with {name}")
-    if args.out is not None and args.out.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"-o must end in one of {', '.join(SUFFIXES)} for videos, but got {args.out}")
-    start, stop = args.frames or (0, None)
+    """The two videos, opened; what `check_videos` refuses is refused already."""
     return VideoPairing(
-        *paths,
+        *args.paths,
         reading=reading,
         crop_border=args.crop_border,
         luma=args.luma,
-        selection=Selection(start, stop, 1 if args.every is None else args.every),
+        selection=selection_of(args),
         unequal_sizes=args.unequal_sizes,
         recursive=args.recursive,
     )
@@ -77,7 +56,9 @@ class VideoComparison:
         measured: what gives the outcomes.
         settings: how the numbers are made; rows of a run with others are not mixed with these.
         motion: whether the parts of a motion have columns.
+        noticed: the just noticeable distance, where its multiples have a column; else None.
         limit: distances above it are named; None for no limit.
+        unit: of the limit as it was asked for, in words.
         allow_unmatched: a difference in length is no reason for a status.
     """
 
@@ -86,7 +67,9 @@ class VideoComparison:
     settings: dict[str, Any]
     mask: Path | None
     motion: bool
+    noticed: float | None
     limit: float | None
+    unit: str
     out: Path | None
     allow_unmatched: bool
     quiet: bool
@@ -95,10 +78,10 @@ class VideoComparison:
         """Measure what isn't measured yet, say what was found, and return the exit status."""
         tally = Tally(self.limit)
         if self.out is None:
-            print_text(csv_text(header(motion=self.motion), ()))
+            print_text(csv_text(header(motion=self.motion, jnd=self.noticed is not None), ()))
 
             def print_row(row: Row) -> None:
-                print_text(csv_text(row.cells(motion=self.motion), ()))
+                print_text(csv_text(row.cells(motion=self.motion, noticed=self.noticed), ()))
 
             return self._conclude(tally, self._measure(tally, print_row))
         with Unfinished(self.out, self._run()) as unfinished:
@@ -114,7 +97,13 @@ class VideoComparison:
                         f"what was measured is in {unfinished.path}; the same command goes on from there",
                     )
                 return self._conclude(tally, interrupted)
-            write_table(self.out, unfinished.rows(), motion=self.motion, report=self._report(tally))
+            write_table(
+                self.out,
+                unfinished.rows(),
+                motion=self.motion,
+                report=self._report(tally),
+                noticed=self.noticed,
+            )
             unfinished.remove()
         say("compare", f"{tally.measured} of {tally.rows} distances written to {self.out}")
         return self._conclude(tally, interrupted)
@@ -158,7 +147,7 @@ class VideoComparison:
                 "count": found.count,
                 "mean": float(number(found.mean)),
                 "median": float(number(found.median)),
-                "worst": tally.worst and tally.worst.to_dict(),
+                "worst": tally.worst and tally.worst.to_dict(self.noticed),
             },
             "unmatched": [self.pairing.unmatched] if self.pairing.unmatched else [],
             "skipped": [{"path": str(path), "why": why} for path, why in self.pairing.skipped],
@@ -167,9 +156,9 @@ class VideoComparison:
     def _conclude(self, tally: Tally, interrupted: bool) -> Exit:
         if (found := tally.summary()) is not None:
             count = found.count if found.count == tally.rows else f"{found.count} of {tally.rows}"
-            say("compare", f"{count} frames: {found}")
+            say("compare", f"{count} frames: {found.said(self.noticed)}")
         if self.limit is not None and tally.above:
-            say("compare", f"distances above {number(self.limit)}: {tally.above} of {tally.rows}")
+            say("compare", f"distances above {number(self.limit)}{self.unit}: {tally.above} of {tally.rows}")
             for row in tally.first_above:
                 say("compare", f"  {number(row.distance)}  {row.pair}")
             _say_how_many_more(tally.above - len(tally.first_above))

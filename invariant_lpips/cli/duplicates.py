@@ -21,6 +21,8 @@ from invariant_lpips.registry.entries import ENTRIES
 
 if TYPE_CHECKING:
     from invariant_lpips.indexing import Index
+    from invariant_lpips.metric import InvariantLPIPS
+    from invariant_lpips.registry.identity import Identity
 
 DESCRIPTION = """\
 Groups of near-duplicates: pictures joined by distances below a threshold, directly or through others.
@@ -40,7 +42,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command to its parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = DESCRIPTION
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="a folder of pictures, or an index file")
+    parser.add_argument(
+        "source",
+        type=Path,
+        metavar="SOURCE",
+        help="a folder of pictures, or an index file or a folder of them",
+    )
     parser.add_argument(
         "--below", type=float, metavar="D", help="distance under which two pictures are alike (see above)"
     )
@@ -58,7 +65,13 @@ def run(args: argparse.Namespace) -> Exit:
     embedding = Embedding.of(args)
     from invariant_lpips.indexing import near_duplicates
 
-    with index_of(args.source, args.out, embedding) as index:
+    def refuse(metric: InvariantLPIPS) -> None:
+        if args.below is None:
+            _multiple_for_copies(metric.identity)
+        if args.jnd:
+            just_noticeable(metric)
+
+    with index_of(args.source, args.out, embedding, refuse) as index:
         divisor = unit(index, embedding.metric, jnd=args.jnd)
         below = _for_copies(index, embedding.metric) if args.below is None else args.below * divisor
         groups = near_duplicates(index, below)
@@ -74,14 +87,19 @@ def run(args: argparse.Namespace) -> Exit:
 
 def _for_copies(index: Index, choice: MetricChoice) -> float:
     """The distance below which two pictures are copies, with the metric of the index; it is said."""
+    multiple = _multiple_for_copies(index.settings.metric)
+    below = multiple * just_noticeable(metric_of(index, choice))
+    say("duplicates", f"below {number(below)}, {multiple:g} times just noticeable; --below chooses another")
+    return below
+
+
+def _multiple_for_copies(who: Identity) -> float:
+    """The same in multiples of the just noticeable distance; ValueError where it was not measured."""
     from invariant_lpips.indexing.duplicates import COPIES
 
-    who = index.settings.metric
     multiple = COPIES.get((who.net, who.head))
     if multiple is None or who.weights not in ENTRIES:
         raise ValueError(
             f"no threshold is known for {who.net}, {who.head} and weights {who.weights}: name it with --below"
         )
-    below = multiple * just_noticeable(metric_of(index, choice))
-    say("duplicates", f"below {number(below)}, {multiple:g} times just noticeable; --below chooses another")
-    return below
+    return multiple

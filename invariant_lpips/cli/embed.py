@@ -10,6 +10,9 @@ from invariant_lpips.cli.index_options import Embedding, add_embedding_options, 
 from invariant_lpips.cli.output import Exit, say
 from invariant_lpips.cli.picture_options import add_engine_options, ray_workers
 
+#: Those of :mod:`invariant_lpips.indexing.files`.
+SUFFIXES = (".npz", ".safetensors", ".parquet")
+
 DESCRIPTION = """\
 Embed pictures: one row of numbers for each, whose Euclidean distances are the metric.
 
@@ -47,6 +50,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
+    if args.out.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"an index must end in one of {', '.join(SUFFIXES)}, but got {args.out}")
+    if not args.out.absolute().parent.is_dir():
+        raise ValueError(f"cannot write {args.out}: the folder {args.out.parent} does not exist")
     workers, embedding = ray_workers(args), Embedding.of(args)
     engine = None
     if workers is not None:
@@ -54,6 +61,15 @@ def run(args: argparse.Namespace) -> Exit:
 
         engine = ray.chunk_engine(**asdict(workers))
     metric = embedding.metric.build_invariant()
-    index = embedding.run(metric, args.source, args.out, tile=args.tile, engine=engine)
+    try:
+        index = embedding.run(metric, args.source, args.out, tile=args.tile, engine=engine)
+    except KeyboardInterrupt:
+        unfinished = args.out.with_name(f"{args.out.name}.unfinished")
+        if not unfinished.exists():
+            raise
+        say(
+            "embed", f"interrupted; finished work is in {unfinished}, and the same command goes on from there"
+        )
+        return Exit.INTERRUPTED
     say("embed", f"{args.out} holds {len(index)} rows of {index.columns} numbers, {metric.describe()}")
     return report_problems(index, "embed")

@@ -6,8 +6,8 @@ import argparse
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from invariant_lpips.cli.metric_options import (
 )
 from invariant_lpips.cli.output import Exit, say
 from invariant_lpips.cli.picture_options import add_reading_options, reading_of
-from invariant_lpips.pictures.folders import not_looked_at
+from invariant_lpips.pictures.folders import PICTURE_SUFFIXES, not_looked_at
 
 if TYPE_CHECKING:
     from invariant_lpips.indexing import Index, Reading
@@ -126,28 +126,44 @@ def add_embedding_options(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def index_of(source: Path, out: Path | None, embedding: Embedding) -> Iterator[Index]:
+def index_of(
+    source: Path, out: Path | None, embedding: Embedding, refuse: Callable[[InvariantLPIPS], object] | None
+) -> Iterator[Index]:
     """The index that `source` is, or one of the pictures in the folder that it is, for as long as needed.
 
     The embeddings of a folder are kept beside `out` until the command has ended well, so that it goes on after a
-    kill; without `out`, in a temporary folder.
+    kill; without `out`, in a temporary folder. `refuse` raises where the metric can't do what the command needs,
+    before it embeds a folder.
     """
     from invariant_lpips.indexing import open_index
-    from invariant_lpips.indexing.files import WRITERS
 
-    if source.suffix.lower() in WRITERS and not source.is_dir():
+    if _is_index(source):
         index = open_index(source)
+        _require_reading(index, embedding.reading)
+        _require_options(index, embedding.metric)
         if any(getattr(embedding.metric, name) is not None for name in METRIC_OPTIONS):
             metric_of(index, embedding.metric)  # only to refuse what the index wasn't made with
         yield index
         return
     metric = embedding.metric.build_invariant()
+    if refuse is not None:
+        refuse(metric)
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder) / "embeddings.safetensors"
         if out is not None:
             kept = out.with_name(f".{out.name}.embeddings.safetensors")
         yield embedding.run(metric, source, kept)
-        kept.unlink()
+        kept.unlink(missing_ok=True)  # another process may have been at the same
+
+
+def _is_index(source: Path) -> bool:
+    """Whether it is an index file, or a folder that holds some and no pictures."""
+    from invariant_lpips.indexing.files import WRITERS
+
+    if not source.is_dir():
+        return source.suffix.lower() in WRITERS
+    suffixes = {path.suffix.lower() for path in source.iterdir() if not path.name.startswith(".")}
+    return not suffixes.isdisjoint(WRITERS) and suffixes.isdisjoint(PICTURE_SUFFIXES)
 
 
 def metric_of(index: Index, choice: MetricChoice) -> InvariantLPIPS:
@@ -179,13 +195,40 @@ def _require_options(index: Index, choice: MetricChoice) -> None:
     head = DEFAULT_HEAD[made_of.net] if choice.head == "default" else choice.head
     # Any other net is a folder, whose parameters are compared once they are read.
     asked = {"net": net if net in ARCHITECTURES else None, "head": head, "pooling": choice.pooling}
+    if choice.dtype != MetricChoice.dtype:
+        asked["dtype"] = choice.dtype
     for name, value in asked.items():
-        made = getattr(made_of, name)
+        made = index.settings.dtype if name == "dtype" else getattr(made_of, name)
         if value is not None and value != made:
             raise ValueError(
                 f"{index.origin} was made with --{name} {made}, not with --{name} {value}: leave the option "
                 "out, or embed the pictures again with it"
             )
+
+
+def _require_reading(index: Index, reading: Reading) -> None:
+    """Refuse options that read pictures in another way than those of the index were: they are not read again."""
+    made, usual = asdict(index.settings.reading), asdict(type(reading)())
+    for name, value in asdict(reading).items():
+        if name != "max_pixels" and value not in (usual[name], made[name]):
+            option = f"--{name.replace('_', '-')}"
+            how = "without it" if made[name] is None else f"with {option} {_as_typed(made[name])}"
+            raise ValueError(
+                f"{option} {_as_typed(value)}: the pictures of {index.origin} were read {how}, and are not read again; "
+                "leave the option out, or embed the pictures again with it"
+            )
+
+
+def _as_typed(value: object) -> str:
+    """A value of a `Reading` as its option takes it: sizes of `--resize` and numbers of `--bands` are tuples.
+
+    Example:
+        >>> _as_typed((64, 48)), _as_typed((3, 2, 1)), _as_typed("black")
+        ('64x48', '3,2,1', 'black')
+    """
+    if not isinstance(value, tuple):
+        return str(value)
+    return ("x" if len(value) == 2 else ",").join(map(str, value))
 
 
 def unit(index: Index, choice: MetricChoice, *, jnd: bool) -> float:

@@ -67,9 +67,13 @@ def add_map_options(output: argparse._ArgumentGroup) -> None:
 
 
 def check_maps(args: argparse.Namespace) -> None:
-    """Refuse options about maps where none are asked for."""
+    """Refuse options about maps where none are asked for, and a folder that is none."""
     if args.map is None and (args.map_npy or args.map_scale is not None):
         raise ValueError("--map-npy and --map-scale belong to --map DIR")
+    if args.map is not None and args.map.exists() and not args.map.is_dir():
+        raise ValueError(
+            f"--map {args.map} is a file; a folder was expected, which is made if it isn't there"
+        )
 
 
 def maps_of(args: argparse.Namespace) -> Maps | None:

@@ -13,6 +13,7 @@ from invariant_lpips.cli.index_options import (
     report_problems,
     unit,
 )
+from invariant_lpips.cli.metric_options import just_noticeable
 from invariant_lpips.cli.output import Exit, say
 
 #: Those of :mod:`invariant_lpips.indexing.matrix`.
@@ -30,7 +31,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command to its parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = DESCRIPTION
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="a folder of pictures, or an index file")
+    parser.add_argument(
+        "source",
+        type=Path,
+        metavar="SOURCE",
+        help="a folder of pictures, or an index file or a folder of them",
+    )
     parser.add_argument(
         "-o", "--out", type=Path, metavar="FILE", help=".csv or .npz; by default csv on standard output"
     )
@@ -47,7 +53,7 @@ def run(args: argparse.Namespace) -> Exit:
     from invariant_lpips.indexing import distance_matrix, write_matrix
     from invariant_lpips.indexing.matrix import write_rows
 
-    with index_of(args.source, out, embedding) as index:
+    with index_of(args.source, out, embedding, just_noticeable if args.jnd else None) as index:
         divisor = unit(index, embedding.metric, jnd=args.jnd)
         if out is None:
             write_rows(index, distance_matrix(index, unit=divisor), sys.stdout)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
+import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -96,6 +98,28 @@ def own_warnings_said(command: str) -> Iterator[None]:
         yield
     finally:
         warnings.showwarning = shown
+
+
+class _Closed(io.TextIOBase):
+    """A standard output that nobody will read."""
+
+    def write(self, text: str, /) -> int:
+        if text:
+            raise OSError("standard output is closed; name a file with -o, or leave it open")
+        return 0
+
+
+def replace_closed_streams() -> None:
+    """Stand in for a standard output or error that was closed (`>&-`, `2>&-`).
+
+    Python has None for them then: print(file=None) would mix sentences into the results, and the next file opened would
+    get the place where other libraries still write what they complain of.
+    """
+    if sys.stdout is None:
+        os.open(os.devnull, os.O_WRONLY)
+        sys.stdout = _Closed()
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def print_text(text: str) -> None:

@@ -73,6 +73,8 @@ def check_reading(args: argparse.Namespace) -> None:
         check_choices(frame=_frame(args, side), bands=args.bands, full_scale=args.full_scale, icc=args.icc)
     if args.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1, but got {args.batch_size}")
+    if args.max_pixels < 1:
+        raise ValueError(f"--max-pixels must be at least 1, but got {args.max_pixels}")
 
 
 def _frame(args: argparse.Namespace, side: int) -> int | None:
@@ -128,31 +130,6 @@ def band_numbers(text: str) -> tuple[int, ...]:
             f"expected one or three band numbers from 1, as 3,2,1, but got {text!r}"
         )
     return tuple(int(part) for part in parts)
-
-
-def add_frame_options(parser: argparse.ArgumentParser) -> None:
-    """Add what chooses frames of videos."""
-    frames = parser.add_argument_group("of videos")
-    frames.add_argument(
-        "--frames",
-        type=_from_to,
-        metavar="A:B",
-        help="frames A to B - 1, counted from 0; either may be left out. Two folders are then compared as videos are",
-    )
-    frames.add_argument("--every", type=int, metavar="N", help="each N-th frame of them (1)")
-
-
-def _from_to(text: str) -> tuple[int, int | None]:
-    """`A:B` for `type=` of an option.
-
-    Example:
-        >>> _from_to("2:10"), _from_to(":10"), _from_to("2:")
-        ((2, 10), (0, 10), (2, None))
-    """
-    start, colon, stop = text.partition(":")
-    if not colon or not all(part.isdecimal() or not part for part in (start, stop)):
-        raise argparse.ArgumentTypeError(f"expected frame numbers as 10:20, 10: or :20, but got {text!r}")
-    return int(start or 0), int(stop) if stop else None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,27 +93,30 @@ def embed_folder(
         index = _complete(out, settings)
         unfinished.unlink(missing_ok=True)  # a kill may have come between the last two steps
         return index
+    if not metric.head.sizeless:
+        settings = replace(settings, size=_common_size(pictures, reading, metric.head.name))
     embedder = Embedder(
         metric,
         reading,
         batch_size=batch_size,
         tile=tile,
         workers=workers,
-        size=None if metric.head.sizeless else _common_size(pictures, reading, metric.head.name),
+        size=settings.size,
     )
     length = chunk_length(batch_size)
     chunks = range(-(-len(pictures) // length))
     with Journal(unfinished, settings) as journal:
-        left = [chunk for chunk in chunks if chunk not in journal]
-        with tqdm(total=len(pictures), unit="picture", file=sys.stderr, disable=not progress) as bar:
-            bar.update(min(len(journal) * length, len(pictures)))
-            records = embedder(pictures, left) if engine is None else engine(embedder, pictures, left)
-            for chunk, record in records:
-                journal.add(chunk, record.to_bytes())
-                bar.update(min((chunk + 1) * length, len(pictures)) - chunk * length)
-        _write(journal, pictures, settings, out)
-    unfinished.unlink()
-    return open_index(out)
+        if not out.exists():  # else another process finished the run while this one waited for its journal
+            left = [chunk for chunk in chunks if chunk not in journal]
+            with tqdm(total=len(pictures), unit="picture", file=sys.stderr, disable=not progress) as bar:
+                bar.update(min(len(journal) * length, len(pictures)))
+                records = embedder(pictures, left) if engine is None else engine(embedder, pictures, left)
+                for chunk, record in records:
+                    journal.add(chunk, record.to_bytes())
+                    bar.update(min((chunk + 1) * length, len(pictures)) - chunk * length)
+            _write(journal, pictures, settings, out)
+    unfinished.unlink(missing_ok=True)
+    return _complete(out, settings)
 
 
 def _check_arguments(

@@ -78,9 +78,8 @@ def search(
         raise ValueError(f"Argument `k` must be at least 1, but got {k}.")
     pictures = Pictures(Path(), tuple(os.fspath(file) for file in files))
     embedded: list[Tensor | str] = []
-    for position, record in Embedder(metric, settings.reading, tile=settings.tile)(
-        pictures, range(len(pictures))
-    ):
+    embedder = Embedder(metric, settings.reading, tile=settings.tile, size=settings.size)
+    for position, record in embedder(pictures, range(len(pictures))):
         if position in record.problems:
             embedded.append(record.problems[position])
         elif record.vectors.shape[1] != index.columns:

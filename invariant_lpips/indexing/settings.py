@@ -34,6 +34,8 @@ class Settings:
         batch_size: pictures of one size embedded at once.
         tile: side of the tiles in which pictures are embedded, or None.
         pictures: fingerprint of the pictures.
+        size: (height, width) of all pictures, where the embedding grows with them: one of another size may have as many
+            numbers, with other meanings. None for any, and in indexes that don't say.
     """
 
     metric: Identity
@@ -48,6 +50,7 @@ class Settings:
     bands: tuple[int, ...] | None = None
     full_scale: int | None = None
     icc: str = "ignore"  # which indexes did before they said so
+    size: tuple[int, int] | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -57,7 +60,7 @@ class Settings:
         """Read what :meth:`to_json` wrote; `origin` is the file, for the message of the ValueError."""
         try:
             values: dict[str, Any] = json.loads(text)
-            for name in ("resize", "bands"):
+            for name in ("resize", "bands", "size"):
                 values[name] = values.get(name) and tuple(values[name])
             if "arguments" in values:
                 values["metric"] = _identity_of_version_0_1(values["metric"], values.pop("arguments"))
@@ -72,12 +75,13 @@ class Settings:
     def _plausible(self) -> bool:
         """Whether every value is one that a run may have had: a file may say anything."""
         resize = (1, 1) if self.resize is None else self.resize
-        numbers = (self.batch_size, self.tile or 1, self.max_pixels or 1, *resize)
+        size = (1, 1) if self.size is None else self.size
+        numbers = (self.batch_size, self.tile or 1, self.max_pixels or 1, *resize, *size)
         words = (self.dtype, self.alpha, self.pictures)
         return (
             all(type(word) is str for word in words)
             and all(type(number) is int and number > 0 for number in numbers)
-            and len(resize) == 2
+            and len(resize) == len(size) == 2
             and resize[0] * resize[1] <= DEFAULT_MAX_PIXELS
             and self.dtype in [str(dtype).removeprefix("torch.") for dtype in DTYPES]
             and self.alpha in ALPHA_CHOICES
@@ -90,6 +94,8 @@ class Settings:
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
             if field.name == "metric" and mine.measures_like(theirs) and mine.version == theirs.version:
                 continue  # linear weights may have another name by now
+            if field.name == "size" and None in (mine, theirs):
+                continue  # not known
             if mine != theirs:
                 pictures = field.name == "pictures"
                 return "the pictures are others" if pictures else f"{field.name}: {mine} / {theirs}"

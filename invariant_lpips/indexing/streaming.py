@@ -169,5 +169,5 @@ def _wrong_size(size: tuple[int, int], wanted: tuple[int, int] | None) -> str:
     assert wanted is not None
     return (
         f"is {size[1]} x {size[0]} pixels, but the others are {wanted[1]} x {wanted[0]}, and this head's embedding "
-        "grows with the picture; use --resize or --head gap"
+        "grows with the picture; embed with --resize or --head gap"
     )

@@ -22,6 +22,7 @@ from invariant_lpips.metric import InvariantLPIPS
 from invariant_lpips.stock import LPIPS
 
 NET_TYPES = ("vgg", "alex", "squeeze")
+INVARIANT_NET_TYPES = (*NET_TYPES, "pixels")
 REDUCTIONS = ("mean", "sum", "none", None)
 
 
@@ -38,10 +39,12 @@ def invariant_lpips(
     weights: str | Path | None = None,
     motion: str | None = None,
     pixels_per_degree: float | None = None,
+    net: Any = None,
 ) -> Tensor:
     """:class:`invariant_lpips.InvariantLPIPS` of two batches (N, 3, H, W).
 
-    The network follows device and dtype of `img1` and is kept for the next call (at most four are).
+    The network follows device and dtype of `img1` and is kept for the next call (at most four are). Arguments are those
+    of :class:`invariant_lpips.integrations.torchmetrics.InvariantLPIPSMetric`.
 
     Returns:
         () for `mean` and `sum`, (N,) for `none`; at least float32, differentiable.
@@ -51,7 +54,8 @@ def invariant_lpips(
         >>> invariant_lpips(x, x, "alex", "gap", weights="unit", reduction="none")
         tensor([0., 0.])
     """
-    check_arguments(reduction, normalize, net_type)
+    net_type = one_net(net_type, net)
+    check_arguments(reduction, normalize, net_type, INVARIANT_NET_TYPES)
     where = _place(img1)
     return _reduce(
         scores(
@@ -138,10 +142,28 @@ def _reduce(scores: Tensor, reduction: str | None) -> Tensor:
     return scores.sum() if reduction == "sum" else scores
 
 
-def check_arguments(reduction: str | None, normalize: bool, net_type: Any = "vgg") -> None:
+def one_net(net_type: Any, net: Any) -> Any:
+    """The network under torchmetrics' name for it or under InvariantLPIPS' own; ValueError where two are named.
+
+    Example:
+        >>> one_net("vgg", None), one_net("vgg", "pixels")
+        ('vgg', 'pixels')
+    """
+    if net is None:
+        return net_type
+    if net_type not in ("vgg", net):
+        raise ValueError(
+            f"`net_type` and `net` are one argument, but got {net_type} and {net}; leave out one."
+        )
+    return net
+
+
+def check_arguments(
+    reduction: str | None, normalize: bool, net_type: Any = "vgg", choices: tuple[str, ...] = NET_TYPES
+) -> None:
     """Raise ValueError, worded as torchmetrics does, for an argument that is not one of its choices."""
-    if isinstance(net_type, str) and net_type not in NET_TYPES:
-        raise ValueError(f"Argument `net_type` must be one of {NET_TYPES}, but got {net_type}.")
+    if isinstance(net_type, str) and net_type not in choices:
+        raise ValueError(f"Argument `net_type` must be one of {choices}, but got {net_type}.")
     if reduction not in REDUCTIONS:
         raise ValueError(f"Argument `reduction` must be one of {REDUCTIONS}, but got {reduction}.")
     if not isinstance(normalize, bool):

@@ -31,10 +31,12 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips.integrations.functional import (
+    INVARIANT_NET_TYPES,
     check_arguments,
     clear_cached_networks,
     invariant_lpips,
     learned_perceptual_image_patch_similarity,
+    one_net,
     scores,
 )
 from invariant_lpips.metric import InvariantLPIPS
@@ -182,11 +184,12 @@ class InvariantLPIPSMetric(_DistanceMetric):
     """:class:`invariant_lpips.InvariantLPIPS` as a torchmetrics metric.
 
     Args:
-        net_type: trunk: `vgg` (the one with learned weights), `alex` or `squeeze`.
+        net_type: trunk: `vgg`, `alex`, `squeeze` (which has no learned weights) or `pixels`.
         head: `default`, or any head of :mod:`invariant_lpips.heads`.
         reduction: `mean` or `sum` over images, or `none` (= None) for one distance an image.
         normalize: images are in [0, 1] instead of [-1, 1].
         pooling, padding, weights, motion, pixels_per_degree: as for :class:`invariant_lpips.InvariantLPIPS`.
+        net: `net_type` under the name that InvariantLPIPS has for it.
         kwargs: torchmetrics' own (`dist_sync_on_step`, `compute_on_cpu`, ...).
 
     Shape:
@@ -221,9 +224,11 @@ class InvariantLPIPSMetric(_DistanceMetric):
         weights: str | Path | None = None,
         motion: str | None = None,
         pixels_per_degree: float | None = None,
+        net: Any = None,
         **kwargs: Any,
     ) -> None:
-        check_arguments(reduction, normalize, net_type)
+        net_type = one_net(net_type, net)
+        check_arguments(reduction, normalize, net_type, INVARIANT_NET_TYPES)
         network = InvariantLPIPS(
             net_type, head, pooling, padding, weights, motion=motion, pixels_per_degree=pixels_per_degree
         )

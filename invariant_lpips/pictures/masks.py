@@ -13,6 +13,9 @@ from invariant_lpips.pictures.images import Reading
 from invariant_lpips.pictures.preparation import Prepared
 from invariant_lpips.pictures.refusals import Transparent
 
+#: How far apart a grey mask's three colours may be, of 1: compression rounds them.
+_GREY = 0.04
+
 __all__ = ["Masks", "read_mask", "reading_of_masks"]
 
 
@@ -29,7 +32,7 @@ def read_mask(path: Path, reading: Callable[[Path], Tensor]) -> Tensor:
     """A mask file to (1, 1, H, W) float32 in [0, 1]: the mean of its three colours.
 
     Raises:
-        ValueError: it is transparent, or has nothing brighter than mid-grey; and what `reading` raises.
+        ValueError: it is transparent or in colour, or has nothing brighter than mid-grey; and what `reading` raises.
     """
     try:
         image = reading(path)
@@ -37,6 +40,9 @@ def read_mask(path: Path, reading: Callable[[Path], Tensor]) -> Tensor:
         raise ValueError(
             f"the mask {path} is transparent; save it in grey: white where pixels count"
         ) from None
+    colour = float((image.amax(1) - image.amin(1)).max()) / 2
+    if colour > _GREY:  # class colours or a photograph, whose mean would pass for a soft mask
+        raise ValueError(f"the mask {path} is in colour; save it in grey: white where pixels count")
     mask = (image.mean(1, keepdim=True) + 1) / 2
     if float(mask.max()) < 0.5:
         raise ValueError(
@@ -57,8 +63,8 @@ class Masks:
         path of a reference -> (1, 1, H, W) float32 in [0, 1]: the mean of the three colours.
 
     Raises:
-        ValueError: the folder has no mask of that name, or two; or a mask is transparent, or has nothing brighter than
-            mid-grey, as one that was saved with 1 for white.
+        ValueError: the folder has no mask of that name, or two; or a mask is transparent or in colour, or has nothing
+            brighter than mid-grey, as one that was saved with 1 for white.
         OSError: there is no such file or folder.
     """
 

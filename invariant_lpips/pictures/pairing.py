@@ -162,8 +162,10 @@ def from_csv(table: Path) -> Pairing:
     """The rows of a csv file with columns `reference` and `distorted` (others are ignored), in its order.
 
     Columns may be separated by commas, semicolons or tabs; see :func:`invariant_lpips.files.tables.read_csv`. Relative
-    paths start at the folder of the csv file. A row with an empty cell is a pair with a problem.
+    paths start at the folder of the csv file, those of /dev/stdin and other pipes in /dev at the current one. A row
+    with an empty cell is a pair with a problem.
     """
+    start = Path() if Path("/dev") in table.parents else table.parent
     try:
         text = table.read_bytes().decode("utf-8-sig")
         reader = read_csv(text, ("reference", "distorted"))
@@ -173,7 +175,7 @@ def from_csv(table: Path) -> Pairing:
                 f"{table} must have the columns reference and distorted in its first line, "
                 f"but has {', '.join(columns) or 'none'}"
             )
-        pairs = [_csv_pair(table, row, reader.line_num) for row in reader]
+        pairs = [_csv_pair(table, start, row, reader.line_num) for row in reader]
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no such file: {table}") from None
     except IsADirectoryError:
@@ -185,13 +187,13 @@ def from_csv(table: Path) -> Pairing:
     return Pairing(tuple(pairs))
 
 
-def _csv_pair(table: Path, row: dict[str, str | None], line: int) -> Pair:
+def _csv_pair(table: Path, start: Path, row: dict[str, str | None], line: int) -> Pair:
     reference, distorted = ((row[name] or "").rstrip() for name in ("reference", "distorted"))
     missing = [name for name, path in (("reference", reference), ("distorted", distorted)) if not path]
     problem = f"line {line} of {table} has no {' and no '.join(missing)}" if missing else None
     return Pair(
-        _as_on_disk(table.parent / reference) if reference else Path(),
-        _as_on_disk(table.parent / distorted) if distorted else Path(),
+        _as_on_disk(start / reference) if reference else Path(),
+        _as_on_disk(start / distorted) if distorted else Path(),
         label=f"{Path(reference).stem}-{Path(distorted).stem}",
         problem=problem,
     )

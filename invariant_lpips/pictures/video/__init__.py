@@ -15,14 +15,24 @@ Example::
 
 from __future__ import annotations
 
-from invariant_lpips.pictures.video.comparing import (
-    FrameMasks,
-    FramePair,
-    Selection,
-    VideoPairing,
-    compare_videos,
-    is_video,
-)
-from invariant_lpips.pictures.video.decoding import VideoFile
+from typing import TYPE_CHECKING
+
+from invariant_lpips.files.on_demand import on_demand
+from invariant_lpips.pictures.video.choosing import Selection, is_video
+
+if TYPE_CHECKING:
+    from invariant_lpips.pictures.video.comparing import FrameMasks, FramePair, VideoPairing, compare_videos
+    from invariant_lpips.pictures.video.decoding import VideoFile
+else:  # needs torch, which knowing a video by its name doesn't
+    __getattr__ = on_demand(
+        __name__,
+        {
+            "FrameMasks": "invariant_lpips.pictures.video.comparing",
+            "FramePair": "invariant_lpips.pictures.video.comparing",
+            "VideoFile": "invariant_lpips.pictures.video.decoding",
+            "VideoPairing": "invariant_lpips.pictures.video.comparing",
+            "compare_videos": "invariant_lpips.pictures.video.comparing",
+        },
+    )
 
 __all__ = ["FrameMasks", "FramePair", "Selection", "VideoFile", "VideoPairing", "compare_videos", "is_video"]

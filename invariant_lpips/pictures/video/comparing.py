@@ -23,49 +23,11 @@ from invariant_lpips.pictures.pairing import Pair
 from invariant_lpips.pictures.preparation import Prepared
 from invariant_lpips.pictures.reading_ahead import WAITING, Picture
 from invariant_lpips.pictures.refusals import PictureWarning
-from invariant_lpips.pictures.video.decoding import SUFFIXES, Frame, VideoFile
+from invariant_lpips.pictures.video.choosing import Selection
+from invariant_lpips.pictures.video.decoding import Frame, VideoFile
 
 #: Frames of each video that may wait, decoded, within `WAITING` bytes.
 _AHEAD = 8
-
-
-def is_video(path: Path) -> bool:
-    """Whether a path is named as a video.
-
-    Example:
-        >>> is_video(Path("a.MP4")), is_video(Path("a.gif"))
-        (True, False)
-    """
-    return path.suffix.lower() in SUFFIXES and not path.is_dir()
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which frames are compared: `start`, `start + every`, ... up to but without `stop` (None: to the end).
-
-    Example:
-        >>> [number for number in range(12) if number in Selection(2, 10, every=3)]
-        [2, 5, 8]
-    """
-
-    start: int = 0
-    stop: int | None = None
-    every: int = 1
-
-    def __post_init__(self) -> None:
-        if self.start < 0 or self.every < 1 or (self.stop is not None and self.stop <= self.start):
-            raise ValueError(
-                "Frames are chosen by 0 <= start < stop and every >= 1, but got "
-                f"start={self.start}, stop={self.stop}, every={self.every}."
-            )
-
-    def __contains__(self, number: int) -> bool:
-        started = number >= self.start and (number - self.start) % self.every == 0
-        return started and (self.stop is None or number < self.stop)
-
-    def among(self, count: int) -> int:
-        """How many of the first `count` frames."""
-        return len(range(self.start, count if self.stop is None else min(count, self.stop), self.every))
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,6 @@ from invariant_lpips.pictures.video.colour import Coding, rgb_from_planes
 if TYPE_CHECKING:
     from av import VideoFrame
 
-_SUFFIXES = "3gp asf avi f4v flv ivf m2ts m4v mkv mov mp4 mpeg mpg mts mxf nut obu ogv ts vob webm wmv y4m"
-#: Which files are videos.
-SUFFIXES = frozenset(f".{name}" for name in _SUFFIXES.split())
-
 #: Pixel formats whose samples share planes, and those that hold the very same samples in planes of their own.
 _IN_PLANES = {
     **dict.fromkeys(("nv12", "nv21"), "yuv420p"),

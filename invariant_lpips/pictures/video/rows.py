@@ -56,30 +56,34 @@ class Row:
             values["error"],
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, noticed: float | None = None) -> dict[str, Any]:
+        """As it is kept; with `noticed`, the just noticeable distance, its multiple beside the distance."""
+        multiple = None if noticed is None or self.distance is None else self.distance / noticed
         return {
             "reference": str(self.pair.reference),
             "distorted": str(self.pair.distorted),
             "frame": self.pair.number,
             "time": _rounded(self.pair.time),
             "distance": self.distance,
+            **({} if noticed is None else {"jnd": _rounded(multiple)}),
             **self.parts,
             "error": self.error,
         }
 
-    def cells(self, *, motion: bool) -> list[str]:
+    def cells(self, *, motion: bool, noticed: float | None = None) -> list[str]:
         """What stands under :func:`header`."""
-        values = self.to_dict()
-        found = (values.get(name) for name in header(motion=motion))
+        values = self.to_dict(noticed)
+        found = (values.get(name) for name in header(motion=motion, jnd=noticed is not None))
         return [
             number(value) if isinstance(value, float) else "" if value is None else str(value)
             for value in found
         ]
 
 
-def header(*, motion: bool) -> list[str]:
+def header(*, motion: bool, jnd: bool = False) -> list[str]:
     """The names of a table's columns: those of a table of pictures, and the number and time of the frame."""
-    return ["reference", "distorted", "frame", "time", "distance", *(MOTION if motion else ()), "error"]
+    measured = ["distance", *(["jnd"] if jnd else []), *(MOTION if motion else ())]
+    return ["reference", "distorted", "frame", "time", *measured, "error"]
 
 
 class Tally:
@@ -218,23 +222,29 @@ class Unfinished:
         )
 
 
-def write_table(out: Path, rows: Iterable[Row], *, motion: bool, report: Mapping[str, Any]) -> None:
-    """Rows as a csv file, or with `report` before them as json; whole or not at all, and row by row."""
+def write_table(
+    out: Path, rows: Iterable[Row], *, motion: bool, report: Mapping[str, Any], noticed: float | None = None
+) -> None:
+    """Rows as a csv file, or with `report` before them as json; whole or not at all, and row by row.
+
+    With `noticed`, the just noticeable distance, `jnd` beside the distances has its multiples.
+    """
     with (
         replacing(out) as temporary,
         temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream,
     ):
         if out.suffix.lower() == ".csv":
-            write_csv(stream, header(motion=motion), (row.cells(motion=motion) for row in rows))
+            names = header(motion=motion, jnd=noticed is not None)
+            write_csv(stream, names, (row.cells(motion=motion, noticed=noticed) for row in rows))
         else:
-            _write_json(stream, rows, report)
+            _write_json(stream, (row.to_dict(noticed) for row in rows), report)
 
 
-def _write_json(stream: TextIO, rows: Iterable[Row], report: Mapping[str, Any]) -> None:
+def _write_json(stream: TextIO, rows: Iterable[Mapping[str, Any]], report: Mapping[str, Any]) -> None:
     stream.write(json.dumps(report, indent=2).removesuffix("\n}") + ',\n  "pairs": [')
     comma = ""
     for row in rows:
-        stream.write(f"{comma}\n    {json.dumps(row.to_dict())}")
+        stream.write(f"{comma}\n    {json.dumps(row)}")
         comma = ","
     stream.write("\n  ]\n}\n")
 
