@@ -18,6 +18,7 @@ from invariant_lpips.trunks.pooling import BlurPool2d
 METRICS = [
     ("alex", "regional", "max", 2304),
     ("alex", "gap", "max", 1152),
+    ("alex", "gap", "blur", 1152),
     ("pixels", "regional", "max", 88),
     ("pixels", "gap", "max", 44),
 ]
