@@ -100,3 +100,10 @@ def test_half_precision_keeps_flat_colours(photo):
     found: Any = layer(flat)
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found, flat, rtol=0, atol=4e-3)
+
+
+def test_autocast_leaves_it_in_full_precision(photo):
+    layer, x = ChromaLowPass(torch.ones(1, 3, 1, 1)), photo("coffee", 40, 48)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = layer(x)
+    torch.testing.assert_close(inside, layer(x), rtol=0, atol=0)

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from invariant_lpips.functional import full_precision
+from invariant_lpips.functional import full_precision, without_autocast
 from invariant_lpips.trunks.circular import wrapped
 from invariant_lpips.trunks.pooling import Window
 
@@ -72,7 +72,8 @@ class ChromaLowPass(nn.Module):
         lightness, units, kernel = map(full_precision, (self.lightness, self.units, self.kernel))
         sharp = full_precision(x)
         across = kernel.view(1, 1, 1, -1).expand(3, -1, -1, -1)
-        low = F.conv2d(F.conv2d(self._around(sharp), across, groups=3), across.mT, groups=3)
+        with without_autocast(x.device.type):
+            low = F.conv2d(F.conv2d(self._around(sharp), across, groups=3), across.mT, groups=3)
         lost = ((sharp - low) * lightness).sum(1, keepdim=True)
         return (low + lost * units).to(x.dtype)
 
