@@ -7,6 +7,7 @@ as they are. Every root is safe: at 0 its value is 0 and its gradient is 0, neve
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -52,6 +53,22 @@ def in_float64(x: Tensor) -> Tensor:
         return x.double()
     except (TypeError, RuntimeError):
         return x
+
+
+def not_below_float32(fn: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """What a module's `_apply` does to its tensors (`.half()`, `.to("cuda")`), but never below float32.
+
+    Example:
+        >>> not_below_float32(lambda x: x.half())(torch.zeros(1)).dtype
+        torch.float32
+    """
+
+    def moved(x: Tensor) -> Tensor:
+        result = fn(x)
+        wanted = at_least_float32(result.dtype)
+        return result if result.dtype == wanted else x.to(result.device, wanted)
+
+    return moved
 
 
 def without_autocast(device_type: str) -> AbstractContextManager[object]:

@@ -179,7 +179,7 @@ def test_a_file_is_read_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         read.append(path.name)
         return whole(path, *largest)
 
-    for user in ("weights", "saved"):
+    for user in ("weights", "finding", "saved"):
         monkeypatch.setattr(f"invariant_lpips.registry.{user}.read_whole", counted)
     metric = InvariantLPIPS()
     assert sorted(read) == ["vgg16-regional.safetensors", "vgg16.safetensors"]

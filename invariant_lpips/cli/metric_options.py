@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,7 +77,10 @@ class MetricChoice:
             raise ValueError("-v (--version) is lpips' and needs --metric lpips")
         if self.pixels_per_degree is not None and self.motion is None:
             raise ValueError("--pixels-per-degree prices a motion and needs --motion")
-        for name, known in (("head", HEADS), ("pooling", POOLINGS)):
+        for name, known in (
+            ("head", _with_added(HEADS, "invariant_lpips.heads", "HEADS")),
+            ("pooling", _with_added(POOLINGS, "invariant_lpips.trunks.pooling", "POOLINGS")),
+        ):
             if (given := getattr(self, name)) is not None and given not in known:
                 raise ValueError(f"--{name} must be one of {', '.join(known)}, but got {given!r}")
         if self.net is not None and self.net not in (*NETS, *ENTRIES) and not _names_a_file(self.net):
@@ -129,6 +134,12 @@ class MetricChoice:
         if device.type == "cuda" and not torch.cuda.is_available():
             raise ValueError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
         return device, getattr(torch, self.dtype)
+
+
+def _with_added(names: Sequence[str], module: str, table: str) -> list[str]:
+    """The names, and those of a table that a program has added to: if it has, the table's module is loaded."""
+    added = getattr(sys.modules.get(module), table, {})
+    return list(dict.fromkeys([*names, *added]))
 
 
 def _names_a_file(net: str) -> bool:

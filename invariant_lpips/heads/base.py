@@ -151,12 +151,7 @@ class Head(Frozen):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Head:
         # `.half()` and its like reach a module here. Weights stay in float32 at least: they are few, enter sums in
         # float32, and the largest (291,308) would be infinite in float16.
-        def moved(x: Tensor) -> Tensor:
-            result = fn(x)
-            wanted = ILF.at_least_float32(result.dtype)
-            return result if result.dtype == wanted else x.to(result.device, wanted)
-
-        super()._apply(moved, recurse)
+        super()._apply(ILF.not_below_float32(fn), recurse)
         return self
 
 

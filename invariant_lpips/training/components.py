@@ -22,6 +22,7 @@ from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.metric import InvariantLPIPS
 from invariant_lpips.pictures.images import read_image
+from invariant_lpips.trunks.chroma import SIGMA
 
 #: Part of every cache key: raise it when the arithmetic of a head changes.
 ARITHMETIC = 1
@@ -68,7 +69,8 @@ class ComponentReader:
 
 def computed_by(metric: InvariantLPIPS) -> str:
     """What names one head's components in the cache: who reads the pictures. A cache outlives versions."""
-    return f"{' '.join(metric.identity.reading)} {metric.head.weight.numel()}"
+    colour = "" if metric.net.chroma is None else f" colour {SIGMA}"
+    return f"{' '.join(metric.identity.reading)} {metric.head.weight.numel()}{colour}"
 
 
 def collect_components(

@@ -13,12 +13,13 @@ plane by plane, so that lightness stays what it was, and so does what is uniform
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from invariant_lpips.functional import full_precision, without_autocast
+from invariant_lpips.functional import full_precision, not_below_float32, without_autocast
 from invariant_lpips.trunks.circular import wrapped
 from invariant_lpips.trunks.pooling import Window
 
@@ -67,10 +68,17 @@ class ChromaLowPass(nn.Module):
         """What its outputs read along an axis."""
         return Window(2 * self.radius + 1, 1, self.radius, "floor")
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ChromaLowPass:
+        # In half precision the kernel would no longer sum to 1, and colours would fade.
+        super()._apply(not_below_float32(fn), recurse)  # type: ignore[no-untyped-call]
+        return self
+
     def forward(self, x: Tensor) -> Tensor:
         # All planes are smoothed, and of what that took lightness is put back.
-        lightness, units, kernel = map(full_precision, (self.lightness, self.units, self.kernel))
         sharp = full_precision(x)
+        lightness, units, kernel = (
+            each.to(sharp.dtype) for each in (self.lightness, self.units, self.kernel)
+        )
         across = kernel.view(1, 1, 1, -1).expand(3, -1, -1, -1)
         with without_autocast(x.device.type):
             low = F.conv2d(F.conv2d(self._around(sharp), across, groups=3), across.mT, groups=3)
