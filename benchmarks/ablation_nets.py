@@ -1,8 +1,8 @@
 """What was tried on AlexNet and on filters without a network: the table behind `net="alex"` and `net="pixels"`.
 
 As `benchmarks/ablation.py` is for VGG-16: every candidate is a set of blocks with one non-negative weight a channel,
-fitted to TID2013 (resynthesised, all five levels) five times by reference and five times by type of distortion, so that
-each pair is judged by weights that saw neither its reference nor, in the second figure, its type. The ladder of
+fitted to TID2013 (resynthesised, levels 1, 3 and 5) five times by reference and five times by type of distortion, so
+that each pair is judged by weights that saw neither its reference nor, in the second figure, its type. The ladder of
 detection thresholds is measured with weights fitted on all pairs.
 
     python benchmarks/ablation_nets.py --tree DIR --cache DIR --out benchmarks/results/ablation_nets.json

@@ -27,7 +27,7 @@ from invariant_lpips.evaluation.figures import COLOURS, new_figure, save
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 #: Reports of agreement on the whole database, then on a part of it; where two know a metric, the first counts.
-WHOLE = ("tid2013.json", "tid2013_nets.json", "tid2013_peers.json")
+WHOLE = ("tid2013.json", "tid2013_nets.json", "tid2013_peers.json", "tid2013_peers_slow.json")
 PART = "tid2013_peers_part.json"
 ANCHOR = "vsi"  # in both
 UNSEEN = ", types left out"
@@ -37,6 +37,8 @@ SAME = {"lpips-vgg": "lpips:vgg", "lpips-alex": "lpips:alex"}
 PER_LETTER = 1.06
 #: Of ours those whose left is taken.
 TO_THE_RIGHT = ("regional+alex", "regional-32+pixels")
+#: Those whose label would lie on another's dot.
+RAISED = ("ssimulacra2",)
 LABELS = {
     "regional": "regional (default)",
     "gap": "gap (the paper)",
@@ -96,6 +98,8 @@ def main() -> None:
         label = LABELS.get(name, name if unseen else name.upper())
         # Ours stand close together, and most are labelled on the left.
         offset, side = ((-7, -3), "right") if unseen and name not in TO_THE_RIGHT else ((6, -3), "left")
+        if name in RAISED:
+            offset = (6, 5)
         height = srcc
         width = PER_LETTER ** (len(label) + 1)
         begin, end = sorted((share, share * width if side == "left" else share / width))

@@ -119,7 +119,8 @@ class InvariantLPIPS(nn.Module, Saved):
             :class:`invariant_lpips.classifier.GAPClassifier`, the name of a bundled one, or its folder. On a trunk
             that was tuned, weights=None means `unit`: learned weights belong to the trunk they were learned on, and
             are refused on another. `invariant-lpips train linear --net` fits weights for it.
-        head: `default` (`regional`), `gap`, `gap-spatial` or `spatial`; see :mod:`invariant_lpips.heads`.
+        head: `default` (`regional`), `regional-32` (alex, pixels), `gap`, `gap-spatial` or `spatial`; see
+            :mod:`invariant_lpips.heads`.
         pooling: the trunk's downsampler: `max`, `blur` (vgg, alex) or `polyphase` (vgg); see
             :mod:`invariant_lpips.trunks.pooling`. None is what a backbone of your own was trained with, else `max`.
         padding: of the convolutions: `zeros` or `circular`; None is circular for polyphase, zeros otherwise (for a

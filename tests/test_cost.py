@@ -38,6 +38,7 @@ def test_a_new_row_is_drawn_without_a_change(tmp_path: Path, monkeypatch: pytest
         "tid2013": {"new": 0.9, "new, types left out": 0.8, "untimed": 0.6},
         "tid2013_nets": {"net": 0.7},
         "tid2013_peers": {"vsi": 0.75},
+        "tid2013_peers_slow": {"vsi": 0.75},
         "tid2013_peers_part": {"vsi": 0.5, "some": 0.25},
     }
     for file, rows in reports.items():
