@@ -6,14 +6,12 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from invariant_lpips.cli.bench import words
 from invariant_lpips.cli.output import Exit, print_text, say
+from invariant_lpips.cli.scoring_options import add_cache_options, add_running_options, cache_of, set_threads
 from invariant_lpips.datasets.finding import NAMES
 from invariant_lpips.evaluation import survey
 from invariant_lpips.evaluation.rated import DEFAULT_METRICS
-from invariant_lpips.evaluation.score_cache import default_cache_folder
 
 
 def configure(parser: argparse.ArgumentParser, name: str) -> None:
@@ -47,22 +45,14 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
         help="for the report (default: %(default)s)",
     )
     parser.add_argument("--compare", type=Path, metavar="FILE", help="report.json of an earlier run")
-    parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="scores and unpacked archives (default: the user's cache)"
-    )
-    parser.add_argument("--no-cache", action="store_true", help="neither read nor write cached scores")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
-    parser.add_argument("--threads", type=int, help="threads of torch, divided between the processes")
-    parser.add_argument("--batch-size", type=int, help="pictures at once (default: 1 on a CPU, 16 on a GPU)")
-    parser.add_argument("--device", default="cpu", help="where deep metrics run (default: %(default)s)")
-    parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
+    add_cache_options(parser, kept="scores and unpacked archives")
+    add_running_options(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run, print the table, and say where the page is; INCOMPLETE if a database or a metric could not be run."""
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    set_threads(args)
     report = survey.run(
         survey.SurveyBench(
             root=args.root,
@@ -73,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
             verify=not args.no_verify,
             out=args.out,
             compare=args.compare,
-            cache=None if args.no_cache else args.cache or default_cache_folder(),
+            cache=cache_of(args),
             unpacked=args.cache and args.cache / "databases",
             workers=args.workers,
             batch_size=args.batch_size,

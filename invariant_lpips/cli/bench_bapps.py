@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from invariant_lpips.cli.bench import words
+from invariant_lpips.cli.scoring_options import add_cache_options, cache_of
 from invariant_lpips.datasets.bapps import OBTAIN
 from invariant_lpips.evaluation import bapps
-from invariant_lpips.evaluation.score_cache import default_cache_folder
 
 
 def configure(parser: argparse.ArgumentParser, name: str) -> None:
@@ -26,8 +26,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     )
     parser.add_argument("--batch-size", type=int, default=50)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="cached scores (default: the user's cache)")
-    parser.add_argument("--no-cache", action="store_true", help="neither read nor write cached scores")
+    add_cache_options(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write everything as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -44,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
             size=args.size,
             batch_size=args.batch_size,
             device=args.device,
-            cache=None if args.no_cache else args.cache or default_cache_folder(),
+            cache=cache_of(args),
             out=args.out,
             progress=not args.quiet,
         )

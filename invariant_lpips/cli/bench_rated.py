@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
 from invariant_lpips.cli.bench import words
+from invariant_lpips.cli.scoring_options import add_cache_options, add_running_options, cache_of, set_threads
 from invariant_lpips.datasets import find_database
 from invariant_lpips.evaluation import rated
-from invariant_lpips.evaluation.score_cache import default_cache_folder
 
 
 def configure(parser: argparse.ArgumentParser, name: str) -> None:
@@ -44,13 +42,8 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as this one JSON file")
     parser.add_argument("--no-figures", action="store_true", help="do not draw figures into --out")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="cached scores (default: the user's cache)")
-    parser.add_argument("--no-cache", action="store_true", help="neither read nor write cached scores")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
-    parser.add_argument("--threads", type=int, help="threads of torch, divided between the processes")
-    parser.add_argument("--batch-size", type=int, help="pictures at once (default: 1 on a CPU, 16 on a GPU)")
-    parser.add_argument("--device", default="cpu", help="where deep metrics run (default: %(default)s)")
-    parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
+    add_cache_options(parser)
+    add_running_options(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     if database.download is not None:
         parser.add_argument("--download", action="store_true", help="fetch the database into --root first")
@@ -66,8 +59,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, and print the report."""
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    set_threads(args)
     report = rated.run(
         rated.RatedBench(
             dataset=args.dataset,
@@ -83,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
             out=args.out,
             json=args.json,
             figures=not args.no_figures,
-            cache=None if args.no_cache else args.cache or default_cache_folder(),
+            cache=cache_of(args),
             workers=args.workers,
             batch_size=args.batch_size,
             device=args.device,

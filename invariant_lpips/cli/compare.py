@@ -428,24 +428,12 @@ def _side_by_side(asked: Comparison, args: argparse.Namespace) -> Exit:
     from invariant_lpips.cli import compare_metrics
     from invariant_lpips.pictures.preparation import Prepared
 
-    settings = asked.settings("")
-    kept = (
-        "device",
-        "resize",
-        "alpha",
-        "frame",
-        "bands",
-        "full_scale",
-        "icc",
-        "max_pixels",
-        "crop_border",
-        "luma",
-    )
+    of_one_metric = ("metric", "dtype", "mask", "unequal_sizes")
     rows, interrupted = compare_metrics.run(
         asked.metrics,
         asked.pairing,
         Prepared(asked.reading, asked.crop_border, asked.luma),
-        {name: settings[name] for name in kept},
+        {name: value for name, value in asked.settings("").items() if name not in of_one_metric},
         args,
     )
     failed = sum(bool(row.problems) for row in rows)
