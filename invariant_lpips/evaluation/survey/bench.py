@@ -24,6 +24,7 @@ from invariant_lpips.evaluation import bapps, rated
 from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.evaluation.scorers import Scorer
 from invariant_lpips.evaluation.speed.clocks import alternate
+from invariant_lpips.evaluation.survey.agreement import agreement, judgements
 from invariant_lpips.evaluation.survey.changes import changes_since, read_report
 from invariant_lpips.evaluation.survey.page import page
 from invariant_lpips.evaluation.survey.published import TOLERANCE, learned_from, published_value
@@ -242,11 +243,10 @@ def completed(name: str, report: dict[str, Any], found: Found) -> dict[str, Any]
         key: value for key, value in report.items() if key not in ("command", "date", "versions", "machine")
     }
     count = BAPPS_JUDGEMENTS if name == BAPPS else find_database(name).rated
-    judged = report["pairs"] + report.get("choices", 0)
     beside = {}
     for metric, entry in report["metrics"].items():
         known = published_value(name, metric)
-        ours = entry["srcc"] if "srcc" in entry else entry.get("2afc", {}).get("mean")
+        ours = agreement(entry)
         if known is not None and ours is not None:
             difference = ours - known.value
             beside[metric] = {
@@ -259,7 +259,7 @@ def completed(name: str, report: dict[str, Any], found: Found) -> dict[str, Any]
         "where": found.where,
         "missing": list(found.missing),
         "rated": count,
-        "complete": judged == count,
+        "complete": judgements(report) == count,
         "published": beside,
         "learned": [metric for metric in report["metrics"] if learned_from(metric, name)],
         **report,
@@ -294,7 +294,7 @@ def text(report: dict[str, Any]) -> str:
         cells = []
         for database in databases.values():
             entry = database["metrics"].get(metric, {})
-            value = entry.get("srcc", entry.get("2afc", {}).get("mean"))
+            value = agreement(entry)
             mark = "+" if metric in database["learned"] else ""
             flagged = database["complete"] and database["published"].get(metric, {}).get("flagged")
             flag = "!" if flagged else ""
@@ -308,7 +308,7 @@ def text(report: dict[str, Any]) -> str:
             f"! more than {TOLERANCE:.2f} from the published figure",
         ]
     lines += [
-        f"in part: {name}: {entry['pairs'] + entry.get('choices', 0):,} of {entry['rated']:,} judgements"
+        f"in part: {name}: {judgements(entry):,} of {entry['rated']:,} judgements"
         for name, entry in databases.items()
         if not entry["complete"]
     ]

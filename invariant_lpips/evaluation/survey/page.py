@@ -10,6 +10,7 @@ import numpy as np
 
 from invariant_lpips.evaluation.rated import Measured
 from invariant_lpips.evaluation.survey import charts
+from invariant_lpips.evaluation.survey.agreement import agreement, judgements
 from invariant_lpips.evaluation.survey.published import SOURCES, TOLERANCE
 from invariant_lpips.evaluation.survey.style import STYLE
 from invariant_lpips.statistics.correlations import LogisticFit
@@ -71,7 +72,7 @@ def page(report: Mapping[str, Any], measured: Mapping[str, Measured]) -> str:
 def heading(report: Mapping[str, Any]) -> list[str]:
     """What was measured, in a sentence."""
     databases = report["databases"]
-    pairs = sum(database["pairs"] + database.get("choices", 0) for database in databases.values())
+    pairs = sum(map(judgements, databases.values()))
     titles = f" ({', '.join(TITLES[name] for name in databases)})" if databases else ""
     return [
         "<header><h1>Agreement with people</h1>",
@@ -142,7 +143,7 @@ def at_a_glance(report: Mapping[str, Any]) -> list[str]:
         known = [figure for figure in figures if figure is not None]
         if known and len(known) == len(rated):
             means[metric] = sum(known) / len(known)
-        cells = [overall_cell(databases[name], name, metric) for name in databases]
+        cells = [overall_cell(database, metric) for database in databases.values()]
         learned = any(metric in databases[name]["learned"] for name in rated)
         mean = f"{means[metric]:.3f}{'†' if learned else ''}" if metric in means else "–"
         rows.append(
@@ -175,12 +176,9 @@ def at_a_glance(report: Mapping[str, Any]) -> list[str]:
     return section("glance", "At a glance", [content])
 
 
-def overall_cell(database: Mapping[str, Any], name: str, metric: str) -> str:
+def overall_cell(database: Mapping[str, Any], metric: str) -> str:
     """The figure of a metric in the table of all databases."""
-    figures = {
-        other: entry["srcc"] if name != "bapps" else entry.get("2afc", {}).get("mean")
-        for other, entry in database["metrics"].items()
-    }
+    figures = {other: agreement(entry) for other, entry in database["metrics"].items()}
     value = figures.get(metric)
     if value is None:
         return "–"
@@ -545,7 +543,7 @@ def interval(ends: Sequence[float] | None) -> str:
 
 def judged(database: Mapping[str, Any]) -> str:
     """How many judgements a database's figures rest on."""
-    return f"{database['pairs'] + database.get('choices', 0):,}"
+    return f"{judgements(database):,}"
 
 
 def counted(number: int, word: str) -> str:
