@@ -7,6 +7,9 @@ detection thresholds is measured with weights fitted on all pairs.
 
     python benchmarks/ablation_nets.py --tree DIR --cache DIR --out benchmarks/results/ablation_nets.json
 
+`--nested` asks whether choosing among the candidates flatters the figures: AlexNet's window and low-pass are then
+chosen anew for every fold, by pairs that have no reference (or type) in common with it, and judged on that fold.
+
 Features take about a third of a second a picture on one core.
 """
 
@@ -42,6 +45,7 @@ from invariant_lpips.training.strengths import (
     cross_validate,
     distances,
     fit_all,
+    folds_by_reference,
 )
 from invariant_lpips.trunks import ARCHITECTURES, Trunk
 from invariant_lpips.trunks.chroma import ChromaLowPass
@@ -294,6 +298,34 @@ def candidate(
     }
 
 
+def chosen_within(
+    material: Material, candidates: dict[str, Wanted], groups: Sequence[str], folds: int = 5
+) -> dict[str, Any]:
+    """The candidate of each fold, chosen by cross-validation over the other folds, and how well the choices rank.
+
+    A left-out fold is predicted by its choice, fitted as always; nothing of the fold took part in choosing.
+    """
+    settings = FitSettings()
+    fold = folds_by_reference(groups, folds, settings.seed)
+    inner, outer = {}, {}
+    for name, wanted in tqdm(candidates.items(), desc="nested"):
+        columns = [k for k, column in enumerate(material.columns) if wanted(column)]
+        components = np.ascontiguousarray(material.pairs[:, columns])
+        outer[name] = cross_validate(components, material.quality, groups, settings, root=True, folds=folds)
+        for left_out in range(folds):
+            kept = fold != left_out
+            quality = material.quality[kept]
+            within = [group for group, keep in zip(groups, kept, strict=True) if keep]
+            found = cross_validate(components[kept], quality, within, settings, root=True, folds=folds - 1)
+            inner[name, left_out] = float(spearmanr(found.predictions, quality)[0])
+    predictions, choices = np.empty(len(fold)), []
+    for left_out in range(folds):
+        choice = max(candidates, key=lambda name: inner[name, left_out])
+        choices.append(choice)
+        predictions[fold == left_out] = outer[choice].predictions[fold == left_out]
+    return {"srcc": float(spearmanr(predictions, material.quality)[0]), "choices": choices}
+
+
 PLAIN = ("Y", "I", "Q", "gradient", "second")
 ORIENTED = ("down", "across", "diagonal 1", "diagonal 2")
 #: The channels of `net="pixels"`.
@@ -357,6 +389,17 @@ def of_alexnet() -> Iterator[tuple[str, Wanted, FitSettings]]:
             yield name, keep((window,), f"log, chroma {sigma}"), plain
 
 
+def windows_and_colours() -> dict[str, Wanted]:
+    """Among what AlexNet's window and low-pass are chosen: single windows, fitted alike."""
+    plain = FitSettings()
+    names = ("AlexNet, 64 px", "`alex`, 32 px", "`alex`, 64 px", "`alex`, 128 px")
+    return {
+        name: wanted
+        for name, wanted, settings in of_alexnet()
+        if settings == plain and name.startswith(names)
+    }
+
+
 def of_both() -> Iterator[tuple[str, Wanted, FitSettings]]:
     """What was tried of both together: AlexNet's statistics in windows of 64 pixels beside those of `pixels`."""
     beside = filtered(PIXELS)
@@ -387,20 +430,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--levels", default="1,3,5", help="levels of TID to use (default: %(default)s)")
     parser.add_argument("--nets", default="pixels,alex", help="nets to read (default: %(default)s)")
     parser.add_argument("--only", default="", help="candidates whose name holds this; the others are kept")
+    parser.add_argument("--nested", action="store_true", help="choose AlexNet's window within the folds")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write, and to add to")
     arguments = parser.parse_args(argv)
     levels = [int(level) for level in arguments.levels.split(",")]
     rows: dict[str, Any] = {}
+    nested: dict[str, Any] = {}
     if arguments.out.is_file():
-        rows = json.loads(arguments.out.read_text(encoding="utf-8"))["rows"]
+        earlier = json.loads(arguments.out.read_text(encoding="utf-8"))
+        rows, nested = earlier["rows"], earlier.get("nested", {})
+
+    def write(material: Material) -> None:
+        result = {"pairs": len(material.quality), "references": len(material.ladders)}
+        write_result(arguments.out, {**result, "rows": rows, "nested": nested})
 
     def measure(name: str, material: Material, wanted: Wanted, settings: FitSettings) -> None:
         if arguments.only in name:
             rows[name] = candidate(material, wanted, settings)
             figures = " ".join(f"{key} {value:.3f}" for key, value in rows[name].items())
             print(f"{name}: {figures}", file=sys.stderr)
-            result = {"pairs": len(material.quality), "references": len(material.ladders), "rows": rows}
-            write_result(arguments.out, result)
+            write(material)
 
     nets = arguments.nets.split(",")
     material = {
@@ -408,6 +457,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         for reader in (Filters(), AlexNet())
         if reader.name in nets
     }
+    if arguments.nested:
+        read = material["alex"]
+        for left_out, groups in (("references", read.references), ("types", read.types)):
+            nested[left_out] = chosen_within(read, windows_and_colours(), groups)
+            print(f"nested, {left_out}: {nested[left_out]}", file=sys.stderr)
+        write(read)
+        return 0
     if "pixels" in material:
         for name, wanted in of_filters():
             measure(name, material["pixels"], wanted, FitSettings())
