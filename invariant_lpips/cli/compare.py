@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -36,6 +34,7 @@ from invariant_lpips.cli.picture_options import (
 from invariant_lpips.cli.video_options import add_frame_options, check_videos
 from invariant_lpips.files.writing import write_text
 from invariant_lpips.pictures import (
+    Pair,
     Pairing,
     by_pattern,
     from_csv,
@@ -45,7 +44,7 @@ from invariant_lpips.pictures import (
     two_folders,
     within_folder,
 )
-from invariant_lpips.pictures.folders import PICTURE_SUFFIXES, not_looked_at
+from invariant_lpips.pictures.folders import PICTURE_SUFFIXES, not_looked_at, pictures_in
 from invariant_lpips.pictures.video import is_video
 
 if TYPE_CHECKING:
@@ -155,6 +154,12 @@ class Comparison:
             quiet=args.quiet,
             verbose=args.verbose,
         )
+
+    def mask_files(self) -> Sequence[Path]:
+        """Those that a mask may come from."""
+        if self.mask is None:
+            return ()
+        return pictures_in(self.mask) if self.mask.is_dir() else [self.mask]
 
     def settings(self, metric: str) -> dict[str, Any]:
         """What a report says about how its numbers were made; `metric` is its description."""
@@ -281,7 +286,8 @@ def run(args: argparse.Namespace) -> Exit:
     asked = Comparison.of(args)
     if asked.metrics:
         return _side_by_side(asked, args)
-    from invariant_lpips.pictures import compare
+    from invariant_lpips.cli.pair_run import PairRun
+    from invariant_lpips.pictures import Outcome, compare
     from invariant_lpips.pictures.preparation import Prepared
 
     engine = None
@@ -326,23 +332,59 @@ def run(args: argparse.Namespace) -> Exit:
             allow_unmatched=asked.allow_unmatched,
             quiet=asked.quiet,
         ).run()
-    outcomes = compare(
-        metric,
-        asked.pairing,
-        reading=Prepared(asked.reading, asked.crop_border, asked.luma),
-        distorted_reading=None
-        if asked.reading == asked.distorted_reading
-        else Prepared(asked.distorted_reading, asked.crop_border, asked.luma),
-        masks=cast("Masks | None", masks),
-        batch_size=asked.batch_size,
-        unequal_sizes=asked.unequal_sizes,
-        maps=maps,
-        engine=engine,
-    )
-    measured, interrupted = _as_far_as_it_goes(outcomes, len(asked.pairing.pairs), quiet=asked.quiet)
+
+    def measure(pairs: Sequence[Pair]) -> Iterator[Outcome]:
+        return compare(
+            metric,
+            Pairing(tuple(pairs)),
+            reading=Prepared(asked.reading, asked.crop_border, asked.luma),
+            distorted_reading=None
+            if asked.reading == asked.distorted_reading
+            else Prepared(asked.distorted_reading, asked.crop_border, asked.luma),
+            masks=cast("Masks | None", masks),
+            batch_size=asked.batch_size,
+            unequal_sizes=asked.unequal_sizes,
+            maps=maps,
+            engine=engine,
+        )
+
+    def again(pair: Pair, row: Mapping[str, Any]) -> Outcome:
+        if maps is not None and row["distance"] is not None:
+            maps.pass_over(pair.label)
+        return Outcome(pair, row["distance"], row["problem"], parts=row["parts"])
+
+    def write(outcomes: Sequence[Outcome]) -> None:
+        assert asked.out is not None
+        failing = [] if limit is None else reports.above(outcomes, limit)
+        more = {"fail_above": limit, "above": len(failing)}
+        text = reports.as_text(
+            asked.out.suffix.lower(),
+            outcomes,
+            asked.pairing,
+            {**settings, **more},
+            noticed if asked.jnd else None,
+        )
+        write_text(asked.out, text)
+        count = sum(outcome.distance is not None for outcome in outcomes)
+        say("compare", f"{count} of {len(asked.pairing.pairs)} distances written to {asked.out}")
+
+    settings = asked.settings(metric.describe())
+    measured, interrupted = PairRun(
+        asked.pairing.pairs,
+        measure,
+        lambda outcome: {
+            "distance": outcome.distance,
+            "problem": outcome.problem,
+            "parts": dict(outcome.parts),
+        },
+        again,
+        asked.out,
+        settings if asked.maps is None else {**settings, "map": repr(asked.maps)},
+        asked.mask_files(),
+        asked.quiet,
+    ).run(write)
+    _report(asked, measured, noticed if asked.jnd else None)
     failing = [] if limit is None else reports.above(measured, limit)
-    settings = {**asked.settings(metric.describe()), "fail_above": limit, "above": len(failing)}
-    _report(asked, measured, settings, noticed if asked.jnd else None)
     if failing:
         say("compare", f"distances above {reports.number(limit)}{unit}: {len(failing)} of {len(measured)}")
         for outcome in failing:
@@ -387,31 +429,7 @@ def _in_words(asked: Comparison) -> str:
     return in_words(asked.videos)
 
 
-def _as_far_as_it_goes(outcomes: Iterator[Outcome], total: int, *, quiet: bool) -> tuple[list[Outcome], bool]:
-    """All outcomes, or those that were there when it was interrupted; and whether it was."""
-    from tqdm import tqdm
-
-    measured: list[Outcome] = []
-    with warnings.catch_warnings():
-        # Pillow's remarks on odd metadata are not about pixels.
-        warnings.filterwarnings("ignore", module=r"PIL\..*")
-        try:
-            measured.extend(
-                tqdm(outcomes, total=total, unit="pair", file=sys.stderr, disable=quiet or total == 1)
-            )
-        except KeyboardInterrupt:
-            return measured, True
-    return measured, False
-
-
-def _report(
-    asked: Comparison, outcomes: Sequence[Outcome], settings: dict[str, Any], noticed: float | None
-) -> None:
-    if asked.out is not None:
-        text = reports.as_text(asked.out.suffix.lower(), outcomes, asked.pairing, settings, noticed)
-        write_text(asked.out, text)
-        count = sum(outcome.distance is not None for outcome in outcomes)
-        say("compare", f"{count} of {len(asked.pairing.pairs)} distances written to {asked.out}")
+def _report(asked: Comparison, outcomes: Sequence[Outcome], noticed: float | None) -> None:
     if len(outcomes) == 1 and outcomes[0].comparison is not None:
         say("compare", str(outcomes[0].comparison))
     print_text(asked.printed(outcomes, noticed))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from invariant_lpips.cli.output import print_text, say
+from invariant_lpips.cli.pair_run import PairRun
 from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.evaluation.scorers import Scorer
 from invariant_lpips.evaluation.side_by_side import MetricSummary, Scores, score_files, summaries
@@ -35,24 +33,27 @@ def run(
         ImportError: a package is missing.
     """
     scorers = [resolve_metric(name, args.device) for name in names]
-    rows: list[Scores] = []
-    total = len(pairing.pairs)
-    interrupted = False
-    try:
-        measured = score_files(scorers, pairing.pairs, reading)
-        rows.extend(
-            tqdm(measured, total=total, unit="pair", file=sys.stderr, disable=args.quiet or total == 1)
+
+    def write(rows: Sequence[Scores]) -> None:
+        write_text(
+            args.out,
+            _text(args.out.suffix.lower(), scorers, rows, summaries(scorers, rows), pairing, settings),
         )
-    except KeyboardInterrupt:
-        interrupted = True
-    found = summaries(scorers, rows)
-    if args.out is not None:
-        write_text(args.out, _text(args.out.suffix.lower(), scorers, rows, found, pairing, settings))
         say("compare", f"{len(rows)} rows written to {args.out}")
-    elif total == 1:
-        print_text(_lines(scorers, rows))
-    else:
-        print_text(_csv(scorers, rows))
+
+    rows, interrupted = PairRun(
+        pairing.pairs,
+        lambda pairs: score_files(scorers, pairs, reading),
+        lambda row: {"values": row.values, "problems": row.problems},
+        lambda pair, kept: Scores(pair, tuple(kept["values"]), tuple(kept["problems"])),
+        args.out,
+        {**settings, "metrics": {scorer.name: scorer.describe() for scorer in scorers}},
+        quiet=args.quiet,
+    ).run(write)
+    total = len(pairing.pairs)
+    found = summaries(scorers, rows)
+    if args.out is None:
+        print_text(_lines(scorers, rows) if total == 1 else _csv(scorers, rows))
     for name, summary in found.items() if total > 1 else ():
         of = "" if summary.count == total else f" of {summary.count} of {total} pairs"
         say(

@@ -14,19 +14,13 @@ from tqdm import tqdm
 from invariant_lpips.cli.output import Exit, print_text, say
 from invariant_lpips.cli.video_options import selection_of
 from invariant_lpips.files.tables import csv_text
+from invariant_lpips.files.unfinished import Unfinished, fingerprint
 from invariant_lpips.pictures import Outcome, Reading
 from invariant_lpips.pictures.folders import not_looked_at, pictures_in
 from invariant_lpips.pictures.reports import number
 from invariant_lpips.pictures.video import VideoPairing, is_video
 from invariant_lpips.pictures.video.decoding import load_av
-from invariant_lpips.pictures.video.rows import (
-    Row,
-    Tally,
-    Unfinished,
-    fingerprint,
-    header,
-    write_table,
-)
+from invariant_lpips.pictures.video.rows import Row, Tally, header, write_table
 
 
 def video_pairing(args: argparse.Namespace, reading: Reading) -> VideoPairing:
@@ -84,12 +78,12 @@ class VideoComparison:
                 print_text(csv_text(row.cells(motion=self.motion, noticed=self.noticed), ()))
 
             return self._conclude(tally, self._measure(tally, print_row))
-        with Unfinished(self.out, self._run()) as unfinished:
-            for row in unfinished.rows():
-                tally.add(row)
+        with Unfinished(self.out, self._run(), of="frames") as unfinished:
+            for kept in unfinished.rows():
+                tally.add(Row.from_dict(kept))
             if tally.rows:
                 say("compare", f"goes on after frame {tally.last_frame}, from {unfinished.path}")
-            interrupted = self._measure(tally, unfinished.add)
+            interrupted = self._measure(tally, lambda row: unfinished.add(row.to_dict()))
             if interrupted:
                 if tally.rows:
                     say(
@@ -99,7 +93,7 @@ class VideoComparison:
                 return self._conclude(tally, interrupted)
             write_table(
                 self.out,
-                unfinished.rows(),
+                map(Row.from_dict, unfinished.rows()),
                 motion=self.motion,
                 report=self._report(tally),
                 noticed=self.noticed,

@@ -73,6 +73,10 @@ class MapFiles:
             with replacing(self.folder / f"{name}.npy") as temporary:
                 np.save(temporary, heat[0, 0].numpy())
 
+    def pass_over(self, label: str) -> None:
+        """Leave the name of this pair to its map, which an earlier run has written."""
+        self._unused_name(label)
+
     def _unused_name(self, label: str) -> str:
         suffix = Path(label).suffix
         stem = label.removesuffix(suffix) if suffix.lower() in SUFFIXES else label
