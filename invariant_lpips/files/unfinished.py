@@ -49,22 +49,25 @@ class Unfinished:
             self._file.seek(0)
             self._begin(json.loads(json.dumps(run)))
         except BaseException:
-            self._file.close()
+            self._close()
             raise
 
     def __enter__(self) -> Unfinished:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # what could not be written was said when it was to be
-            self._file.close()
+        self._close()
         if self._empty:
             self.remove()
 
     def remove(self) -> None:
         """The rows are elsewhere now."""
-        self._file.close()
+        self._close()
         self.path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        with contextlib.suppress(OSError):  # of what waits to be written still, it was said when it was to be
+            self._file.close()
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Append a row of what JSON can hold."""
