@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from types import ModuleType
 
 import pytest
+import torch
 
 from invariant_lpips import cli, indexing
-from invariant_lpips.cli import embed, main, matrix, metric_options, search
+from invariant_lpips.cli import devices, embed, main, matrix, metric_options, search
+from invariant_lpips.evaluation.metrics import METRICS
 from invariant_lpips.heads import HEADS
 from invariant_lpips.motion import MODELS
 from invariant_lpips.trunks import ALIASES, ARCHITECTURES
@@ -161,6 +164,11 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
         ["compare", "a.png", "a.png", "--head", "gapp"],
         ["compare", "a.png", "a.png", "--net", "vg"],
         ["compare", "a.png", "a.png", "--weights", "nowhere.safetensors"],
+        ["compare", "a.png", "a.png", "--device", "toaster"],
+        ["compare", "a.png", "a.png", "--metrics", "default,nothing"],
+        ["compare", "a.png", "a.png", "--metrics", "gap+resnet"],
+        ["compare", "a.png", "a.png", "--metrics", "gap=nowhere.safetensors"],
+        ["compare", "a.png", "a.png", "--metrics", "psnr", "--device", "toaster"],
         ["compare", "a.png", "a.png", "--batch-size", "0"],
         ["compare", "a.png", "a.png", "--frames", "1:2"],
         ["compare", "a.png", "a.png", "--map", "a.png"],
@@ -174,6 +182,7 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
         ["compare", "a.mp4", "a.mp4", "-o", "x.txt"],
         ["embed", "nowhere", "-o", "x.npz"],
         ["embed", ".", "-o", "x.csv"],
+        ["embed", ".", "-o", "x.npz", "--device", "cuda:x"],
         ["embed", ".", "-o", "nowhere/x.npz"],
         ["matrix", "nowhere"],
         ["duplicates", "nowhere", "--below", "1"],
@@ -195,8 +204,14 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
 
 
 def test_names_known_without_torch_are_those_there_are():
-    assert set(metric_options.NETS) == {*ARCHITECTURES, *ALIASES}
-    assert set(metric_options.HEADS) == {"default", *HEADS}
+    assert METRICS == metric_options.METRICS
+    assert set(metric_options.ARCHITECTURES) == set(ARCHITECTURES)
+    assert set(metric_options.ALIASES) == set(ALIASES)
+    with pytest.raises(RuntimeError) as refused:
+        torch.device("toaster")
+    kinds = re.findall(r"one of (.*) device type", str(refused.value))[0].split(", ")
+    assert set(kinds) <= set(devices.KINDS)
+    assert set(metric_options.HEADS) == set(HEADS)
     assert set(metric_options.POOLINGS) == set(POOLINGS)
     assert set(metric_options.MOTIONS) == set(MODELS)
     assert set(matrix.SUFFIXES) == set(indexing.matrix.SUFFIXES)
@@ -214,3 +229,15 @@ def test_torch_is_loaded_without_looking_for_garbage_and_that_is_looked_for_agai
         "assert gc.isenabled() and gc.get_freeze_count() > 100_000\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="knows the drivers of Linux")
+def test_cuda_is_refused_without_torch_only_where_there_is_no_driver(tmp_path, monkeypatch):
+    (tmp_path / "driver").touch()
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setattr(devices.ctypes, "CDLL", lambda name: (_ for _ in ()).throw(OSError(name)))
+    monkeypatch.setattr(devices, "DRIVERS", (str(tmp_path / "driver"),))
+    devices.check_device("cuda:1")
+    monkeypatch.setattr(devices, "DRIVERS", (str(tmp_path / "none"),))
+    with pytest.raises(ValueError, match="no CUDA device here"):
+        devices.check_device("cuda:1")

@@ -406,7 +406,29 @@ def test_a_metric_that_fails_leaves_the_others(folder: Path, capsys: pytest.Capt
     assert float(found["small"]["psnr"]) > 0
     assert "gap+alex: " in found["small"]["error"]
     assert found["b"]["psnr"] == ""
-    assert "2 of 4 pairs failed" in err
+    assert "1 of 4 pairs failed" in err
+    assert "gap+alex could not measure 1 of 4 pairs, first ref/small.png and dist/small.png: " in err
+
+
+def test_what_a_metric_refuses_is_said_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for size in (16, 17, 18):  # each too small for AlexNet, each with other numbers in the reason
+        for side in ("ref", "dist"):
+            picture(folder / "small" / side / f"{size}.png", size, size=size)
+    names = ["--metrics", "gap+alex,psnr"]
+    assert compare("small/ref", "small/dist", *names, options=[]) == 1
+    out, err = capsys.readouterr()
+    assert all(row["psnr"] and not row["gap+alex"] for row in rows(out))
+    assert err.count("gap+alex") == 1
+    assert "gap+alex could not measure 3 of 3 pairs, first small/ref/16.png and small/dist/16.png: " in err
+    assert "failed" not in err
+    assert compare("small/ref", "small/dist", "--metrics", "gap+alex", options=[]) == 2, (
+        "nothing was measured"
+    )
+    capsys.readouterr()
+    assert compare("small/ref/16.png", "small/dist/16.png", *names, options=[]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("psnr ")
+    assert err.startswith("invariant-lpips compare: gap+alex could not measure: ")
 
 
 @pytest.mark.parametrize(

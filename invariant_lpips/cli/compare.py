@@ -20,6 +20,7 @@ from invariant_lpips.cli.metric_options import (
     MetricChoice,
     add_device_options,
     add_metric_options,
+    check_metrics,
     just_noticeable,
 )
 from invariant_lpips.cli.output import Exit, print_text, say
@@ -454,9 +455,10 @@ def _side_by_side(asked: Comparison, args: argparse.Namespace) -> Exit:
         {name: value for name, value in asked.settings("").items() if name not in of_one_metric},
         args,
     )
-    failed = sum(bool(row.problems) for row in rows)
+    failed = sum(row.problem is not None for row in rows)
     nothing = all(value is None for row in rows for value in row.values)
-    return _conclude(asked, len(rows), failed, nothing=nothing, interrupted=interrupted)
+    refused = any(row.refusals for row in rows)
+    return _conclude(asked, len(rows), failed, nothing=nothing, refused=refused, interrupted=interrupted)
 
 
 def _conclude(
@@ -466,9 +468,13 @@ def _conclude(
     *,
     nothing: bool,
     too_far: bool = False,
+    refused: bool = False,
     interrupted: bool = False,
 ) -> Exit:
-    """Say what is missing of `count` pairs, of which some `failed`; `nothing`: not one was measured."""
+    """Say what is missing of `count` pairs, of which some `failed`; `nothing`: not one was measured.
+
+    `refused`: some metric of several has no number of some pair.
+    """
     if failed and count > 1:
         say("compare", f"{failed} of {count} pairs failed")
     unmatched = asked.pairing.unmatched
@@ -482,11 +488,13 @@ def _conclude(
     if interrupted:
         say("compare", f"interrupted after {count} of {len(asked.pairing.pairs)} pairs")
         return Exit.INTERRUPTED
-    if failed and nothing:
+    if (failed or refused) and nothing:
         return Exit.REFUSED
     if too_far:
         return Exit.ABOVE
-    incomplete = failed or (unmatched and not asked.allow_unmatched) or any(item.missed for item in skipped)
+    incomplete = (
+        failed or refused or (unmatched and not asked.allow_unmatched) or any(item.missed for item in skipped)
+    )
     return Exit.INCOMPLETE if incomplete else Exit.DONE
 
 
@@ -623,6 +631,7 @@ def _check_metrics(args: argparse.Namespace) -> None:
         raise ValueError(
             f"--metrics must name each metric once, as in default,lpips-alex, but got {args.metrics!r}"
         )
+    check_metrics(names)
     others = {
         "--metric, --net, --head, --weights, --pooling, --motion or -v (name these in --metrics, as gap+alex)": (
             MetricChoice.of(args) != MetricChoice(device=args.device, dtype=args.dtype)

@@ -12,7 +12,13 @@ from invariant_lpips.cli.output import print_text, say
 from invariant_lpips.cli.pair_run import PairRun
 from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.evaluation.scorers import Scorer
-from invariant_lpips.evaluation.side_by_side import MetricSummary, Scores, score_files, summaries
+from invariant_lpips.evaluation.side_by_side import (
+    MetricSummary,
+    Scores,
+    refusals,
+    score_files,
+    summaries,
+)
 from invariant_lpips.files.tables import csv_text
 from invariant_lpips.files.writing import write_text
 from invariant_lpips.pictures.pairing import Pairing
@@ -44,8 +50,8 @@ def run(
     rows, interrupted = PairRun(
         pairing.pairs,
         lambda pairs: score_files(scorers, pairs, reading),
-        lambda row: {"values": row.values, "problems": row.problems},
-        lambda pair, kept: Scores(pair, tuple(kept["values"]), tuple(kept["problems"])),
+        lambda row: {"values": row.values, "problem": row.problem, "refusals": dict(row.refusals)},
+        lambda pair, kept: Scores(pair, tuple(kept["values"]), kept["problem"], kept["refusals"]),
         args.out,
         {**settings, "metrics": {scorer.name: scorer.describe() for scorer in scorers}},
         quiet=args.quiet,
@@ -61,9 +67,12 @@ def run(
             f"{name}{of}: mean {number(summary.mean)}, median {number(summary.median)}, worst "
             f"{number(summary.worst_value)} ({summary.worst.pair})",
         )
+    for refusal in refusals(rows):
+        of = "" if total == 1 else f" {len(refusal.pairs)} of {total} pairs, first {refusal.pairs[0]}"
+        say("compare", f"{refusal.metric} could not measure{of}: {refusal.why}")
     for row in rows:
-        for problem in row.problems:
-            say("compare", problem if total == 1 else f"{row.pair}: {problem}")
+        if row.problem is not None:
+            say("compare", row.problem if total == 1 else f"{row.pair}: {row.problem}")
     return rows, interrupted
 
 
@@ -94,10 +103,7 @@ def _csv(scorers: Sequence[Scorer], rows: Sequence[Scores]) -> str:
     """A row for every pair and a column for every metric, by its name."""
     return csv_text(
         ["reference", "distorted", *(scorer.name for scorer in scorers), "error"],
-        [
-            [row.pair.reference, row.pair.distorted, *map(number, row.values), "; ".join(row.problems)]
-            for row in rows
-        ],
+        [[row.pair.reference, row.pair.distorted, *map(number, row.values), row.error or ""] for row in rows],
     )
 
 
@@ -135,7 +141,7 @@ def _json(
                 "values": {
                     scorer.name: rounded(value) for scorer, value in zip(scorers, row.values, strict=True)
                 },
-                "error": "; ".join(row.problems) or None,
+                "error": row.error,
             }
             for row in rows
         ],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import statistics
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,33 @@ from invariant_lpips.pictures.reading_ahead import read_ahead
 
 @dataclass(frozen=True)
 class Scores:
-    """A pair with what each metric says of it, in the order of the metrics; None and a problem where one can't."""
+    """A pair with what each metric says of it.
+
+    Attributes:
+        values: of the metrics, in their order; None of one that can't measure this pair.
+        problem: why the pair can't be measured at all.
+        refusals: name of a metric that can't measure this pair -> why.
+    """
 
     pair: Pair
     values: tuple[float | None, ...]
-    problems: tuple[str, ...] = ()
+    problem: str | None = None
+    refusals: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def error(self) -> str | None:
+        """All that went wrong, in one text."""
+        of_metrics = [f"{name}: {why}" for name, why in self.refusals.items()]
+        return "; ".join([*([self.problem] if self.problem else []), *of_metrics]) or None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a metric did not measure some pairs, said of the first of them: sizes may differ in the others."""
+
+    metric: str
+    why: str
+    pairs: tuple[Pair, ...]
 
 
 @dataclass(frozen=True)
@@ -59,11 +82,11 @@ def score_files(
                     f"{y.shape[-1]} x {y.shape[-2]}); use --resize"
                 )
         except (OSError, ValueError) as error:
-            yield Scores(pair, (None,) * len(scorers), (str(error),))
+            yield Scores(pair, (None,) * len(scorers), str(error))
             continue
         x, y = (x + 1) / 2, (y + 1) / 2
         values: list[float | None] = []
-        problems = []
+        refusals = {}
         for scorer in scorers:
             try:
                 if not scorer.embeds:
@@ -74,8 +97,8 @@ def score_files(
                 values.append(float(scorer.distance_embedded(held[scorer.name][1], scorer.embed(y), 1)))
             except (OSError, ValueError, RuntimeError, MemoryError, AssertionError) as error:
                 values.append(None)
-                problems.append(f"{scorer.name}: {one_line(error)}")
-        yield Scores(pair, tuple(values), tuple(problems))
+                refusals[scorer.name] = one_line(error)
+        yield Scores(pair, tuple(values), refusals=refusals)
 
 
 def summaries(scorers: Sequence[Scorer], rows: Sequence[Scores]) -> dict[str, MetricSummary]:
@@ -90,3 +113,12 @@ def summaries(scorers: Sequence[Scorer], rows: Sequence[Scores]) -> dict[str, Me
                 len(values), statistics.fmean(values), statistics.median(values), furthest[1], furthest[0]
             )
     return found
+
+
+def refusals(rows: Sequence[Scores]) -> list[Refusal]:
+    """What metrics refused, once for each metric and reason; reasons that differ in numbers are one."""
+    found: dict[tuple[str, str], tuple[str, list[Pair]]] = {}
+    for row in rows:
+        for name, why in row.refusals.items():
+            found.setdefault((name, re.sub(r"\d+", "0", why)), (why, []))[1].append(row.pair)
+    return [Refusal(name, why, tuple(pairs)) for (name, _), (why, pairs) in found.items()]
