@@ -445,14 +445,23 @@ def _report(asked: Comparison, outcomes: Sequence[Outcome], noticed: float | Non
 def _side_by_side(asked: Comparison, args: argparse.Namespace) -> Exit:
     """The same with several metrics."""
     from invariant_lpips.cli import compare_metrics
+    from invariant_lpips.evaluation.side_by_side import score_files
     from invariant_lpips.pictures.preparation import Prepared
 
-    of_one_metric = ("metric", "dtype", "mask", "unequal_sizes")
+    of_one_metric = ("metric", "dtype", "unequal_sizes")
     rows, interrupted = compare_metrics.run(
         asked.metrics,
         asked.pairing,
-        Prepared(asked.reading, asked.crop_border, asked.luma),
+        partial(
+            score_files,
+            reading=Prepared(asked.reading, asked.crop_border, asked.luma),
+            distorted_reading=None
+            if asked.reading == asked.distorted_reading
+            else Prepared(asked.distorted_reading, asked.crop_border, asked.luma),
+            masks=cast("Masks | None", _masks(asked)),
+        ),
         {name: value for name, value in asked.settings("").items() if name not in of_one_metric},
+        asked.mask_files(),
         args,
     )
     failed = sum(row.problem is not None for row in rows)
@@ -631,7 +640,7 @@ def _check_metrics(args: argparse.Namespace) -> None:
         raise ValueError(
             f"--metrics must name each metric once, as in default,lpips-alex, but got {args.metrics!r}"
         )
-    check_metrics(names)
+    check_metrics(names, masked=args.mask is not None)
     others = {
         "--metric, --net, --head, --weights, --pooling, --motion or -v (name these in --metrics, as gap+alex)": (
             MetricChoice.of(args) != MetricChoice(device=args.device, dtype=args.dtype)
@@ -641,12 +650,10 @@ def _check_metrics(args: argparse.Namespace) -> None:
             args.jnd or args.fail_above is not None or args.fail_above_jnd is not None
         ),
         "--map": args.map is not None,
-        "--mask": args.mask is not None,
         "--unequal-sizes": args.unequal_sizes,
         "--batch-size": args.batch_size != 1,
         "--engine ray": args.engine == "ray",
         "lpips' scripts' options": any((args.path0, args.dir0, args.dir)),
-        "--frame A,B": args.frame is not None and args.frame[0] != args.frame[1],
         "videos": args.frames is not None or args.every is not None or _names_a_video(args.paths),
     }
     for name, given in others.items():

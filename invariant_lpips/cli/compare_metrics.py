@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +16,20 @@ from invariant_lpips.evaluation.side_by_side import (
     MetricSummary,
     Scores,
     refusals,
-    score_files,
     summaries,
 )
 from invariant_lpips.files.tables import csv_text
 from invariant_lpips.files.writing import write_text
-from invariant_lpips.pictures.pairing import Pairing
+from invariant_lpips.pictures.pairing import Pair, Pairing
 from invariant_lpips.pictures.reports import number
 
 
 def run(
     names: Sequence[str],
     pairing: Pairing,
-    reading: Callable[[Path], Any],
+    measure: Callable[[Sequence[Scorer], Sequence[Pair]], Iterator[Scores]],
     settings: Mapping[str, Any],
+    masks: Sequence[Path],
     args: argparse.Namespace,
 ) -> tuple[list[Scores], bool]:
     """Measure, write and say it; what was measured, and whether it was interrupted.
@@ -49,12 +49,13 @@ def run(
 
     rows, interrupted = PairRun(
         pairing.pairs,
-        lambda pairs: score_files(scorers, pairs, reading),
+        lambda pairs: measure(scorers, pairs),
         lambda row: {"values": row.values, "problem": row.problem, "refusals": dict(row.refusals)},
         lambda pair, kept: Scores(pair, tuple(kept["values"]), kept["problem"], kept["refusals"]),
         args.out,
         {**settings, "metrics": {scorer.name: scorer.describe() for scorer in scorers}},
-        quiet=args.quiet,
+        masks,
+        args.quiet,
     ).run(write)
     total = len(pairing.pairs)
     found = summaries(scorers, rows)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from invariant_lpips.cli.devices import check_device, device_of
 from invariant_lpips.cli.start_up import load_torch
-from invariant_lpips.evaluation.metric_names import Vocabulary, check_names
+from invariant_lpips.evaluation.metric_names import Vocabulary, check_masks, check_names
 from invariant_lpips.registry.entries import ENTRIES
 
 if TYPE_CHECKING:
@@ -144,8 +144,8 @@ class MetricChoice:
         return device_of(self.device), getattr(torch, self.dtype)
 
 
-def check_metrics(names: Sequence[str]) -> None:
-    """Refuse names that no metric of the benchmarks has, without torch.
+def check_metrics(names: Sequence[str], *, masked: bool = False) -> None:
+    """Refuse names that no metric of the benchmarks has, without torch; with `masked`, those that take no masks too.
 
     Raises:
         ValueError: the name, and those that there are.
@@ -154,7 +154,10 @@ def check_metrics(names: Sequence[str]) -> None:
     heads = _with_added(HEADS, "invariant_lpips.heads", "HEADS")
     nets = _with_added(ARCHITECTURES, "invariant_lpips.trunks", "ARCHITECTURES")
     poolings = _with_added(POOLINGS, "invariant_lpips.trunks.pooling", "POOLINGS")
-    check_names(names, Vocabulary(tuple(singles), tuple(heads), tuple(nets), tuple(poolings)))
+    known = Vocabulary(tuple(singles), tuple(heads), tuple(nets), tuple(poolings))
+    check_names(names, known)
+    if masked:
+        check_masks(names, known)
 
 
 def _with_added(names: Sequence[str], module: str, table: str) -> list[str]:

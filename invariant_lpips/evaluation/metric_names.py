@@ -67,6 +67,29 @@ def check_names(names: Iterable[str], known: Vocabulary) -> None:
         check_name(name, known)
 
 
+def check_masks(names: Iterable[str], known: Vocabulary) -> None:
+    """Refuse metrics that take no masks: those of others, and ours with motion.
+
+    Raises:
+        ValueError: the names of them.
+
+    Example:
+        >>> check_masks(["gap", "psnr"], Vocabulary(("psnr",), ("gap",), (), ()))
+        Traceback (most recent call last):
+        ValueError: A mask is for metrics of this package without motion, such as default and gap+alex, but got psnr.
+    """
+    without = [
+        name
+        for name in names
+        if name in known.singles or is_callable_name(name) or own_name(name, known).motion is not None
+    ]
+    if without:
+        raise ValueError(
+            "A mask is for metrics of this package without motion, such as default and gap+alex, but got "
+            f"{', '.join(without)}."
+        )
+
+
 def own_name(name: str, known: Vocabulary) -> OwnName:
     """What a metric of ours is made of, from its name.
 

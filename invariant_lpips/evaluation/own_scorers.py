@@ -85,6 +85,17 @@ def scorer_of(metric: InvariantLPIPS, name: str, device: str) -> EmbeddingScorer
         assert isinstance(result, Tensor)
         return result
 
+    def masked(reference: Tensor, distorted: Tensor, mask: Tensor) -> Tensor:
+        result = metric(reference, distorted, mask=mask)
+        assert isinstance(result, Tensor)
+        return result
+
     dtype = next(metric.net.parameters()).dtype
     precision = "" if dtype == torch.float32 else f" in {str(dtype).removeprefix('torch.')}"
-    return EmbeddingScorer(name, metric.describe() + precision, metric.reference, distance)
+    return EmbeddingScorer(
+        name,
+        metric.describe() + precision,
+        metric.reference,
+        distance,
+        masked=masked if metric.motion is None else None,
+    )

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from invariant_lpips.evaluation.scorers import Scorer
 from invariant_lpips.files.writing import one_line
+from invariant_lpips.pictures.masks import require_size
 from invariant_lpips.pictures.pairing import Pair
 from invariant_lpips.pictures.reading_ahead import read_ahead
 
@@ -60,7 +61,12 @@ class MetricSummary:
 
 
 def score_files(
-    scorers: Sequence[Scorer], pairs: Sequence[Pair], reading: Callable[[Path], Tensor]
+    scorers: Sequence[Scorer],
+    pairs: Sequence[Pair],
+    reading: Callable[[Path], Tensor],
+    *,
+    distorted_reading: Callable[[Path], Tensor] | None = None,
+    masks: Callable[[Path], Tensor] | None = None,
 ) -> Iterator[Scores]:
     """What each metric says of each pair, in order; pictures are decoded ahead.
 
@@ -71,9 +77,20 @@ def score_files(
         scorers: from :func:`invariant_lpips.evaluation.metrics.resolve_metric`.
         pairs: of picture files.
         reading: a file to (1, 3, H, W) in [-1, 1]; called in threads.
+        distorted_reading: the same for distorted pictures, where they are not read as references are.
+        masks: the path of a reference to the mask of its pair, (1, 1, H, W) in [0, 1]; for scorers with `takes_masks`.
+
+    Raises:
+        ValueError: `masks`, and a metric that takes none.
     """
+    if masks is not None and not all(scorer.takes_masks for scorer in scorers):
+        without = ", ".join(scorer.name for scorer in scorers if not scorer.takes_masks)
+        raise ValueError(
+            f"Masks are for metrics that take them, and {without} does not; leave one of them out."
+        )
     held: dict[str, tuple[Path, Any]] = {}  # each deep metric's reading of the last reference
-    for pair, reference, distorted in read_ahead(reading, pairs, ahead=3, threads=2):
+    read = read_ahead(reading, pairs, ahead=3, threads=2, distorted_reading=distorted_reading)
+    for pair, reference, distorted in read:
         try:
             x, y = reference(), distorted()
             if x.shape != y.shape:
@@ -81,6 +98,9 @@ def score_files(
                     f"{pair.reference} and {pair.distorted} differ in size ({x.shape[-1]} x {x.shape[-2]} and "
                     f"{y.shape[-1]} x {y.shape[-2]}); use --resize"
                 )
+            mask = None if masks is None else masks(pair.reference)
+            if mask is not None:
+                require_size(mask, x)
         except (OSError, ValueError) as error:
             yield Scores(pair, (None,) * len(scorers), str(error))
             continue
@@ -89,6 +109,9 @@ def score_files(
         refusals = {}
         for scorer in scorers:
             try:
+                if mask is not None:
+                    values.append(float(scorer.masked(x, y, mask)))
+                    continue
                 if not scorer.embeds:
                     values.append(float(scorer(x, y)))
                     continue

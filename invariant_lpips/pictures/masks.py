@@ -16,7 +16,7 @@ from invariant_lpips.pictures.refusals import Transparent
 #: How far apart a grey mask's three colours may be, of 1: compression rounds them.
 _GREY = 0.04
 
-__all__ = ["Masks", "read_mask", "reading_of_masks"]
+__all__ = ["Masks", "read_mask", "reading_of_masks", "require_size"]
 
 
 def reading_of_masks(reading: Reading, crop_border: int = 0) -> Prepared:
@@ -50,6 +50,19 @@ def read_mask(path: Path, reading: Callable[[Path], Tensor]) -> Tensor:
             "pixels count, so multiply a mask of 0 and 1 by 255"
         )
     return mask
+
+
+def require_size(mask: Tensor, image: Tensor) -> None:
+    """Refuse a mask of another size than the pictures of its pair, both (1, C, H, W).
+
+    Raises:
+        ValueError: the two sizes.
+    """
+    if mask.shape[-2:] != image.shape[-2:]:
+        raise ValueError(
+            f"its mask must have the size of the pictures, {image.shape[-1]} x {image.shape[-2]}, but has "
+            f"{mask.shape[-1]} x {mask.shape[-2]}; use --resize"
+        )
 
 
 class Masks:

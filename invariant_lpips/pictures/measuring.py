@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from invariant_lpips.files.writing import one_line
 from invariant_lpips.motion import Comparison
 from invariant_lpips.pictures.images import Reading
+from invariant_lpips.pictures.masks import require_size
 from invariant_lpips.pictures.pairing import Pair, Pairing
 from invariant_lpips.pictures.reading_ahead import Picture, Source, read_ahead, sources
 
@@ -269,11 +270,8 @@ class Measuring:
                 return [(float(compared.distance[k]), compared[k : k + 1], None) for k in range(len(ys))]
             if self.masks is not None:
                 masks = [self.masks(pair) for pair in pairs]
-                if any(mask.shape[-2:] != x.shape[-2:] for mask, x in zip(masks, xs, strict=True)):
-                    raise ValueError(
-                        f"its mask must have the size of the pictures, {_size(xs[0])}, but has {_size(masks[0])}; use "
-                        "--resize"
-                    )
+                for one, x in zip(masks, xs, strict=True):
+                    require_size(one, x)
                 mask = self._on_device(masks)
                 masked = self.metric(self._on_device(xs), self._on_device(ys), mask=mask)  # type: ignore[call-arg]
                 return [(distance, None, None) for distance in masked.flatten().tolist()]
