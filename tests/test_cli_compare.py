@@ -456,7 +456,9 @@ def test_heat_maps(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sorted(path.name for path in (folder / "maps").iterdir()) == names
     heat = np.load(folder / "maps" / "a.npy")
     assert heat.shape == (SIZE, SIZE)
-    distance = float(rows(capsys.readouterr().out)[0]["distance"])
+    out, err = capsys.readouterr()
+    assert "invariant-lpips compare: the maps are in maps\n" in err
+    distance = float(rows(out)[0]["distance"])
     assert heat.mean() == pytest.approx(distance**2, rel=1e-3), "the mean of the map is the squared distance"
     with Image.open(folder / "maps" / "a.png") as drawn:
         assert drawn.width > 3 * SIZE
@@ -468,6 +470,15 @@ def colours(path: Path) -> np.ndarray:
     """The map's part of a drawn pair."""
     with Image.open(path) as drawn:
         return np.asarray(drawn)[:SIZE, -SIZE:]
+
+
+def test_where_a_map_is_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare("ref/a.png", "dist/a.png", "--map", "maps") == 0
+    said = capsys.readouterr().err
+    assert said.endswith(f"invariant-lpips compare: the map is {Path('maps', 'a-a.png')}\n")
+    assert Path("maps", "a-a.png").is_file()
+    assert compare("ref/a.png", "dist/a.png", "--map", "maps", "--quiet") == 0
+    assert "the map is" not in capsys.readouterr().err
 
 
 def test_maps_of_one_run_are_on_one_scale(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,7 +50,7 @@ from invariant_lpips.pictures.video import is_video
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
-    from invariant_lpips.pictures import Outcome, Reading
+    from invariant_lpips.pictures import MapFiles, Outcome, Reading
     from invariant_lpips.pictures.masks import Masks
     from invariant_lpips.pictures.video import FrameMasks, VideoPairing
 
@@ -265,7 +265,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="D",
         help="the same, with D in units of the just noticeable one",
     )
-    output.add_argument("--quiet", action="store_true", help="no progress bar")
+    output.add_argument("--quiet", action="store_true", help="no progress bar, nor where maps are")
     output.add_argument("--verbose", action="store_true", help="say what is used, with hashes (on stderr)")
 
     scripts = parser.add_argument_group(
@@ -312,7 +312,7 @@ def run(args: argparse.Namespace) -> Exit:
         from invariant_lpips.cli.compare_videos import VideoComparison, video_settings
         from invariant_lpips.pictures.video import compare_videos
 
-        return VideoComparison(
+        status = VideoComparison(
             asked.videos,
             partial(
                 compare_videos,
@@ -333,6 +333,8 @@ def run(args: argparse.Namespace) -> Exit:
             allow_unmatched=asked.allow_unmatched,
             quiet=asked.quiet,
         ).run()
+        _say_where(maps, quiet=asked.quiet)
+        return status
 
     def measure(pairs: Sequence[Pair]) -> Iterator[Outcome]:
         return compare(
@@ -385,6 +387,7 @@ def run(args: argparse.Namespace) -> Exit:
         asked.quiet,
     ).run(write)
     _report(asked, measured, noticed if asked.jnd else None)
+    _say_where(maps, quiet=asked.quiet)
     failing = [] if limit is None else reports.above(measured, limit)
     if failing:
         say("compare", f"distances above {reports.number(limit)}{unit}: {len(failing)} of {len(measured)}")
@@ -401,6 +404,11 @@ def run(args: argparse.Namespace) -> Exit:
         too_far=bool(failing),
         interrupted=interrupted,
     )
+
+
+def _say_where(maps: MapFiles | None, *, quiet: bool) -> None:
+    if maps is not None and maps.written and not quiet:
+        say("compare", maps.in_words())
 
 
 def _masks(asked: Comparison) -> Masks | FrameMasks | None:

@@ -48,6 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="faiss holds the index in memory; same results",
     )
     parser.add_argument("-o", "--out", type=table_file, metavar="FILE", help="write the table to a .csv file")
+    parser.add_argument(
+        "--quiet", action="store_true", help="not what was left out when the index was made; there is no bar"
+    )
     add_invariant_options(parser)
     add_device_options(parser)
 
@@ -77,6 +80,6 @@ def run(args: argparse.Namespace) -> Exit:
         for rank, (path, distance) in enumerate(zip(answer.paths, answer.distances, strict=True), 1)
     ]
     give_table(["query", "rank", "path", "distance"], rows, args.out)
-    if index.skipped:
+    if index.skipped and not args.quiet:
         say("search", f"when {args.index} was made: {not_looked_at(index.skipped)}")
     return Exit.INCOMPLETE if failed else Exit.DONE
