@@ -5,18 +5,35 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from types import ModuleType
 
 import pytest
 import torch
 
-from invariant_lpips import cli, indexing
-from invariant_lpips.cli import devices, embed, main, matrix, metric_options, search
+from invariant_lpips import classifier, cli, indexing
+from invariant_lpips.cli import (
+    bench_bapps,
+    bench_translation,
+    devices,
+    embed,
+    main,
+    matrix,
+    metric_options,
+    search,
+    train_backbone,
+    train_linear,
+)
+from invariant_lpips.cli.bench import BENCHES
+from invariant_lpips.cli.train import TARGETS
+from invariant_lpips.evaluation import bapps
 from invariant_lpips.evaluation.metrics import METRICS
+from invariant_lpips.evaluation.translation import bench
 from invariant_lpips.heads import HEADS
 from invariant_lpips.motion import MODELS
+from invariant_lpips.training import backbone_engine, strengths
 from invariant_lpips.trunks import ALIASES, ARCHITECTURES
-from invariant_lpips.trunks.pooling import POOLINGS
+from invariant_lpips.trunks.pooling import PADDINGS, POOLINGS
 
 #: A command for each way in which a file that isn't there is met.
 MISSING = (
@@ -138,18 +155,30 @@ def test_help_says_what_the_exit_status_means(arguments, capsys):
     assert "130 interrupted" in out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["export", "--help"], ["bench", "--help"]])
-def test_help_does_not_wait_for_torch(arguments):
+def test_help_and_typos_do_not_wait_for_torch():
+    commands = [
+        ["--help"],
+        ["export", "--help"],
+        ["bench", "--help"],
+        ["train", "--help"],
+        *(["bench", name, "--help"] for name in BENCHES),
+        *(["bench", "translation", part, "--help"] for part in ("digits", "report")),
+        *(["train", target, "--help"] for target in TARGETS),
+        ["train", "linear", "--nonsense"],
+        ["bench", "tid2013", "--root", "x", "--nonsense"],
+    ]
     program = (
         "import sys\n"
         "from invariant_lpips.cli import main\n"
-        "try:\n"
-        f"    main({arguments})\n"
-        "except SystemExit:\n"
-        "    print(sorted({'torch'} & set(sys.modules)))"
+        f"for command in {commands}:\n"
+        "    try:\n"
+        "        main(command)\n"
+        "    except SystemExit:\n"
+        "        assert 'torch' not in sys.modules, command\n"
+        "print('all')"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("[]\n")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.endswith("all\n"), done.stderr
 
 
 def test_what_can_be_refused_without_torch_is(tmp_path):
@@ -188,6 +217,10 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
         ["duplicates", "nowhere", "--below", "1"],
         ["search", "a.png", "--index", "nowhere.npz"],
         ["export", "onnx", "-o", "x.onnx", "--head", "gapp"],
+        ["bench", "tid2013", "--root", ".", "--metrics", "nothing"],
+        ["bench", "all", "--root", ".", "--device", "toaster"],
+        ["bench", "ladder", "--images", ".", "--metrics", "gap+alexx"],
+        ["train", "linear", "--dataset", "tid2013", "--root", ".", "--device", "toaster"],
     ]
     program = (
         "import sys\n"
@@ -216,6 +249,14 @@ def test_names_known_without_torch_are_those_there_are():
     assert set(metric_options.MOTIONS) == set(MODELS)
     assert set(matrix.SUFFIXES) == set(indexing.matrix.SUFFIXES)
     assert tuple(indexing.files.WRITERS) == embed.SUFFIXES
+    assert train_backbone.HEADS == bench_translation.HEADS == tuple(classifier.HEADS)
+    assert train_backbone.PRECISIONS == backbone_engine.PRECISIONS
+    assert tuple(PADDINGS) == train_backbone.PADDINGS
+    assert tuple(strengths.LOSSES) == train_linear.LOSSES
+    assert set(train_linear.FIT) <= {field.name for field in fields(strengths.FitSettings)}
+    assert bench_translation.MEASURES == bench.MEASURES
+    assert bench_translation.SIZES == bench.SIZES
+    assert bench_bapps.PARTS == bapps.PARTS
     assert search.BACKENDS == indexing.neighbours.BACKENDS
 
 

@@ -8,10 +8,14 @@ from pathlib import Path
 
 from invariant_lpips.cli.bench import words
 from invariant_lpips.cli.output import Exit, print_text, say
-from invariant_lpips.cli.scoring_options import add_cache_options, add_running_options, cache_of, set_threads
+from invariant_lpips.cli.scoring_options import (
+    add_cache_options,
+    add_running_options,
+    cache_of,
+    named_metrics,
+)
 from invariant_lpips.datasets.finding import NAMES
-from invariant_lpips.evaluation import survey
-from invariant_lpips.evaluation.rated import DEFAULT_METRICS
+from invariant_lpips.evaluation.metric_names import RATED
 
 
 def configure(parser: argparse.ArgumentParser, name: str) -> None:
@@ -23,7 +27,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--root", type=Path, required=True, help="folder below which the databases lie")
     parser.add_argument(
         "--metrics",
-        default=",".join(DEFAULT_METRICS),
+        default=",".join(RATED),
         metavar="A,B,...",
         help="metrics by name (default: %(default)s)",
     )
@@ -52,11 +56,13 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run, print the table, and say where the page is; INCOMPLETE if a database or a metric could not be run."""
-    set_threads(args)
+    metrics = named_metrics(args)
+    from invariant_lpips.evaluation import survey
+
     report = survey.run(
         survey.SurveyBench(
             root=args.root,
-            metrics=words(args.metrics),
+            metrics=metrics,
             databases=words(args.databases),
             download=args.download,
             allow_missing=args.allow_missing,

@@ -88,7 +88,7 @@ class MetricChoice:
             raise ValueError("--pixels-per-degree prices a motion and needs --motion")
         for name, known in (
             ("head", _with_added(("default", *HEADS), "invariant_lpips.heads", "HEADS")),
-            ("pooling", _with_added(POOLINGS, "invariant_lpips.trunks.pooling", "POOLINGS")),
+            ("pooling", known_poolings()),
         ):
             if (given := getattr(self, name)) is not None and given not in known:
                 raise ValueError(f"--{name} must be one of {', '.join(known)}, but got {given!r}")
@@ -153,11 +153,16 @@ def check_metrics(names: Sequence[str], *, masked: bool = False) -> None:
     singles = _with_added(METRICS, "invariant_lpips.evaluation.metrics", "PEERS")
     heads = _with_added(HEADS, "invariant_lpips.heads", "HEADS")
     nets = _with_added(ARCHITECTURES, "invariant_lpips.trunks", "ARCHITECTURES")
-    poolings = _with_added(POOLINGS, "invariant_lpips.trunks.pooling", "POOLINGS")
+    poolings = known_poolings()
     known = Vocabulary(tuple(singles), tuple(heads), tuple(nets), tuple(poolings))
     check_names(names, known)
     if masked:
         check_masks(names, known)
+
+
+def known_poolings() -> list[str]:
+    """The poolings that there are, and those that a program has added."""
+    return _with_added(POOLINGS, "invariant_lpips.trunks.pooling", "POOLINGS")
 
 
 def _with_added(names: Sequence[str], module: str, table: str) -> list[str]:

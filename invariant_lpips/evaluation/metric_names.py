@@ -1,4 +1,4 @@
-"""Names of metrics, understood without torch: whether a name is one, and what a metric of ours is made of."""
+"""Names of metrics, understood without torch: the default ones, whether a name is one, and what ours are made of."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
+
+#: What the benchmarks measure where no metrics are named: on rated databases, on BAPPS, on the ladder of displacements.
+RATED = ("default", "gap", "lpips-vgg", "lpips-alex", "ssim", "psnr")
+BAPPS = ("default", "gap", "lpips-vgg", "lpips-alex", "psnr")
+LADDER = ("default", "gap", "lpips-vgg")
 
 _MOTION = re.compile(r"motion(\d+(?:\.\d+)?)?")
 
