@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from invariant_lpips.cli.output import print_text, say
-from invariant_lpips.cli.pair_run import PairRun
+from invariant_lpips.cli.compare_options import Comparison
+from invariant_lpips.cli.output import Exit, print_text, say
+from invariant_lpips.cli.pair_run import PairRun, conclude
 from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.evaluation.scorers import Scorer
 from invariant_lpips.evaluation.side_by_side import (
     MetricSummary,
     Scores,
     refusals,
+    score_files,
     summaries,
 )
 from invariant_lpips.files.tables import csv_text
@@ -23,43 +23,43 @@ from invariant_lpips.files.writing import write_text
 from invariant_lpips.pictures.pairing import Pair, Pairing
 from invariant_lpips.pictures.reports import number
 
+#: Settings of :meth:`Comparison.settings` that are said of each metric apart.
+OF_ONE_METRIC = ("metric", "dtype", "unequal_sizes")
 
-def run(
-    names: Sequence[str],
-    pairing: Pairing,
-    measure: Callable[[Sequence[Scorer], Sequence[Pair]], Iterator[Scores]],
-    settings: Mapping[str, Any],
-    masks: Sequence[Path],
-    args: argparse.Namespace,
-) -> tuple[list[Scores], bool]:
-    """Measure, write and say it; what was measured, and whether it was interrupted.
+
+def run(asked: Comparison) -> Exit:
+    """Measure, write and say it, and return the exit status.
 
     Raises:
-        ValueError: no metric has one of these names.
         ImportError: a package is missing.
     """
-    scorers = [resolve_metric(name, args.device) for name in names]
+    scorers = [resolve_metric(name, asked.metric.device) for name in asked.metrics]
+    reading, distorted_reading = asked.readings()
+    pairing, masks = asked.pairing, asked.masks()
+    settings = {name: value for name, value in asked.settings("").items() if name not in OF_ONE_METRIC}
+
+    def measure(pairs: Sequence[Pair]) -> Iterator[Scores]:
+        return score_files(scorers, pairs, reading, distorted_reading=distorted_reading, masks=masks)
 
     def write(rows: Sequence[Scores]) -> None:
-        write_text(
-            args.out,
-            _text(args.out.suffix.lower(), scorers, rows, summaries(scorers, rows), pairing, settings),
-        )
-        say("compare", f"{len(rows)} rows written to {args.out}")
+        assert asked.out is not None
+        found = summaries(scorers, rows)
+        write_text(asked.out, _text(asked.out.suffix.lower(), scorers, rows, found, pairing, settings))
+        say("compare", f"{len(rows)} rows written to {asked.out}")
 
     rows, interrupted = PairRun(
         pairing.pairs,
-        lambda pairs: measure(scorers, pairs),
+        measure,
         lambda row: {"values": row.values, "problem": row.problem, "refusals": dict(row.refusals)},
         lambda pair, kept: Scores(pair, tuple(kept["values"]), kept["problem"], kept["refusals"]),
-        args.out,
+        asked.out,
         {**settings, "metrics": {scorer.name: scorer.describe() for scorer in scorers}},
-        masks,
-        args.quiet,
+        asked.mask_files(),
+        asked.quiet,
     ).run(write)
     total = len(pairing.pairs)
     found = summaries(scorers, rows)
-    if args.out is None:
+    if asked.out is None:
         print_text(_lines(scorers, rows) if total == 1 else _csv(scorers, rows))
     for name, summary in found.items() if total > 1 else ():
         of = "" if summary.count == total else f" of {summary.count} of {total} pairs"
@@ -74,7 +74,14 @@ def run(
     for row in rows:
         if row.problem is not None:
             say("compare", row.problem if total == 1 else f"{row.pair}: {row.problem}")
-    return rows, interrupted
+    return conclude(
+        asked,
+        len(rows),
+        failed=sum(row.problem is not None for row in rows),
+        nothing=all(value is None for row in rows for value in row.values),
+        refused=any(row.refusals for row in rows),
+        interrupted=interrupted,
+    )
 
 
 def _text(

@@ -11,8 +11,10 @@ from typing import Any, Generic, TypeVar
 
 from tqdm import tqdm
 
-from invariant_lpips.cli.output import say
+from invariant_lpips.cli.compare_options import Comparison
+from invariant_lpips.cli.output import Exit, say
 from invariant_lpips.files.unfinished import Unfinished, fingerprint
+from invariant_lpips.pictures.folders import not_looked_at
 from invariant_lpips.pictures.pairing import Pair
 
 R = TypeVar("R")
@@ -98,3 +100,40 @@ class PairRun(Generic[R]):
         """All that rows depend on."""
         files = [path for pair in self.pairs for path in (pair.reference, pair.distorted)]
         return {**self.settings, "files": fingerprint([*files, *self.others])}
+
+
+def conclude(
+    asked: Comparison,
+    count: int,
+    failed: int,
+    *,
+    nothing: bool,
+    too_far: bool = False,
+    refused: bool = False,
+    interrupted: bool = False,
+) -> Exit:
+    """Say what is missing of `count` pairs, of which some `failed`; `nothing`: not one was measured.
+
+    `refused`: some metric of several has no number of some pair.
+    """
+    if failed and count > 1:
+        say("compare", f"{failed} of {count} pairs failed")
+    unmatched = asked.pairing.unmatched
+    if unmatched:
+        say("compare", f"pictures without a partner of the same name: {len(unmatched)}")
+        for path in unmatched:
+            say("compare", f"  {path}")
+    skipped = asked.pairing.skipped
+    if skipped:
+        say("compare", not_looked_at(skipped))
+    if interrupted:
+        say("compare", f"interrupted after {count} of {len(asked.pairing.pairs)} pairs")
+        return Exit.INTERRUPTED
+    if (failed or refused) and nothing:
+        return Exit.REFUSED
+    if too_far:
+        return Exit.ABOVE
+    incomplete = (
+        failed or refused or (unmatched and not asked.allow_unmatched) or any(item.missed for item in skipped)
+    )
+    return Exit.INCOMPLETE if incomplete else Exit.DONE

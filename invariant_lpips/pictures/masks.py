@@ -85,7 +85,7 @@ class Masks:
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist; a mask, or a folder of masks, was expected")
         self.path = path
-        self._reading = reading
+        self.reading = reading
         self._files: dict[str, list[Path]] = {}
         if path.is_dir():
             for file in pictures_in(path):
@@ -104,7 +104,7 @@ class Masks:
                 raise ValueError(
                     f"{self.path} must hold one mask named {reference.stem} for {reference}, but got {found}"
                 )
-            return read_mask(files[0], self._reading)
+            return read_mask(files[0], self.reading)
         if self._one is None:
-            self._one = read_mask(self.path, self._reading)
+            self._one = read_mask(self.path, self.reading)
         return self._one
