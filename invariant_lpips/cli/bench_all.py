@@ -59,26 +59,34 @@ def run(args: argparse.Namespace) -> int:
     metrics = named_metrics(args)
     from invariant_lpips.evaluation import survey
 
-    report = survey.run(
-        survey.SurveyBench(
-            root=args.root,
-            metrics=metrics,
-            databases=words(args.databases),
-            download=args.download,
-            allow_missing=args.allow_missing,
-            verify=not args.no_verify,
-            out=args.out,
-            compare=args.compare,
-            cache=cache_of(args),
-            unpacked=args.cache and args.cache / "databases",
-            workers=args.workers,
-            batch_size=args.batch_size,
-            device=args.device,
-            resamples=args.resamples,
-            progress=not args.quiet,
-            said=None if args.quiet else partial(say, args.called),
-        )
+    bench = survey.SurveyBench(
+        root=args.root,
+        metrics=metrics,
+        databases=words(args.databases),
+        download=args.download,
+        allow_missing=args.allow_missing,
+        verify=not args.no_verify,
+        out=args.out,
+        compare=args.compare,
+        cache=cache_of(args),
+        unpacked=args.cache and args.cache / "databases",
+        workers=args.workers,
+        batch_size=args.batch_size,
+        device=args.device,
+        resamples=args.resamples,
+        progress=not args.quiet,
+        said=None if args.quiet else partial(say, args.called),
     )
+    try:
+        report = survey.run(bench)
+    except KeyboardInterrupt:
+        if bench.cache is None:
+            raise
+        say(
+            args.called,
+            f"interrupted; scores are kept in {bench.cache}, and the same command goes on from there",
+        )
+        return Exit.INTERRUPTED
     print_text(survey.text(report))
     say(args.called, f"the page is {args.out / 'report.html'}")
     failed = any(database.get("left_out") for database in report["databases"].values())

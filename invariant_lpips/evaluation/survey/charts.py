@@ -239,11 +239,19 @@ def curves(title: str, lines: Sequence[tuple[str, Points, str]], *, x_label: str
     return canvas.svg(title, f"{y_label} at the largest size: {ends}")
 
 
-def cost(title: str, points: Mapping[str, tuple[float, float]], *, x_label: str, y_label: str) -> str:
+def cost(
+    title: str,
+    points: Mapping[str, tuple[float, float]],
+    *,
+    x_label: str,
+    y_label: str,
+    colours: Mapping[str, int],
+) -> str:
     """Agreement over cost, a named dot for each metric.
 
     Args:
-        points: name -> (milliseconds, agreement); colours in this order.
+        points: name -> (milliseconds, agreement).
+        colours: name -> its colour.
     """
     times, figures = [x for x, _ in points.values()], [y for _, y in points.values()]
     room = max(0.02, 0.1 * (max(figures) - min(figures)))
@@ -251,9 +259,9 @@ def cost(title: str, points: Mapping[str, tuple[float, float]], *, x_label: str,
     canvas = Canvas(span, (min(figures) - room, min(1.0, max(figures) + room)), height=300, log=True, top=12)
     canvas.axes(x_label, y_label)
     taken: list[tuple[float, float, float]] = []  # from, to, height of letters that stand already
-    for number, (name, (time, figure)) in sorted(enumerate(points.items()), key=lambda item: -item[1][1][1]):
+    for name, (time, figure) in sorted(points.items(), key=lambda item: -item[1][1]):
         x, y = canvas.across(time), canvas.down(figure)
-        canvas.dot(x, y, f"mark s{number % COLOURS}", 5)
+        canvas.dot(x, y, f"mark s{colours[name]}", 5)
         length = LETTER * len(name)
         right = x + 9 + length < WIDTH
         start = x + 9 if right else max(2.0, x - 9 - length)

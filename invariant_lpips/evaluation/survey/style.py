@@ -22,14 +22,15 @@ pre{margin:0;white-space:pre-wrap}
 nav{display:flex;flex-wrap:wrap;gap:.4rem}
 nav a{padding:.25rem .7rem;border:1px solid var(--rule);border-radius:1rem;text-decoration:none;font-size:.9rem}
 .wide{overflow-x:auto;margin:.8rem 0}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem}
+table{border-collapse:separate;border-spacing:0;font-variant-numeric:tabular-nums;font-size:.92rem}
 caption{text-align:left;color:var(--soft);padding-bottom:.4rem;font-size:.9rem}
 caption span{display:block;position:sticky;left:0;max-width:min(44rem,calc(100vw - 2rem))}
 th,td{padding:.3rem .7rem;text-align:right;border-bottom:1px solid var(--rule);vertical-align:top;white-space:nowrap}
 thead th{vertical-align:bottom;font-weight:600;white-space:normal;max-width:9rem}
 th[scope=row],thead th:first-child{text-align:left;position:sticky;left:0;background:var(--paper);font-weight:500}
-#missing td,#made td{white-space:normal;text-align:left;min-width:16rem}
-#published td:nth-last-child(-n+2),#changes td:last-child{text-align:left}
+#missing td,#made td,#missing th+th,#made th+th{white-space:normal;text-align:left;min-width:16rem}
+#published :is(th,td):nth-last-child(-n+2),#changes :is(th,td):last-child{text-align:left}
+@media(min-width:60rem){#published td:nth-last-child(-n+2),#changes td:last-child{white-space:normal;min-width:11rem}}
 tbody tr:hover>*{background:var(--shade)}
 .flag{color:var(--flag)}
 figure{margin:1rem 0}figcaption{color:var(--soft);font-size:.9rem}
