@@ -214,7 +214,10 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
         ["embed", ".", "-o", "x.npz", "--device", "cuda:x"],
         ["embed", ".", "-o", "nowhere/x.npz"],
         ["matrix", "nowhere"],
+        ["matrix", ".", "-o", "nowhere/x.csv"],
         ["duplicates", "nowhere", "--below", "1"],
+        ["duplicates", ".", "-o", "nowhere/x.csv"],
+        ["search", "a.png", "--index", "a.png", "-o", "nowhere/x.csv"],
         ["search", "a.png", "--index", "nowhere.npz"],
         ["export", "onnx", "-o", "x.onnx", "--head", "gapp"],
         ["bench", "tid2013", "--root", ".", "--metrics", "nothing"],
@@ -249,7 +252,7 @@ def test_names_known_without_torch_are_those_there_are():
     assert set(metric_options.MOTIONS) == set(MODELS)
     assert set(matrix.SUFFIXES) == set(indexing.matrix.SUFFIXES)
     assert tuple(indexing.files.WRITERS) == embed.SUFFIXES
-    assert train_backbone.HEADS == bench_translation.HEADS == tuple(classifier.HEADS)
+    assert tuple(classifier.HEADS) == metric_options.CLASSIFIER_HEADS
     assert train_backbone.PRECISIONS == backbone_engine.PRECISIONS
     assert tuple(PADDINGS) == train_backbone.PADDINGS
     assert tuple(strengths.LOSSES) == train_linear.LOSSES

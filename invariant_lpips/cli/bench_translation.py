@@ -13,14 +13,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from invariant_lpips.cli.metric_options import CLASSIFIER_HEADS
 from invariant_lpips.cli.scoring_options import set_threads
 from invariant_lpips.cli.start_up import load_torch
 
 if TYPE_CHECKING:
     from invariant_lpips.evaluation.translation import bench
 
-#: Those of :mod:`invariant_lpips.classifier` and :mod:`invariant_lpips.evaluation.translation.bench`.
-HEADS = ("flatten", "final-gap", "multi-gap", "gap-flatten")
+#: Those of :mod:`invariant_lpips.evaluation.translation.bench`.
 MEASURES = ("comb", "exact", "heads", "sub_pixel", "real")
 SIZES = ((256, 256), (96, 160), (64, 64), (100, 60), (35, 33))
 
@@ -204,7 +204,13 @@ def add_digits(group: argparse._ArgumentGroup) -> None:
         help="pictures of each digit",
     )
     add("--tune-epochs", type=int, default=3, help="0 leaves tuning out")
-    add("--heads", nargs="+", choices=HEADS, default=list(HEADS), help="default: all four")
+    add(
+        "--heads",
+        nargs="+",
+        choices=CLASSIFIER_HEADS,
+        default=list(CLASSIFIER_HEADS),
+        help="default: all four",
+    )
     add("--tuned-canvases", type=int, nargs="+", default=[128], help="canvases to tune on too")
     add("--tune-lr", type=float, default=1e-4, help="Adam's step for the trunk")
     add("--seeds", type=int, default=1, help="of training")

@@ -10,6 +10,7 @@ from pathlib import Path
 from invariant_lpips.cli.bench import words
 from invariant_lpips.cli.map_options import check_maps
 from invariant_lpips.cli.metric_options import MetricChoice, check_metrics
+from invariant_lpips.cli.output import check_out
 from invariant_lpips.cli.video_options import names_a_video
 from invariant_lpips.pictures import reports
 from invariant_lpips.pictures.folders import PICTURE_SUFFIXES
@@ -18,15 +19,9 @@ from invariant_lpips.pictures.folders import PICTURE_SUFFIXES
 def check_together(args: argparse.Namespace) -> None:
     """Refuse values and combinations that can't be meant."""
     out: Path | None = args.out
-    if out is not None:
-        if out.suffix.lower() not in reports.SUFFIXES:
-            raise ValueError(f"-o must end in one of {', '.join(reports.SUFFIXES)}, but got {out}")
-        if not out.parent.is_dir():
-            raise ValueError(f"-o {out}: the folder {out.parent} does not exist")
-        if out.is_dir():
-            raise ValueError(f"-o {out} is a folder; a file was expected")
-        if args.csv is not None and out.resolve() == args.csv.resolve():
-            raise ValueError(f"-o {out} would replace the table of pairs; write to another file")
+    check_out(out, reports.SUFFIXES)
+    if out is not None and args.csv is not None and out.resolve() == args.csv.resolve():
+        raise ValueError(f"-o {out} would replace the table of pairs; write to another file")
     check_maps(args)
     if args.map is not None and args.engine == "ray":
         raise ValueError("--map draws in this process and does not go with --engine ray")

@@ -138,6 +138,10 @@ class Comparison:
             return ()
         return pictures_in(self.mask) if self.mask.is_dir() else [self.mask]
 
+    def identity(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Settings, and which maps are written: a run that goes on must not leave the first ones without."""
+        return settings if self.maps is None else {**settings, "map": repr(self.maps)}
+
     def settings(self, metric: str) -> dict[str, Any]:
         """What a report says about how its numbers were made; `metric` is its description."""
         resize = self.reading.resize

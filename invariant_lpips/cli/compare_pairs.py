@@ -40,7 +40,6 @@ class PictureComparison:
     def run(self) -> Exit:
         """Measure what isn't measured yet, say what was found, and return the exit status."""
         asked = self.asked
-        settings = asked.settings(self.by.metric.describe())
         measured, interrupted = PairRun(
             asked.pairing.pairs,
             self._measure,
@@ -51,7 +50,7 @@ class PictureComparison:
             },
             self._again,
             asked.out,
-            settings if asked.maps is None else {**settings, "map": repr(asked.maps)},
+            asked.identity(asked.settings(self.by.metric.describe())),
             asked.mask_files(),
             asked.quiet,
         ).run(self._write)

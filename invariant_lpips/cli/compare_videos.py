@@ -128,7 +128,7 @@ class VideoComparison:
         inputs: list[Sequence[Path]] = [self.pairing.reference.files, self.pairing.distorted.files]
         if self.asked.mask is not None:
             inputs.append(self.asked.mask_files())
-        return {**self._settings(), "files": [fingerprint(files) for files in inputs]}
+        return {**self.asked.identity(self._settings()), "files": [fingerprint(files) for files in inputs]}
 
     def _report(self, tally: Tally) -> dict[str, Any]:
         found = tally.summary()

@@ -33,6 +33,7 @@ ARCHITECTURES = ("vgg", "alex", "squeeze", "pixels")
 ALIASES = ("vgg16", "alexnet", "squeezenet", "squeezenet1_1")
 HEADS = ("gap", "spatial", "gap-spatial", "regional", "regional-32")
 POOLINGS = ("max", "blur", "polyphase")
+CLASSIFIER_HEADS = ("flatten", "final-gap", "multi-gap", "gap-flatten")  # of `invariant_lpips.classifier`
 MOTIONS = ("shift", "similarity", "affine", "local")
 
 

@@ -12,7 +12,7 @@ from invariant_lpips.cli.metric_options import (
     add_invariant_options,
     just_noticeable,
 )
-from invariant_lpips.cli.output import Exit, give_table, say, table_file
+from invariant_lpips.cli.output import Exit, check_out, give_table, say, table_file
 from invariant_lpips.cli.start_up import load_torch
 from invariant_lpips.pictures.folders import not_looked_at
 from invariant_lpips.pictures.reports import number
@@ -59,6 +59,7 @@ def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     if args.k < 1:
         raise ValueError(f"-k must be at least 1, but got {args.k}")
+    check_out(args.out)
     choice = MetricChoice.of(args)
     choice.check()
     require_there(args.index)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invariant_lpips.cli.devices import check_device
-from invariant_lpips.cli.metric_options import known_poolings
+from invariant_lpips.cli.metric_options import CLASSIFIER_HEADS, known_poolings
 from invariant_lpips.cli.scoring_options import set_threads
 from invariant_lpips.cli.start_up import load_torch
 
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["configure", "run"]
 
-#: Those of :mod:`invariant_lpips.classifier`, :mod:`invariant_lpips.training.backbone_engine` and
-#: :mod:`invariant_lpips.trunks.pooling`.
-HEADS = ("flatten", "final-gap", "multi-gap", "gap-flatten")
+#: Those of :mod:`invariant_lpips.training.backbone_engine` and :mod:`invariant_lpips.trunks.pooling`.
 PRECISIONS = ("no", "bf16", "fp16")
 PADDINGS = ("zeros", "circular")
 
@@ -58,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="DIR/train/CLASS/*.jpg (and val, test), or DIR/CLASS/*.jpg",
     )
-    add("--head", default=unset, choices=HEADS, help="default multi-gap")
+    add("--head", default=unset, choices=CLASSIFIER_HEADS, help="default multi-gap")
     add("--image-size", default=unset, type=int, metavar="PX", help="resize pictures to PX x PX; default 256")
     add("--pooling", default=unset, choices=known_poolings(), help="default max")
     add("--padding", default=unset, choices=PADDINGS, help="default: circular for polyphase, zeros otherwise")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from invariant_lpips.cli.output import check_out
 from invariant_lpips.pictures.folders import PICTURE_SUFFIXES
 from invariant_lpips.pictures.video import Selection, is_video
 
@@ -92,6 +93,5 @@ def check_videos(args: argparse.Namespace) -> None:
     for name, given in conflicts.items():
         if given:
             raise ValueError(f"videos do not go with {name}")
-    if args.out is not None and args.out.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"-o must end in one of {', '.join(SUFFIXES)} for videos, but got {args.out}")
+    check_out(args.out, SUFFIXES, of=" for videos")
     selection_of(args)
