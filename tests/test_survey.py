@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import zipfile
 from html.parser import HTMLParser
@@ -262,8 +263,21 @@ def test_what_was_missing_is_of_this_run() -> None:
 
 
 def test_a_metric_has_one_colour_in_all_drawings() -> None:
-    drawn = cost("t", {"psnr": (1.0, 0.6)}, x_label="ms", y_label="SRCC", colours={"gap": 0, "psnr": 1})
+    drawn = cost("t", {"psnr": (1.0, 0.6)}, x_label="ms", y_label="SRCC", colours={"gap": "s0", "psnr": "s1"})
     assert 'class="mark s1"' in drawn
+
+
+def test_names_in_the_drawing_of_cost_do_not_overlap() -> None:
+    names = [f"metric-{k}" for k in range(9)]
+    crowd = {name: (10.0 + 0.1 * k, 0.70 + 0.001 * k) for k, name in enumerate(names)}
+    drawn = cost("t", crowd, x_label="ms", y_label="SRCC", colours=dict.fromkeys(names, "s0"))
+    places = [
+        (float(x), float(y)) for x, y in re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*>metric-\d', drawn)
+    ]
+    assert len(places) == len(names)
+    for k, (x, y) in enumerate(places):
+        assert 0 <= x < 340 - 50
+        assert all(abs(y - b) > 11 or abs(x - a) > 6.2 * 8 for a, b in places[:k])
 
 
 def test_ticks_are_round_and_few() -> None:

@@ -122,13 +122,19 @@ def figure(drawings: Sequence[str], caption: str) -> str:
 
 def legend(names: Sequence[str], shown: Sequence[str]) -> str:
     """Which colour is which of the metrics shown; `names` are all."""
-    entries = "".join(f'<li><i class="s{colour_of(names, name)}"></i>{escape(name)}</li>' for name in shown)
+    entries = "".join(f'<li><i class="{colour_of(names, name)}"></i>{escape(name)}</li>' for name in shown)
     return f'<ul class="legend">{entries}</ul>'
 
 
-def colour_of(names: Sequence[str], name: str) -> int:
-    """The colour of a metric: its place among all."""
-    return list(names).index(name) % charts.COLOURS
+def colour_of(names: Sequence[str], name: str) -> str:
+    """The class of a metric's colour, by its place among all; beyond the last colour they come again, drawn otherwise.
+
+    Example:
+        >>> colour_of("abcdefghijk", "b"), colour_of("abcdefghijk", "k")
+        ('s1', 's0 again')
+    """
+    turn, colour = divmod(list(names).index(name), charts.COLOURS)
+    return f"s{colour} again" if turn else f"s{colour}"
 
 
 def at_a_glance(report: Mapping[str, Any]) -> list[str]:
@@ -428,7 +434,7 @@ def raid_part(raid: Mapping[str, Any], kinds: Mapping[str, str], names: Sequence
         for name, entry in raid["metrics"].items():
             curve = entry["curves"][code]
             points = list(zip(curve["sizes"], curve["jod"], strict=True))
-            lines.append((name, points, f"s{colour_of(names, name)}"))
+            lines.append((name, points, colour_of(names, name)))
         lines.append(("people", list(zip(human["sizes"], human["jod"], strict=True)), "people"))
         label = f"{kinds[code]}, {human['unit']}"
         drawings.append(charts.curves(f"Response to {kinds[code]}", lines, x_label=label, y_label="JOD"))

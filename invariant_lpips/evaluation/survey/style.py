@@ -38,7 +38,7 @@ figure{margin:1rem 0}figcaption{color:var(--soft);font-size:.9rem}
 .beside>.wide{flex:0 1 auto;max-width:100%}.beside>figure{flex:1 1 17rem;max-width:30rem}
 .panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr));gap:.5rem 1.2rem}
 svg{width:100%;max-width:30rem;height:auto;display:block;font:11px system-ui,sans-serif}
-svg text{fill:var(--soft)}svg .axis,svg .kind{fill:var(--ink)}
+svg text{fill:var(--soft)}svg .axis,svg .kind{fill:var(--ink)}svg .named{fill:currentColor}
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1rem;list-style:none;margin:.4rem 0;padding:0;font-size:.9rem}
 .legend i{display:inline-block;width:.8em;height:.8em;border-radius:50%;margin-right:.35em;background:currentColor}
 .panels>.legend{grid-column:1/-1}
@@ -48,7 +48,10 @@ svg text{fill:var(--soft)}svg .axis,svg .kind{fill:var(--ink)}
 .fit{stroke:var(--ink);stroke-width:1.6;fill:none}
 .curve{stroke:currentColor;stroke-width:1.6;fill:none}.curve.people{stroke-width:2.6}
 .whisker{stroke:currentColor;stroke-width:2.5;opacity:.55;fill:none}
-.mark,.bar{fill:currentColor}.published{fill:none;stroke:var(--ink);stroke-width:1.3}
+.mark,.bar{fill:currentColor}
+.curve.again{stroke-dasharray:5 3}.bar.again{opacity:.55}.legend i.again{background:none;border:.17em solid}
+.mark.again{fill:var(--paper);stroke:currentColor;stroke-width:2}
+.published{fill:none;stroke:var(--ink);stroke-width:1.3}
 .people{color:var(--ink)}
 .s0{color:var(--s0)}.s1{color:var(--s1)}.s2{color:var(--s2)}.s3{color:var(--s3)}.s4{color:var(--s4)}
 .s5{color:var(--s5)}.s6{color:var(--s6)}.s7{color:var(--s7)}.s8{color:var(--s8)}.s9{color:var(--s9)}
