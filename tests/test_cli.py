@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from dataclasses import fields
 from types import ModuleType
 
 import pytest
+import torch
 
-from invariant_lpips import cli, indexing
-from invariant_lpips.cli import embed, main, matrix, metric_options, search
+from invariant_lpips import classifier, cli, indexing
+from invariant_lpips.cli import (
+    bench_bapps,
+    bench_translation,
+    devices,
+    embed,
+    main,
+    matrix,
+    metric_options,
+    search,
+    train_backbone,
+    train_linear,
+)
+from invariant_lpips.cli.bench import BENCHES
+from invariant_lpips.cli.train import TARGETS
+from invariant_lpips.evaluation import bapps
+from invariant_lpips.evaluation.metrics import METRICS
+from invariant_lpips.evaluation.translation import bench
 from invariant_lpips.heads import HEADS
 from invariant_lpips.motion import MODELS
+from invariant_lpips.training import backbone_engine, strengths
 from invariant_lpips.trunks import ALIASES, ARCHITECTURES
-from invariant_lpips.trunks.pooling import POOLINGS
+from invariant_lpips.trunks.pooling import PADDINGS, POOLINGS
 
 #: A command for each way in which a file that isn't there is met.
 MISSING = (
@@ -135,18 +155,30 @@ def test_help_says_what_the_exit_status_means(arguments, capsys):
     assert "130 interrupted" in out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["export", "--help"], ["bench", "--help"]])
-def test_help_does_not_wait_for_torch(arguments):
+def test_help_and_typos_do_not_wait_for_torch():
+    commands = [
+        ["--help"],
+        ["export", "--help"],
+        ["bench", "--help"],
+        ["train", "--help"],
+        *(["bench", name, "--help"] for name in BENCHES),
+        *(["bench", "translation", part, "--help"] for part in ("digits", "report")),
+        *(["train", target, "--help"] for target in TARGETS),
+        ["train", "linear", "--nonsense"],
+        ["bench", "tid2013", "--root", "x", "--nonsense"],
+    ]
     program = (
         "import sys\n"
         "from invariant_lpips.cli import main\n"
-        "try:\n"
-        f"    main({arguments})\n"
-        "except SystemExit:\n"
-        "    print(sorted({'torch'} & set(sys.modules)))"
+        f"for command in {commands}:\n"
+        "    try:\n"
+        "        main(command)\n"
+        "    except SystemExit:\n"
+        "        assert 'torch' not in sys.modules, command\n"
+        "print('all')"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("[]\n")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.endswith("all\n"), done.stderr
 
 
 def test_what_can_be_refused_without_torch_is(tmp_path):
@@ -161,6 +193,11 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
         ["compare", "a.png", "a.png", "--head", "gapp"],
         ["compare", "a.png", "a.png", "--net", "vg"],
         ["compare", "a.png", "a.png", "--weights", "nowhere.safetensors"],
+        ["compare", "a.png", "a.png", "--device", "toaster"],
+        ["compare", "a.png", "a.png", "--metrics", "default,nothing"],
+        ["compare", "a.png", "a.png", "--metrics", "gap+resnet"],
+        ["compare", "a.png", "a.png", "--metrics", "gap=nowhere.safetensors"],
+        ["compare", "a.png", "a.png", "--metrics", "psnr", "--device", "toaster"],
         ["compare", "a.png", "a.png", "--batch-size", "0"],
         ["compare", "a.png", "a.png", "--frames", "1:2"],
         ["compare", "a.png", "a.png", "--map", "a.png"],
@@ -174,11 +211,19 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
         ["compare", "a.mp4", "a.mp4", "-o", "x.txt"],
         ["embed", "nowhere", "-o", "x.npz"],
         ["embed", ".", "-o", "x.csv"],
+        ["embed", ".", "-o", "x.npz", "--device", "cuda:x"],
         ["embed", ".", "-o", "nowhere/x.npz"],
         ["matrix", "nowhere"],
+        ["matrix", ".", "-o", "nowhere/x.csv"],
         ["duplicates", "nowhere", "--below", "1"],
+        ["duplicates", ".", "-o", "nowhere/x.csv"],
+        ["search", "a.png", "--index", "a.png", "-o", "nowhere/x.csv"],
         ["search", "a.png", "--index", "nowhere.npz"],
         ["export", "onnx", "-o", "x.onnx", "--head", "gapp"],
+        ["bench", "tid2013", "--root", ".", "--metrics", "nothing"],
+        ["bench", "all", "--root", ".", "--device", "toaster"],
+        ["bench", "ladder", "--images", ".", "--metrics", "gap+alexx"],
+        ["train", "linear", "--dataset", "tid2013", "--root", ".", "--device", "toaster"],
     ]
     program = (
         "import sys\n"
@@ -195,12 +240,26 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
 
 
 def test_names_known_without_torch_are_those_there_are():
-    assert set(metric_options.NETS) == {*ARCHITECTURES, *ALIASES}
-    assert set(metric_options.HEADS) == {"default", *HEADS}
+    assert METRICS == metric_options.METRICS
+    assert set(metric_options.ARCHITECTURES) == set(ARCHITECTURES)
+    assert set(metric_options.ALIASES) == set(ALIASES)
+    with pytest.raises(RuntimeError) as refused:
+        torch.device("toaster")
+    kinds = re.findall(r"one of (.*) device type", str(refused.value))[0].split(", ")
+    assert set(kinds) <= set(devices.KINDS)
+    assert set(metric_options.HEADS) == set(HEADS)
     assert set(metric_options.POOLINGS) == set(POOLINGS)
     assert set(metric_options.MOTIONS) == set(MODELS)
     assert set(matrix.SUFFIXES) == set(indexing.matrix.SUFFIXES)
     assert tuple(indexing.files.WRITERS) == embed.SUFFIXES
+    assert tuple(classifier.HEADS) == metric_options.CLASSIFIER_HEADS
+    assert train_backbone.PRECISIONS == backbone_engine.PRECISIONS
+    assert tuple(PADDINGS) == train_backbone.PADDINGS
+    assert tuple(strengths.LOSSES) == train_linear.LOSSES
+    assert set(train_linear.FIT) <= {field.name for field in fields(strengths.FitSettings)}
+    assert bench_translation.MEASURES == bench.MEASURES
+    assert bench_translation.SIZES == bench.SIZES
+    assert bench_bapps.PARTS == bapps.PARTS
     assert search.BACKENDS == indexing.neighbours.BACKENDS
 
 
@@ -214,3 +273,15 @@ def test_torch_is_loaded_without_looking_for_garbage_and_that_is_looked_for_agai
         "assert gc.isenabled() and gc.get_freeze_count() > 100_000\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="knows the drivers of Linux")
+def test_cuda_is_refused_without_torch_only_where_there_is_no_driver(tmp_path, monkeypatch):
+    (tmp_path / "driver").touch()
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setattr(devices.ctypes, "CDLL", lambda name: (_ for _ in ()).throw(OSError(name)))
+    monkeypatch.setattr(devices, "DRIVERS", (str(tmp_path / "driver"),))
+    devices.check_device("cuda:1")
+    monkeypatch.setattr(devices, "DRIVERS", (str(tmp_path / "none"),))
+    with pytest.raises(ValueError, match="no CUDA device here"):
+        devices.check_device("cuda:1")

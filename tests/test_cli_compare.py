@@ -226,23 +226,91 @@ def test_a_result_that_cannot_be_finished_leaves_the_old_one(
     assert (folder / "out.csv").read_text() == "old"
 
 
-def test_interrupted_work_is_kept(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def stop_at(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Ctrl-C when the picture of this name is read, once."""
     from invariant_lpips.pictures import images
 
-    real = images.read_image
+    real, stopped = images.read_image, []
 
     def impatient(path: Path, **keywords: object) -> torch.Tensor:
-        if path.name == "c.png":
+        if path.name == name and not stopped:
+            stopped.append(path)
             raise KeyboardInterrupt
         return real(path, **keywords)  # type: ignore[arg-type]
 
     monkeypatch.setattr(images, "read_image", impatient)
+
+
+def test_interrupted_work_is_printed(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_at(monkeypatch, "c.png")
     assert compare("ref", "dist") == 130
     out, err = capsys.readouterr()
     assert [row["reference"] for row in rows(out)] == ["ref/a.png", "ref/b.png"]
     assert "interrupted after 2 of 3 pairs" in err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [*FAST, "--map", "maps"],
+        ["--net", "pixels", "--motion", "shift"],
+        ["--metrics", "psnr,gap+alex+unit"],
+    ],
+    ids=["one metric", "motion", "metrics"],
+)
+def test_a_stopped_run_leaves_the_table_that_was_there_and_goes_on(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    for name in ("ref", "dist"):  # of one label, so that the second's map has another name
+        picture(folder / name / "sub" / "b.png", 20 if name == "ref" else 21)
+    (folder / "pairs.csv").write_text(
+        "reference,distorted\n"
+        + "".join(f"ref/{n}.png,dist/{n}.png\n" for n in ("b", "sub/b", "a", "nowhere", "c"))
+    )
+    assert compare("--csv", "pairs.csv", "-o", "whole.json", options=options) == 1
+    maps = {path.name: path.read_bytes() for path in Path("maps").glob("*")}
+    Path("out.json").write_text("of another day")
+    stop_at(monkeypatch, "c.png")
+    capsys.readouterr()
+    assert compare("--csv", "pairs.csv", "-o", "out.json", options=options) == 130
+    said = "what was measured is in out.json.unfinished; the same command goes on from there"
+    assert said in capsys.readouterr().err
+    assert Path("out.json").read_text() == "of another day"
+    kept = Path("out.json.unfinished").read_bytes()
+
+    assert compare("--csv", "pairs.csv", "-o", "out.json", "--resize", "80", options=options) == 2
+    assert "another run (resize: None / 80x80)" in capsys.readouterr().err
+    assert Path("out.json.unfinished").read_bytes() == kept
+
+    assert compare("--csv", "pairs.csv", "-o", "out.json", options=options) == 1
+    assert "goes on after 4 of 5 pairs" in capsys.readouterr().err
+    assert Path("out.json").read_bytes() == Path("whole.json").read_bytes()
+    assert {path.name: path.read_bytes() for path in Path("maps").glob("*")} == maps
+    assert not Path("out.json.unfinished").exists()
+
+
+def test_a_run_stopped_before_its_first_pair_leaves_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_at(monkeypatch, "a.png")
+    assert compare("ref/a.png", "dist/a.png", "-o", "one.csv") == 130
+    stop_at(monkeypatch, "a.png")
+    assert compare("ref", "dist", "-o", "out.csv") == 130
+    assert "interrupted after 0 of 3 pairs" in capsys.readouterr().err
+    assert not list(folder.glob("o*"))
+
+
+def test_work_on_pictures_that_changed_is_not_mixed(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_at(monkeypatch, "c.png")
+    assert compare("ref", "dist", "-o", "out.csv") == 130
+    picture(folder / "dist" / "a.png", 30, size=80)
+    capsys.readouterr()
+    assert compare("ref", "dist", "-o", "out.csv") == 2
+    assert "another run (files have changed)" in capsys.readouterr().err
 
 
 # sizes ----------------------------------------------------------------------------------------------------
@@ -338,7 +406,29 @@ def test_a_metric_that_fails_leaves_the_others(folder: Path, capsys: pytest.Capt
     assert float(found["small"]["psnr"]) > 0
     assert "gap+alex: " in found["small"]["error"]
     assert found["b"]["psnr"] == ""
-    assert "2 of 4 pairs failed" in err
+    assert "1 of 4 pairs failed" in err
+    assert "gap+alex could not measure 1 of 4 pairs, first ref/small.png and dist/small.png: " in err
+
+
+def test_what_a_metric_refuses_is_said_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for size in (16, 17, 18):  # each too small for AlexNet, each with other numbers in the reason
+        for side in ("ref", "dist"):
+            picture(folder / "small" / side / f"{size}.png", size, size=size)
+    names = ["--metrics", "gap+alex,psnr"]
+    assert compare("small/ref", "small/dist", *names, options=[]) == 1
+    out, err = capsys.readouterr()
+    assert all(row["psnr"] and not row["gap+alex"] for row in rows(out))
+    assert err.count("gap+alex") == 1
+    assert "gap+alex could not measure 3 of 3 pairs, first small/ref/16.png and small/dist/16.png: " in err
+    assert "failed" not in err
+    assert compare("small/ref", "small/dist", "--metrics", "gap+alex", options=[]) == 2, (
+        "nothing was measured"
+    )
+    capsys.readouterr()
+    assert compare("small/ref/16.png", "small/dist/16.png", *names, options=[]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("psnr ")
+    assert err.startswith("invariant-lpips compare: gap+alex could not measure: ")
 
 
 @pytest.mark.parametrize(
@@ -366,7 +456,9 @@ def test_heat_maps(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sorted(path.name for path in (folder / "maps").iterdir()) == names
     heat = np.load(folder / "maps" / "a.npy")
     assert heat.shape == (SIZE, SIZE)
-    distance = float(rows(capsys.readouterr().out)[0]["distance"])
+    out, err = capsys.readouterr()
+    assert "invariant-lpips compare: the maps are in maps\n" in err
+    distance = float(rows(out)[0]["distance"])
     assert heat.mean() == pytest.approx(distance**2, rel=1e-3), "the mean of the map is the squared distance"
     with Image.open(folder / "maps" / "a.png") as drawn:
         assert drawn.width > 3 * SIZE
@@ -378,6 +470,15 @@ def colours(path: Path) -> np.ndarray:
     """The map's part of a drawn pair."""
     with Image.open(path) as drawn:
         return np.asarray(drawn)[:SIZE, -SIZE:]
+
+
+def test_where_a_map_is_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare("ref/a.png", "dist/a.png", "--map", "maps") == 0
+    said = capsys.readouterr().err
+    assert said.endswith(f"invariant-lpips compare: the map is {Path('maps', 'a-a.png')}\n")
+    assert Path("maps", "a-a.png").is_file()
+    assert compare("ref/a.png", "dist/a.png", "--map", "maps", "--quiet") == 0
+    assert "the map is" not in capsys.readouterr().err
 
 
 def test_maps_of_one_run_are_on_one_scale(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import tarfile
 import zipfile
@@ -142,3 +143,82 @@ def test_links_and_damaged_archives_are_refused(tmp_path: Path) -> None:
     finding = find_databases(tmp_path)
     assert finding.databases == {}
     assert "kadid10k.zip cannot be unpacked" in finding.remarks[0]
+
+
+def test_what_was_unpacked_is_taken_before_its_archive(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for name in ("csiq", "bapps", "kadid10k"):
+        TREES[name](root / "deep" / "er" / name)
+    csiq = root / "deep" / "er" / "csiq"
+    zipped(csiq / "src_imgs", csiq / "SRC_IMGS.ZIP")  # of letters that come before those of the folder
+    with tarfile.open(root / "jnd.tar", "w") as packed:
+        packed.add(root / "deep" / "er" / "bapps" / "jnd", "jnd")
+    zipped(root / "deep" / "er" / "kadid10k", root / "kadid10k.zip", inside="kadid10k")
+    (root / "twoafc_train.tar.gz").write_bytes(b"nothing here reads it, so it is not even listed")
+    finding = find_databases(root)
+    for name in ("csiq", "bapps", "kadid10k"):
+        assert finding.databases[name].root == root / "deep" / "er" / name
+    assert finding.remarks == [
+        f"kadid10k is also in {root / 'kadid10k.zip'}: {root / 'deep' / 'er' / 'kadid10k'} was taken."
+    ]
+
+
+def test_folders_that_only_sound_like_a_database_are_none(tmp_path: Path) -> None:
+    for name in ("label", "ref", "dist"):  # of somebody's segmentation
+        (tmp_path / "cells" / name).mkdir(parents=True)
+        (tmp_path / "cells" / name / "a.png").touch()
+    (tmp_path / "study" / "jnd" / "subjects").mkdir(parents=True)
+    assert find_databases(tmp_path).databases == {}
+
+
+def test_other_letter_case_and_folders_called_as_parts(tmp_path: Path) -> None:
+    tid_tree(tmp_path / "JPEG" / "Images" / "TID2013")
+    tree = tmp_path / "JPEG" / "Images" / "TID2013"
+    (tree / "reference_images").rename(tree / "x")
+    (tree / "Reference_Images").mkdir()
+    (tree / "x").rename(tree / "Reference_Images" / "REFERENCE_IMAGES")
+    (tree / "distorted_images").rename(tree / "Distorted_images")
+    (tmp_path / "__MACOSX" / "distorted_images").mkdir(parents=True)
+    kadid_tree(tmp_path / "made" / "images" / "kadid10k")
+    zipped(tmp_path / "made", tmp_path / "my pictures.zip")
+    shutil.rmtree(tmp_path / "made")
+    databases = find_databases(tmp_path).databases
+    folder = open_database(databases["tid2013"], tmp_path / "cache")
+    assert len(load_dataset("tid2013", folder, allow_missing=True)) == 27
+    folder = open_database(databases["kadid10k"], tmp_path / "cache")
+    assert len(load_dataset("kadid10k", folder, allow_missing=True)) == 18
+
+
+def test_what_cannot_be_looked_into_is_said_and_costs_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kadid_tree(tmp_path / "b")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "back").symlink_to(tmp_path, target_is_directory=True)
+    own = os.scandir
+
+    def scandir(folder: str | Path) -> object:
+        if Path(folder).name == "a":
+            raise OSError(5, "Input/output error", str(folder))
+        return own(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    finding = find_databases(tmp_path)
+    assert finding.databases["kadid10k"].root == tmp_path / "b"
+    assert finding.remarks == [f"{tmp_path / 'a'} was not searched: Input/output error."]
+    with pytest.raises(OSError, match="Input/output error"):
+        find_databases(tmp_path / "a")
+
+
+def test_a_member_whose_bytes_are_damaged_is_a_sentence(tmp_path: Path) -> None:
+    archive = tmp_path / "kadid10k.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("images/a.png", b"x" * 1000)
+    content = bytearray(archive.read_bytes())
+    start = 30 + len("images/a.png")
+    content[start : start + 4] = b"\xff\xff\xff\xff"  # no deflate stream begins so
+    archive.write_bytes(content)
+    with pytest.raises(ValueError, match=r"cannot be unpacked .*: unpack it by hand, or fetch it again"):
+        unpack(archive, "images", tmp_path / "cache" / "images")
+    assert not list((tmp_path / "cache").rglob("*.png"))

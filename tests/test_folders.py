@@ -148,6 +148,8 @@ def test_an_index_knows_what_it_lacks(mixed: Path, capsys: pytest.CaptureFixture
     assert open_index(parts).skipped[0].path.as_posix() == "one/c.psd"
     assert main(["search", "photos/a.png", "--index", "parts", "-k", "1"]) == 0
     assert "when parts was made: 4 not looked at: one/c.psd" in capsys.readouterr().err
+    assert main(["search", "photos/a.png", "--index", "parts", "-k", "1", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_classes_for_training_say_what_they_lack(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,12 @@ def test_a_frame_of_each_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     metric = InvariantLPIPS("alex", head="gap", weights="unit")
     red, blue = read_image(gif, frame=0), read_image(gif, frame=2)
     assert report["pairs"][0]["distance"] == pytest.approx(metric(red, blue).item(), rel=1e-5)
+    metrics = ["--metrics", "gap+alex+unit,psnr"]
+    assert main(["compare", gif, gif, "--quiet", *metrics, "--frame", "0,2", "-o", str(out)]) == 0
+    several = json.loads(out.read_text())
+    assert several["frame"] == [0, 2]
+    assert several["pairs"][0]["values"]["gap+alex+unit"] == pytest.approx(report["pairs"][0]["distance"])
+    assert several["pairs"][0]["values"]["psnr"] == pytest.approx(10 * math.log10(3 / 2), abs=0.3)
     # One file on both sides is two pictures, also in later pairs.
     pair = Pair(Path(gif), Path(gif), label="")
     found = compare(

@@ -170,6 +170,31 @@ def test_the_command(pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         assert [row["distance"] for row in csv.DictReader(io.StringIO(out))] == ["", ""]
 
 
+def test_several_metrics_see_what_a_mask_shows(pair, tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    x, y = pair
+    for name, image in (
+        ("x.png", x[:1]),
+        ("y.png", y[:1]),
+        ("mask.png", (disc() * 2.0 - 1).expand(1, 3, -1, -1)),
+    ):
+        write_image(image, name)
+    command = ["compare", "x.png", "y.png", "--mask", "mask.png"]
+    expected = []
+    for options in (["--net", "pixels"], ["--net", "alex", "--head", "gap"]):
+        assert main([*command, *options]) == 0
+        expected.append(float(capsys.readouterr().out))
+    assert main([*command, "--metrics", "default+pixels,gap+alex"]) == 0
+    measured = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
+    assert measured == pytest.approx(expected, rel=1e-5)
+    for name in ("psnr", "lpips-alex", "default+motion"):
+        assert main([*command, "--metrics", f"default+pixels,{name}"]) == 2
+        assert f"such as default and gap+alex, but got {name}." in capsys.readouterr().err
+    Image.new("L", (64, 96), 255).save("small.png")
+    assert main([*command[:-1], "small.png", "--metrics", "gap+alex"]) == 2
+    assert "its mask must have the size of the pictures" in capsys.readouterr().err
+
+
 def test_how_pictures_are_read_says_nothing_of_masks(pair, tmp_path: Path, capsys) -> None:
     pages = [Image.fromarray(eight_bits(side)) for side in pair[0]]
     pages[0].save(tmp_path / "x.tif", save_all=True, append_images=pages[1:])

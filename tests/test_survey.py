@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import zipfile
 from html.parser import HTMLParser
@@ -15,11 +16,13 @@ from torch import Tensor
 from invariant_lpips.cli import main
 from invariant_lpips.datasets import raid
 from invariant_lpips.datasets.finding import NAMES
+from invariant_lpips.evaluation import rated
 from invariant_lpips.evaluation.metrics import METRICS
 from invariant_lpips.evaluation.peers import PEERS, Peer
 from invariant_lpips.evaluation.scorers import FunctionScorer
 from invariant_lpips.evaluation.survey import SurveyBench, run
-from invariant_lpips.evaluation.survey.charts import ticks
+from invariant_lpips.evaluation.survey.charts import cost, ticks
+from invariant_lpips.evaluation.survey.page import missing
 from invariant_lpips.evaluation.survey.published import PUBLISHED, SOURCES, published_value
 from tests.rated_trees import TREES, kadid_tree, raid_tree
 
@@ -103,6 +106,10 @@ def test_all_eight_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "prefers-color-scheme:dark" in text
     assert '<a href="#kadid10k">KADID-10k‡</a>' in text
     assert "‡ 18 of 10,125 judgements of KADID-10k, 27 of 3,000" in text
+    parts = dict(zip(NAMES, text.split("<section ")[-len(NAMES) - 2 : -2], strict=True))
+    assert "SRCC, published" in parts["kadid10k"]
+    assert "published</th>" not in parts["raid"]  # nobody published any of these
+    assert "There in part: KADID-10k, TID2013" in text
     mean = f"{sum(d['metrics']['gap+pixels']['srcc'] for n, d in report['databases'].items() if n != 'bapps') / 7:.3f}"
     assert f"<td>{mean}†</td>" in text  # it holds figures that are no test
     assert "No database here is complete" in text
@@ -175,6 +182,10 @@ def test_what_cannot_be_meant_is_refused_at_once(tmp_path: Path, capsys: pytest.
     assert bench(tmp_path / "data", tmp_path / "out", metrics="nothing") == 2
     assert bench(tmp_path / "data", tmp_path / "out", "--databases", "kadid") == 2
     assert "but got kadid" in capsys.readouterr().err
+    hollow = {"benchmark": "all", "databases": {"kadid10k": {"metrics": {"psnr": {"srcc": 0.5}}}}}
+    (tmp_path / "hollow.json").write_text(json.dumps(hollow))  # seen before the work, not after it
+    assert bench(tmp_path / "data", tmp_path / "out", "--compare", str(tmp_path / "hollow.json")) == 2
+    assert "must hold each metric's figures and description" in capsys.readouterr().err
     (tmp_path / "other.json").write_text('{"databases": {}}')
     assert bench(tmp_path / "data", tmp_path / "out", "--compare", str(tmp_path / "other.json")) == 2
     assert "must be report.json of `bench all`" in capsys.readouterr().err
@@ -222,6 +233,51 @@ def test_published_values_name_metrics_and_sources_that_there_are() -> None:
             assert value.source in SOURCES
             assert 0 < value.value < 1
     assert published_value("raid", "psnr") is None
+
+
+def test_an_interrupted_run_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rated, "measure", stopped)
+    kadid_tree(tmp_path / "data")
+    assert bench(tmp_path / "data", tmp_path / "out", metrics="psnr") == 130
+    said = f"interrupted; scores are kept in {tmp_path / 'cache'}, and the same command goes on from there"
+    assert said in capsys.readouterr().err
+
+
+def test_what_was_missing_is_of_this_run() -> None:
+    nothing: dict[str, Any] = {"not_found": {}, "problems": {}, "left_out": {}, "remarks": []}
+    whole = {"complete": True, "left_out": {}}
+    assert (
+        "Nothing: every database and every metric asked for"
+        in missing({**nothing, "databases": {"csiq": whole}})[0]
+    )
+    part = {"complete": False, "left_out": {"large": "Pictures must be <larger>."}}
+    found = "".join(missing({**nothing, "databases": {"csiq": part}}))
+    assert "Nothing" not in found
+    assert "large on CSIQ: Pictures must be &lt;larger&gt;." in found
+    assert "There in part: CSIQ." in found
+
+
+def test_a_metric_has_one_colour_in_all_drawings() -> None:
+    drawn = cost("t", {"psnr": (1.0, 0.6)}, x_label="ms", y_label="SRCC", colours={"gap": "s0", "psnr": "s1"})
+    assert 'class="mark s1"' in drawn
+
+
+def test_names_in_the_drawing_of_cost_do_not_overlap() -> None:
+    names = [f"metric-{k}" for k in range(9)]
+    crowd = {name: (10.0 + 0.1 * k, 0.70 + 0.001 * k) for k, name in enumerate(names)}
+    drawn = cost("t", crowd, x_label="ms", y_label="SRCC", colours=dict.fromkeys(names, "s0"))
+    places = [
+        (float(x), float(y)) for x, y in re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*>metric-\d', drawn)
+    ]
+    assert len(places) == len(names)
+    for k, (x, y) in enumerate(places):
+        assert 0 <= x < 340 - 50
+        assert all(abs(y - b) > 11 or abs(x - a) > 6.2 * 8 for a, b in places[:k])
 
 
 def test_ticks_are_round_and_few() -> None:

@@ -319,6 +319,11 @@ def test_a_stopped_run_goes_on(
     assert not out.exists()
 
     kept = unfinished.read_bytes()
+    status, _, said = compared(
+        capsys, a, b, "-o", out, "--map", tmp_path / "maps"
+    )  # of the frames before there are none
+    assert status == 2
+    assert "holds the unfinished work of another run (map: None / " in said
     status, _, said = compared(capsys, a, b, "-o", out, "--resize", 32)
     assert status == 2
     assert "holds the unfinished work of another run (resize: None / 32x32)" in said

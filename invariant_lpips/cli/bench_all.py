@@ -8,10 +8,14 @@ from pathlib import Path
 
 from invariant_lpips.cli.bench import words
 from invariant_lpips.cli.output import Exit, print_text, say
-from invariant_lpips.cli.scoring_options import add_cache_options, add_running_options, cache_of, set_threads
+from invariant_lpips.cli.scoring_options import (
+    add_cache_options,
+    add_running_options,
+    cache_of,
+    named_metrics,
+)
 from invariant_lpips.datasets.finding import NAMES
-from invariant_lpips.evaluation import survey
-from invariant_lpips.evaluation.rated import DEFAULT_METRICS
+from invariant_lpips.evaluation.metric_names import RATED
 
 
 def configure(parser: argparse.ArgumentParser, name: str) -> None:
@@ -23,7 +27,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--root", type=Path, required=True, help="folder below which the databases lie")
     parser.add_argument(
         "--metrics",
-        default=",".join(DEFAULT_METRICS),
+        default=",".join(RATED),
         metavar="A,B,...",
         help="metrics by name (default: %(default)s)",
     )
@@ -52,27 +56,37 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run, print the table, and say where the page is; INCOMPLETE if a database or a metric could not be run."""
-    set_threads(args)
-    report = survey.run(
-        survey.SurveyBench(
-            root=args.root,
-            metrics=words(args.metrics),
-            databases=words(args.databases),
-            download=args.download,
-            allow_missing=args.allow_missing,
-            verify=not args.no_verify,
-            out=args.out,
-            compare=args.compare,
-            cache=cache_of(args),
-            unpacked=args.cache and args.cache / "databases",
-            workers=args.workers,
-            batch_size=args.batch_size,
-            device=args.device,
-            resamples=args.resamples,
-            progress=not args.quiet,
-            said=None if args.quiet else partial(say, args.called),
-        )
+    metrics = named_metrics(args)
+    from invariant_lpips.evaluation import survey
+
+    bench = survey.SurveyBench(
+        root=args.root,
+        metrics=metrics,
+        databases=words(args.databases),
+        download=args.download,
+        allow_missing=args.allow_missing,
+        verify=not args.no_verify,
+        out=args.out,
+        compare=args.compare,
+        cache=cache_of(args),
+        unpacked=args.cache and args.cache / "databases",
+        workers=args.workers,
+        batch_size=args.batch_size,
+        device=args.device,
+        resamples=args.resamples,
+        progress=not args.quiet,
+        said=None if args.quiet else partial(say, args.called),
     )
+    try:
+        report = survey.run(bench)
+    except KeyboardInterrupt:
+        if bench.cache is None:
+            raise
+        say(
+            args.called,
+            f"interrupted; scores are kept in {bench.cache}, and the same command goes on from there",
+        )
+        return Exit.INTERRUPTED
     print_text(survey.text(report))
     say(args.called, f"the page is {args.out / 'report.html'}")
     failed = any(database.get("left_out") for database in report["databases"].values())

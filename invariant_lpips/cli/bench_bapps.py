@@ -6,19 +6,22 @@ import argparse
 from pathlib import Path
 
 from invariant_lpips.cli.bench import words
-from invariant_lpips.cli.scoring_options import add_cache_options, cache_of
+from invariant_lpips.cli.scoring_options import add_cache_options, cache_of, named_metrics
 from invariant_lpips.datasets.bapps import OBTAIN
-from invariant_lpips.evaluation import bapps
+from invariant_lpips.evaluation.metric_names import BAPPS
+
+#: Those of :mod:`invariant_lpips.evaluation.bapps`.
+PARTS = ("2afc", "jnd")
 
 
 def configure(parser: argparse.ArgumentParser, name: str) -> None:
     """The options of BAPPS."""
-    parser.description = bapps.__doc__
-    parser.add_argument("--root", type=Path, required=True, help=f"where the data lie. {OBTAIN}")
-    parser.add_argument("--metrics", default=",".join(bapps.DEFAULT_METRICS), metavar="A,B,...")
-    parser.add_argument(
-        "--parts", default=",".join(bapps.PARTS), help="2afc, jnd or both (default: %(default)s)"
+    parser.description = (
+        "BAPPS, the LPIPS paper's benchmark: 2AFC agreement and JND average precision of metrics, by subset."
     )
+    parser.add_argument("--root", type=Path, required=True, help=f"where the data lie. {OBTAIN}")
+    parser.add_argument("--metrics", default=",".join(BAPPS), metavar="A,B,...")
+    parser.add_argument("--parts", default=",".join(PARTS), help="2afc, jnd or both (default: %(default)s)")
     parser.add_argument("--split", default="val", choices=["val", "train"], help="of 2AFC")
     parser.add_argument("--subsets", metavar="cnn,deblur", help="only these subsets")
     parser.add_argument(
@@ -33,10 +36,13 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, and print a table for each part."""
+    metrics = named_metrics(args)
+    from invariant_lpips.evaluation import bapps
+
     report = bapps.run(
         bapps.BappsBench(
             root=args.root,
-            metrics=words(args.metrics),
+            metrics=metrics,
             parts=words(args.parts),
             split=args.split,
             subsets=words(args.subsets) if args.subsets else None,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from invariant_lpips.cli.bench import words
 from invariant_lpips.cli.output import say
-from invariant_lpips.evaluation import ladder
+from invariant_lpips.cli.scoring_options import named_metrics
+from invariant_lpips.evaluation.metric_names import LADDER
 from invariant_lpips.pictures.folders import list_folder, not_looked_at
 
 
@@ -18,9 +18,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
         "least 320 x 416 pixels. A rerun with --out measures only metrics that are not yet in it."
     )
     parser.add_argument("--images", type=Path, required=True, help="folder of photographs")
-    parser.add_argument(
-        "--metrics", default=",".join(ladder.DEFAULT_METRICS), help="names, separated by commas"
-    )
+    parser.add_argument("--metrics", default=",".join(LADDER), help="names, separated by commas")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--limit", type=int, help="use only the first N pictures")
     parser.add_argument("--out", type=Path, help="JSON to write, and to go on from")
@@ -28,7 +26,9 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure each metric, and print the table."""
-    metrics = words(args.metrics)
+    metrics = named_metrics(args)
+    from invariant_lpips.evaluation import ladder
+
     bench = ladder.LadderBench(args.images, metrics, args.device, args.limit, args.out, progress=True)
     print(ladder.text(ladder.run(bench), metrics), end="")
     if skipped := list_folder(args.images).skipped:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from invariant_lpips.cli.bench import words
-from invariant_lpips.cli.scoring_options import add_cache_options, add_running_options, cache_of, set_threads
+from invariant_lpips.cli.scoring_options import (
+    add_cache_options,
+    add_running_options,
+    cache_of,
+    named_metrics,
+)
 from invariant_lpips.datasets import find_database
-from invariant_lpips.evaluation import rated
+from invariant_lpips.evaluation.metric_names import RATED
 
 
 def configure(parser: argparse.ArgumentParser, name: str) -> None:
@@ -21,7 +25,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     )
     parser.add_argument(
         "--metrics",
-        default=",".join(rated.DEFAULT_METRICS),
+        default=",".join(RATED),
         metavar="A,B,...",
         help="metrics by name (default: %(default)s)",
     )
@@ -59,12 +63,14 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, and print the report."""
-    set_threads(args)
+    metrics = named_metrics(args)
+    from invariant_lpips.evaluation import rated
+
     report = rated.run(
         rated.RatedBench(
             dataset=args.dataset,
             root=args.root,
-            metrics=words(args.metrics),
+            metrics=metrics,
             types=args.types,
             levels=args.levels,
             references=args.references,

@@ -6,12 +6,20 @@ import argparse
 import math
 from pathlib import Path
 
-from invariant_lpips.evaluation.speed import bench as speed
+from invariant_lpips.cli.start_up import load_torch
+
+DESCRIPTION = """\
+How fast and how large: this package's metrics beside lpips, torchmetrics, piq, ST-LPIPS and DISTS.
+
+Every case runs in a process of its own, in which all metrics take turns; reported is the median over rounds of each
+one's CPU time (CUDA: wall time) as a share of lpips', and peak memory. Cases that are in the result file are not run
+again, so a long run may go in pieces. What would take too long is left out, and the result says so.
+"""
 
 
 def configure(parser: argparse.ArgumentParser, name: str) -> None:
     """The options of the speed benchmark."""
-    parser.description = speed.__doc__
+    parser.description = DESCRIPTION
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("-o", "--out", type=Path, required=True, help="result file; cases it holds are kept")
     parser.add_argument(
@@ -32,6 +40,9 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the cases that are not in the result file yet."""
+    load_torch()
+    from invariant_lpips.evaluation.speed import bench as speed
+
     speed.run(
         speed.SpeedBench(
             out=args.out,

@@ -11,12 +11,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+from invariant_lpips.cli.metric_options import CLASSIFIER_HEADS
+from invariant_lpips.cli.scoring_options import set_threads
+from invariant_lpips.cli.start_up import load_torch
 
-from invariant_lpips.classifier import HEADS
-from invariant_lpips.evaluation.translation import bench
-from invariant_lpips.evaluation.translation.report import report
+if TYPE_CHECKING:
+    from invariant_lpips.evaluation.translation import bench
+
+#: Those of :mod:`invariant_lpips.evaluation.translation.bench`.
+MEASURES = ("comb", "exact", "heads", "sub_pixel", "real")
+SIZES = ((256, 256), (96, 160), (64, 64), (100, 60), (35, 33))
 
 
 class WithDefaults(argparse.ArgumentDefaultsHelpFormatter):
@@ -58,14 +64,17 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run one part."""
+    load_torch()
+    from invariant_lpips.evaluation.translation import bench
+    from invariant_lpips.evaluation.translation.report import report
+
     if args.part == "report":
         print(report(args.out), end="")
         return 0
     if args.part == "figures":
         bench.draw(args.out)
         return 0
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    set_threads(args)
     print(bench.run(settings(args)))
     bench.draw(args.out, [args.part])  # without matplotlib the result is there all the same
     return 0
@@ -73,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
 
 def settings(args: argparse.Namespace) -> bench.TranslationBench:
     """What the options of a part ask for."""
+    from invariant_lpips.evaluation.translation import bench
+
     common = {"out": args.out, "work": args.work, "device": args.device, "progress": not args.quiet}
     if args.part == "classifiers":
         return bench.ClassifiersBench(
@@ -164,13 +175,13 @@ def add_embeddings(group: argparse._ArgumentGroup) -> None:
         "--sizes",
         type=picture_size,
         nargs="+",
-        default=list(bench.SIZES),
+        default=list(SIZES),
         metavar="HxW",
         help="at which to look for exactness (default: 256x256 96x160 64x64 100x60 35x33)",
     )
     add_shifts(group)
     add("--distances", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32], help="of real shifts")
-    add("--measure", nargs="+", choices=bench.MEASURES, default=list(bench.MEASURES), help="default: all")
+    add("--measure", nargs="+", choices=MEASURES, default=list(MEASURES), help="default: all")
 
 
 def add_overhead(group: argparse._ArgumentGroup) -> None:
@@ -193,7 +204,13 @@ def add_digits(group: argparse._ArgumentGroup) -> None:
         help="pictures of each digit",
     )
     add("--tune-epochs", type=int, default=3, help="0 leaves tuning out")
-    add("--heads", nargs="+", choices=list(HEADS), default=list(HEADS), help="default: all four")
+    add(
+        "--heads",
+        nargs="+",
+        choices=CLASSIFIER_HEADS,
+        default=list(CLASSIFIER_HEADS),
+        help="default: all four",
+    )
     add("--tuned-canvases", type=int, nargs="+", default=[128], help="canvases to tune on too")
     add("--tune-lr", type=float, default=1e-4, help="Adam's step for the trunk")
     add("--seeds", type=int, default=1, help="of training")

@@ -2,57 +2,65 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tqdm import tqdm
-
-from invariant_lpips.cli.output import print_text, say
+from invariant_lpips.cli.compare_options import Comparison
+from invariant_lpips.cli.output import Exit, print_text, say
+from invariant_lpips.cli.pair_run import PairRun, conclude
 from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.evaluation.scorers import Scorer
-from invariant_lpips.evaluation.side_by_side import MetricSummary, Scores, score_files, summaries
+from invariant_lpips.evaluation.side_by_side import (
+    MetricSummary,
+    Scores,
+    refusals,
+    score_files,
+    summaries,
+)
 from invariant_lpips.files.tables import csv_text
 from invariant_lpips.files.writing import write_text
-from invariant_lpips.pictures.pairing import Pairing
+from invariant_lpips.pictures.pairing import Pair, Pairing
 from invariant_lpips.pictures.reports import number
 
+#: Settings of :meth:`Comparison.settings` that are said of each metric apart.
+OF_ONE_METRIC = ("metric", "dtype", "unequal_sizes")
 
-def run(
-    names: Sequence[str],
-    pairing: Pairing,
-    reading: Callable[[Path], Any],
-    settings: Mapping[str, Any],
-    args: argparse.Namespace,
-) -> tuple[list[Scores], bool]:
-    """Measure, write and say it; what was measured, and whether it was interrupted.
+
+def run(asked: Comparison) -> Exit:
+    """Measure, write and say it, and return the exit status.
 
     Raises:
-        ValueError: no metric has one of these names.
         ImportError: a package is missing.
     """
-    scorers = [resolve_metric(name, args.device) for name in names]
-    rows: list[Scores] = []
+    scorers = [resolve_metric(name, asked.metric.device) for name in asked.metrics]
+    reading, distorted_reading = asked.readings()
+    pairing, masks = asked.pairing, asked.masks()
+    settings = {name: value for name, value in asked.settings("").items() if name not in OF_ONE_METRIC}
+
+    def measure(pairs: Sequence[Pair]) -> Iterator[Scores]:
+        return score_files(scorers, pairs, reading, distorted_reading=distorted_reading, masks=masks)
+
+    def write(rows: Sequence[Scores]) -> None:
+        assert asked.out is not None
+        found = summaries(scorers, rows)
+        write_text(asked.out, _text(asked.out.suffix.lower(), scorers, rows, found, pairing, settings))
+        say("compare", f"{len(rows)} rows written to {asked.out}")
+
+    rows, interrupted = PairRun(
+        pairing.pairs,
+        measure,
+        lambda row: {"values": row.values, "problem": row.problem, "refusals": dict(row.refusals)},
+        lambda pair, kept: Scores(pair, tuple(kept["values"]), kept["problem"], kept["refusals"]),
+        asked.out,
+        {**settings, "metrics": {scorer.name: scorer.describe() for scorer in scorers}},
+        asked.mask_files(),
+        asked.quiet,
+    ).run(write)
     total = len(pairing.pairs)
-    interrupted = False
-    try:
-        measured = score_files(scorers, pairing.pairs, reading)
-        rows.extend(
-            tqdm(measured, total=total, unit="pair", file=sys.stderr, disable=args.quiet or total == 1)
-        )
-    except KeyboardInterrupt:
-        interrupted = True
     found = summaries(scorers, rows)
-    if args.out is not None:
-        write_text(args.out, _text(args.out.suffix.lower(), scorers, rows, found, pairing, settings))
-        say("compare", f"{len(rows)} rows written to {args.out}")
-    elif total == 1:
-        print_text(_lines(scorers, rows))
-    else:
-        print_text(_csv(scorers, rows))
+    if asked.out is None:
+        print_text(_lines(scorers, rows) if total == 1 else _csv(scorers, rows))
     for name, summary in found.items() if total > 1 else ():
         of = "" if summary.count == total else f" of {summary.count} of {total} pairs"
         say(
@@ -60,10 +68,20 @@ def run(
             f"{name}{of}: mean {number(summary.mean)}, median {number(summary.median)}, worst "
             f"{number(summary.worst_value)} ({summary.worst.pair})",
         )
+    for refusal in refusals(rows):
+        of = "" if total == 1 else f" {len(refusal.pairs)} of {total} pairs, first {refusal.pairs[0]}"
+        say("compare", f"{refusal.metric} could not measure{of}: {refusal.why}")
     for row in rows:
-        for problem in row.problems:
-            say("compare", problem if total == 1 else f"{row.pair}: {problem}")
-    return rows, interrupted
+        if row.problem is not None:
+            say("compare", row.problem if total == 1 else f"{row.pair}: {row.problem}")
+    return conclude(
+        asked,
+        len(rows),
+        failed=sum(row.problem is not None for row in rows),
+        nothing=all(value is None for row in rows for value in row.values),
+        refused=any(row.refusals for row in rows),
+        interrupted=interrupted,
+    )
 
 
 def _text(
@@ -93,10 +111,7 @@ def _csv(scorers: Sequence[Scorer], rows: Sequence[Scores]) -> str:
     """A row for every pair and a column for every metric, by its name."""
     return csv_text(
         ["reference", "distorted", *(scorer.name for scorer in scorers), "error"],
-        [
-            [row.pair.reference, row.pair.distorted, *map(number, row.values), "; ".join(row.problems)]
-            for row in rows
-        ],
+        [[row.pair.reference, row.pair.distorted, *map(number, row.values), row.error or ""] for row in rows],
     )
 
 
@@ -134,7 +149,7 @@ def _json(
                 "values": {
                     scorer.name: rounded(value) for scorer, value in zip(scorers, row.values, strict=True)
                 },
-                "error": "; ".join(row.problems) or None,
+                "error": row.error,
             }
             for row in rows
         ],

@@ -2,94 +2,71 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tqdm import tqdm
 
+from invariant_lpips.cli.compare_options import Comparison
+from invariant_lpips.cli.one_metric import OneMetric
 from invariant_lpips.cli.output import Exit, print_text, say
-from invariant_lpips.cli.video_options import selection_of
 from invariant_lpips.files.tables import csv_text
-from invariant_lpips.pictures import Outcome, Reading
-from invariant_lpips.pictures.folders import not_looked_at, pictures_in
+from invariant_lpips.files.unfinished import Unfinished, fingerprint
+from invariant_lpips.pictures.folders import not_looked_at
+from invariant_lpips.pictures.masks import Masks
 from invariant_lpips.pictures.reports import number
-from invariant_lpips.pictures.video import VideoPairing, is_video
+from invariant_lpips.pictures.video import FrameMasks, VideoPairing, compare_videos, is_video
 from invariant_lpips.pictures.video.decoding import load_av
-from invariant_lpips.pictures.video.rows import (
-    Row,
-    Tally,
-    Unfinished,
-    fingerprint,
-    header,
-    write_table,
-)
+from invariant_lpips.pictures.video.rows import Row, Tally, header, write_table
 
 
-def video_pairing(args: argparse.Namespace, reading: Reading) -> VideoPairing:
-    """The two videos, opened; what `check_videos` refuses is refused already."""
-    return VideoPairing(
-        *args.paths,
-        reading=reading,
-        crop_border=args.crop_border,
-        luma=args.luma,
-        selection=selection_of(args),
-        unequal_sizes=args.unequal_sizes,
-        recursive=args.recursive,
-    )
+def run(asked: Comparison, pairing: VideoPairing) -> Exit:
+    """Measure the frames, and return the exit status."""
+    masks = _masks(asked, pairing)
+    sides = pairing.reference, pairing.distorted
+    by = OneMetric.of(asked, " and ".join(f"{side.path} ({side.colours})" for side in sides))
+    status = VideoComparison(asked, pairing, by, masks).run()
+    by.say_where_maps_are(quiet=asked.quiet)
+    return status
 
 
-class Measured(Protocol):
-    """The outcomes of the frames after one of a number."""
-
-    def __call__(self, *, after: int) -> Iterator[Outcome]: ...
+def _masks(asked: Comparison, pairing: VideoPairing) -> Masks | FrameMasks | None:
+    """Those asked for: in a folder without one of the video's name, one a frame."""
+    masks = asked.masks()
+    reference = pairing.reference.path
+    if masks is None or not reference.is_file() or not masks.path.is_dir() or masks.has(reference):
+        return masks
+    return FrameMasks(masks.path, masks.reading)
 
 
 @dataclass(frozen=True)
 class VideoComparison:
-    """What remains to be done once the metric is there.
+    """What is asked for, with all that it takes to do it."""
 
-    Attributes:
-        measured: what gives the outcomes.
-        settings: how the numbers are made; rows of a run with others are not mixed with these.
-        motion: whether the parts of a motion have columns.
-        noticed: the just noticeable distance, where its multiples have a column; else None.
-        limit: distances above it are named; None for no limit.
-        unit: of the limit as it was asked for, in words.
-        allow_unmatched: a difference in length is no reason for a status.
-    """
-
+    asked: Comparison
     pairing: VideoPairing
-    measured: Measured
-    settings: dict[str, Any]
-    mask: Path | None
-    motion: bool
-    noticed: float | None
-    limit: float | None
-    unit: str
-    out: Path | None
-    allow_unmatched: bool
-    quiet: bool
+    by: OneMetric
+    masks: Masks | FrameMasks | None
 
     def run(self) -> Exit:
         """Measure what isn't measured yet, say what was found, and return the exit status."""
-        tally = Tally(self.limit)
-        if self.out is None:
-            print_text(csv_text(header(motion=self.motion, jnd=self.noticed is not None), ()))
+        tally = Tally(self.by.limit)
+        if self.asked.out is None:
+            print_text(csv_text(header(motion=self._motion, jnd=self.by.noticed is not None), ()))
 
             def print_row(row: Row) -> None:
-                print_text(csv_text(row.cells(motion=self.motion, noticed=self.noticed), ()))
+                print_text(csv_text(row.cells(motion=self._motion, noticed=self.by.noticed), ()))
 
             return self._conclude(tally, self._measure(tally, print_row))
-        with Unfinished(self.out, self._run()) as unfinished:
-            for row in unfinished.rows():
-                tally.add(row)
+        with Unfinished(self.asked.out, self._run(), of="frames") as unfinished:
+            for kept in unfinished.rows():
+                tally.add(Row.from_dict(kept))
             if tally.rows:
                 say("compare", f"goes on after frame {tally.last_frame}, from {unfinished.path}")
-            interrupted = self._measure(tally, unfinished.add)
+            interrupted = self._measure(tally, lambda row: unfinished.add(row.to_dict()))
             if interrupted:
                 if tally.rows:
                     say(
@@ -98,25 +75,33 @@ class VideoComparison:
                     )
                 return self._conclude(tally, interrupted)
             write_table(
-                self.out,
-                unfinished.rows(),
-                motion=self.motion,
+                self.asked.out,
+                map(Row.from_dict, unfinished.rows()),
+                motion=self._motion,
                 report=self._report(tally),
-                noticed=self.noticed,
+                noticed=self.by.noticed,
             )
             unfinished.remove()
-        say("compare", f"{tally.measured} of {tally.rows} distances written to {self.out}")
+        say("compare", f"{tally.measured} of {tally.rows} distances written to {self.asked.out}")
         return self._conclude(tally, interrupted)
 
     def _measure(self, tally: Tally, keep: Callable[[Row], None]) -> bool:
         """Whether it was interrupted."""
         outcomes = tqdm(
-            self.measured(after=tally.last_frame),
+            compare_videos(
+                self.by.metric,
+                self.pairing,
+                batch_size=self.asked.batch_size,
+                unequal_sizes=self.asked.unequal_sizes,
+                maps=self.by.maps,
+                masks=self.masks,
+                after=tally.last_frame,
+            ),
             total=self.pairing.count,
             initial=tally.rows,
             unit="frame",
             file=sys.stderr,
-            disable=self.quiet,
+            disable=self.asked.quiet,
         )
         try:
             for outcome in outcomes:
@@ -129,25 +114,34 @@ class VideoComparison:
             outcomes.close()
         return False
 
+    @property
+    def _motion(self) -> bool:
+        """Whether the parts of a motion have columns."""
+        return self.asked.metric.motion is not None
+
+    def _settings(self) -> dict[str, Any]:
+        """How the numbers are made; rows of a run with others are not mixed with these."""
+        return {**self.asked.settings(self.by.metric.describe()), **video_settings(self.pairing)}
+
     def _run(self) -> dict[str, Any]:
         """All that rows depend on."""
         inputs: list[Sequence[Path]] = [self.pairing.reference.files, self.pairing.distorted.files]
-        if self.mask is not None:
-            inputs.append(pictures_in(self.mask) if self.mask.is_dir() else [self.mask])
-        return {**self.settings, "files": [fingerprint(files) for files in inputs]}
+        if self.asked.mask is not None:
+            inputs.append(self.asked.mask_files())
+        return {**self.asked.identity(self._settings()), "files": [fingerprint(files) for files in inputs]}
 
     def _report(self, tally: Tally) -> dict[str, Any]:
         found = tally.summary()
         return {
-            **self.settings,
-            "fail_above": self.limit,
+            **self._settings(),
+            "fail_above": self.by.limit,
             "above": tally.above,
             "summary": found
             and {
                 "count": found.count,
                 "mean": float(number(found.mean)),
                 "median": float(number(found.median)),
-                "worst": tally.worst and tally.worst.to_dict(self.noticed),
+                "worst": tally.worst and tally.worst.to_dict(self.by.noticed),
             },
             "unmatched": [self.pairing.unmatched] if self.pairing.unmatched else [],
             "skipped": [{"path": str(path), "why": why} for path, why in self.pairing.skipped],
@@ -156,9 +150,12 @@ class VideoComparison:
     def _conclude(self, tally: Tally, interrupted: bool) -> Exit:
         if (found := tally.summary()) is not None:
             count = found.count if found.count == tally.rows else f"{found.count} of {tally.rows}"
-            say("compare", f"{count} frames: {found.said(self.noticed)}")
-        if self.limit is not None and tally.above:
-            say("compare", f"distances above {number(self.limit)}{self.unit}: {tally.above} of {tally.rows}")
+            say("compare", f"{count} frames: {found.said(self.by.noticed)}")
+        if self.by.limit is not None and tally.above:
+            say(
+                "compare",
+                f"distances above {number(self.by.limit)}{self.by.unit}: {tally.above} of {tally.rows}",
+            )
             for row in tally.first_above:
                 say("compare", f"  {number(row.distance)}  {row.pair}")
             _say_how_many_more(tally.above - len(tally.first_above))
@@ -181,7 +178,7 @@ class VideoComparison:
             return Exit.ABOVE
         incomplete = (
             tally.failed
-            or (unmatched is not None and not self.allow_unmatched)
+            or (unmatched is not None and not self.asked.allow_unmatched)
             or any(item.missed for item in self.pairing.skipped)
         )
         return Exit.INCOMPLETE if incomplete else Exit.DONE
@@ -201,11 +198,6 @@ def video_settings(pairing: VideoPairing) -> dict[str, Any]:
         "every": selection.every,
         "decoder": f"PyAV {load_av().__version__}" if decoded else None,
     }
-
-
-def in_words(pairing: VideoPairing) -> str:
-    """The two videos and how their colours are read."""
-    return " and ".join(f"{side.path} ({side.colours})" for side in (pairing.reference, pairing.distorted))
 
 
 def _say_how_many_more(count: int) -> None:

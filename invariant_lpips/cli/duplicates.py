@@ -15,7 +15,7 @@ from invariant_lpips.cli.index_options import (
     unit,
 )
 from invariant_lpips.cli.metric_options import MetricChoice, just_noticeable
-from invariant_lpips.cli.output import Exit, give_table, say, table_file
+from invariant_lpips.cli.output import Exit, check_out, give_table, say, table_file
 from invariant_lpips.pictures.reports import number
 from invariant_lpips.registry.entries import ENTRIES
 
@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     if args.below is not None and not args.below > 0:
         raise ValueError(f"--below must be a distance above 0, but got {args.below}")
+    check_out(args.out)
     embedding = Embedding.of(args)
     from invariant_lpips.indexing import near_duplicates
 

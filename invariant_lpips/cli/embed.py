@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from invariant_lpips.cli.index_options import Embedding, add_embedding_options, report_problems
-from invariant_lpips.cli.output import Exit, say
+from invariant_lpips.cli.output import Exit, check_out, say
 from invariant_lpips.cli.picture_options import add_engine_options, ray_workers
 
 #: Those of :mod:`invariant_lpips.indexing.files`.
@@ -50,10 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
-    if args.out.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"an index must end in one of {', '.join(SUFFIXES)}, but got {args.out}")
-    if not args.out.absolute().parent.is_dir():
-        raise ValueError(f"cannot write {args.out}: the folder {args.out.parent} does not exist")
+    check_out(args.out, SUFFIXES, of=" for an index")
     workers, embedding = ray_workers(args), Embedding.of(args)
     engine = None
     if workers is not None:

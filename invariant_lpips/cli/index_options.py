@@ -18,7 +18,7 @@ from invariant_lpips.cli.metric_options import (
     just_noticeable,
 )
 from invariant_lpips.cli.output import Exit, say
-from invariant_lpips.cli.picture_options import add_reading_options, reading_of
+from invariant_lpips.cli.picture_options import add_reading_options, check_reading, reading_of
 from invariant_lpips.pictures.folders import PICTURE_SUFFIXES, not_looked_at
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Embedding:
         if args.workers is not None and args.workers < 0:
             raise ValueError(f"--workers must be at least 0, but got {args.workers}")
         require_there(args.source)
+        check_reading(args)
         return cls(
             metric,
             reading_of(args),

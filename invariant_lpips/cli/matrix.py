@@ -14,7 +14,7 @@ from invariant_lpips.cli.index_options import (
     unit,
 )
 from invariant_lpips.cli.metric_options import just_noticeable
-from invariant_lpips.cli.output import Exit, say
+from invariant_lpips.cli.output import Exit, check_out, say
 
 #: Those of :mod:`invariant_lpips.indexing.matrix`.
 SUFFIXES = (".csv", ".npz")
@@ -47,8 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     out: Path | None = args.out
-    if out is not None and out.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"-o must end in one of {', '.join(SUFFIXES)}, but got {out}")
+    check_out(out, SUFFIXES)
     embedding = Embedding.of(args)
     from invariant_lpips.indexing import distance_matrix, write_matrix
     from invariant_lpips.indexing.matrix import write_rows

@@ -9,7 +9,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from invariant_lpips.cli.devices import check_device, device_of
 from invariant_lpips.cli.start_up import load_torch
+from invariant_lpips.evaluation.metric_names import Vocabulary, check_masks, check_names
 from invariant_lpips.registry.entries import ENTRIES
 
 if TYPE_CHECKING:
@@ -20,10 +22,18 @@ if TYPE_CHECKING:
 
 DTYPES = ("float32", "float16", "bfloat16", "float64")
 
-# The names in ARCHITECTURES and ALIASES, HEADS, POOLINGS and MODELS, none of which can be asked before torch is loaded.
-NETS = ("vgg", "vgg16", "alex", "alexnet", "squeeze", "squeezenet", "squeezenet1_1", "pixels")
-HEADS = ("default", "gap", "spatial", "gap-spatial", "regional", "regional-32")
+# The names in METRICS, ARCHITECTURES, ALIASES, HEADS, POOLINGS and MODELS, which can't be asked before torch is loaded.
+METRICS = (
+    *("psnr", "ssim", "ssim-rgb", "ms-ssim", "vsi", "fsimc", "haarpsi", "dss", "mdsi", "gmsd", "ssimulacra2"),
+    *("flip", "cvvdp", "cvvdp-fhd", "dists", "dists-full", "st-lpips", "st-lpips-alex", "st-lpips-vgg"),
+    *("lpips:vgg", "lpips:alex", "lpips:squeeze", "torchmetrics:vgg", "piq:vgg"),
+    *("lpips-vgg", "lpips-alex", "lpips-squeeze"),
+)
+ARCHITECTURES = ("vgg", "alex", "squeeze", "pixels")
+ALIASES = ("vgg16", "alexnet", "squeezenet", "squeezenet1_1")
+HEADS = ("gap", "spatial", "gap-spatial", "regional", "regional-32")
 POOLINGS = ("max", "blur", "polyphase")
+CLASSIFIER_HEADS = ("flatten", "final-gap", "multi-gap", "gap-flatten")  # of `invariant_lpips.classifier`
 MOTIONS = ("shift", "similarity", "affine", "local")
 
 
@@ -78,15 +88,20 @@ class MetricChoice:
         if self.pixels_per_degree is not None and self.motion is None:
             raise ValueError("--pixels-per-degree prices a motion and needs --motion")
         for name, known in (
-            ("head", _with_added(HEADS, "invariant_lpips.heads", "HEADS")),
-            ("pooling", _with_added(POOLINGS, "invariant_lpips.trunks.pooling", "POOLINGS")),
+            ("head", _with_added(("default", *HEADS), "invariant_lpips.heads", "HEADS")),
+            ("pooling", known_poolings()),
         ):
             if (given := getattr(self, name)) is not None and given not in known:
                 raise ValueError(f"--{name} must be one of {', '.join(known)}, but got {given!r}")
-        if self.net is not None and self.net not in (*NETS, *ENTRIES) and not _names_a_file(self.net):
+        if (
+            self.net is not None
+            and self.net not in (*ARCHITECTURES, *ALIASES, *ENTRIES)
+            and not _names_a_file(self.net)
+        ):
             raise ValueError(
                 f"--net must be one of vgg, alex, squeeze, pixels, or the folder of a backbone, but got {self.net!r}"
             )
+        check_device(self.device)
         if self.weights not in (None, "unit", *ENTRIES) and not Path(str(self.weights)).is_file():
             raise FileNotFoundError(
                 f"--weights must be `unit` or a file of linear weights, but {self.weights!r} is none"
@@ -127,13 +142,28 @@ class MetricChoice:
     def _place(self) -> tuple[torch.device, torch.dtype]:
         import torch
 
-        try:
-            device = torch.device(self.device)
-        except RuntimeError:
-            raise ValueError(f"--device must be cpu, cuda, cuda:N or mps, but got {self.device!r}") from None
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise ValueError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
-        return device, getattr(torch, self.dtype)
+        return device_of(self.device), getattr(torch, self.dtype)
+
+
+def check_metrics(names: Sequence[str], *, masked: bool = False) -> None:
+    """Refuse names that no metric of the benchmarks has, without torch; with `masked`, those that take no masks too.
+
+    Raises:
+        ValueError: the name, and those that there are.
+    """
+    singles = _with_added(METRICS, "invariant_lpips.evaluation.metrics", "PEERS")
+    heads = _with_added(HEADS, "invariant_lpips.heads", "HEADS")
+    nets = _with_added(ARCHITECTURES, "invariant_lpips.trunks", "ARCHITECTURES")
+    poolings = known_poolings()
+    known = Vocabulary(tuple(singles), tuple(heads), tuple(nets), tuple(poolings))
+    check_names(names, known)
+    if masked:
+        check_masks(names, known)
+
+
+def known_poolings() -> list[str]:
+    """The poolings that there are, and those that a program has added."""
+    return _with_added(POOLINGS, "invariant_lpips.trunks.pooling", "POOLINGS")
 
 
 def _with_added(names: Sequence[str], module: str, table: str) -> list[str]:

@@ -142,6 +142,31 @@ def table_file(text: str) -> Path:
     return path
 
 
+def check_out(out: Path | None, suffixes: Sequence[str] = (), *, of: str = "") -> None:
+    """Refuse a file that could not be written, before the work whose result it is to hold; None is no file.
+
+    Args:
+        suffixes: what its name may end in; anything where there are none.
+        of: what these are for, in a sentence: " for videos".
+
+    Raises:
+        ValueError: what was expected and what came.
+
+    Example:
+        >>> check_out(Path("x.txt"), (".csv", ".json"), of=" for videos")
+        Traceback (most recent call last):
+        ValueError: -o must end in one of .csv, .json for videos, but got x.txt
+    """
+    if out is None:
+        return
+    if suffixes and out.suffix.lower() not in suffixes:
+        raise ValueError(f"-o must end in one of {', '.join(suffixes)}{of}, but got {out}")
+    if not out.parent.is_dir():
+        raise ValueError(f"-o {out}: the folder {out.parent} does not exist")
+    if out.is_dir():
+        raise ValueError(f"-o {out} is a folder; a file was expected")
+
+
 def give_table(header: Sequence[str], rows: Sequence[Sequence[str]], out: Path | None) -> None:
     """A table as csv, to a file that appears whole, or on stdout where `out` is None."""
     text = csv_text(header, rows)

@@ -85,9 +85,8 @@ def _frame(args: argparse.Namespace, side: int) -> int | None:
 def reading_of(args: argparse.Namespace, side: int = 0) -> Reading:
     """How files become tensors, as parsed; of pairs, the references (0) or the distorted (1).
 
-    With torch, so what else can be refused is refused before.
+    With torch, so what else can be refused is refused before, as :func:`check_reading` does.
     """
-    check_reading(args)
     load_torch()
     from invariant_lpips.pictures import Reading
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
-from invariant_lpips.evaluation.score_cache import default_cache_folder
+from invariant_lpips.cli.bench import words
+from invariant_lpips.cli.devices import check_device
+from invariant_lpips.cli.metric_options import check_metrics
+from invariant_lpips.cli.start_up import load_torch
 
 
 def add_cache_options(parser: argparse.ArgumentParser, *, kept: str = "cached scores") -> None:
@@ -18,6 +19,8 @@ def add_cache_options(parser: argparse.ArgumentParser, *, kept: str = "cached sc
 
 def cache_of(args: argparse.Namespace) -> Path | None:
     """The folder of cached scores, as parsed; None where none are kept."""
+    from invariant_lpips.evaluation.score_cache import default_cache_folder
+
     return None if args.no_cache else args.cache or default_cache_folder()
 
 
@@ -30,7 +33,23 @@ def add_running_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
 
 
+def named_metrics(args: argparse.Namespace) -> tuple[str, ...]:
+    """The metrics, as parsed; with torch and its threads, once their names and the device are not refused without.
+
+    Raises:
+        ValueError: no metric has one of these names, or there is no such device.
+    """
+    metrics = words(args.metrics)
+    check_metrics(metrics)
+    check_device(args.device)
+    load_torch()
+    set_threads(args)
+    return metrics
+
+
 def set_threads(args: argparse.Namespace) -> None:
-    """Give torch the threads that were asked for."""
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    """Give torch the threads that were asked for, where the command has that option."""
+    if threads := getattr(args, "threads", None):
+        import torch
+
+        torch.set_num_threads(threads)

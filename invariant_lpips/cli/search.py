@@ -12,7 +12,7 @@ from invariant_lpips.cli.metric_options import (
     add_invariant_options,
     just_noticeable,
 )
-from invariant_lpips.cli.output import Exit, give_table, say, table_file
+from invariant_lpips.cli.output import Exit, check_out, give_table, say, table_file
 from invariant_lpips.cli.start_up import load_torch
 from invariant_lpips.pictures.folders import not_looked_at
 from invariant_lpips.pictures.reports import number
@@ -48,6 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="faiss holds the index in memory; same results",
     )
     parser.add_argument("-o", "--out", type=table_file, metavar="FILE", help="write the table to a .csv file")
+    parser.add_argument(
+        "--quiet", action="store_true", help="not what was left out when the index was made; there is no bar"
+    )
     add_invariant_options(parser)
     add_device_options(parser)
 
@@ -56,6 +59,7 @@ def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     if args.k < 1:
         raise ValueError(f"-k must be at least 1, but got {args.k}")
+    check_out(args.out)
     choice = MetricChoice.of(args)
     choice.check()
     require_there(args.index)
@@ -77,6 +81,6 @@ def run(args: argparse.Namespace) -> Exit:
         for rank, (path, distance) in enumerate(zip(answer.paths, answer.distances, strict=True), 1)
     ]
     give_table(["query", "rank", "path", "distance"], rows, args.out)
-    if index.skipped:
+    if index.skipped and not args.quiet:
         say("search", f"when {args.index} was made: {not_looked_at(index.skipped)}")
     return Exit.INCOMPLETE if failed else Exit.DONE

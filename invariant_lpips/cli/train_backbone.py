@@ -9,19 +9,21 @@ import sys
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from tqdm import tqdm
+from invariant_lpips.cli.devices import check_device
+from invariant_lpips.cli.metric_options import CLASSIFIER_HEADS, known_poolings
+from invariant_lpips.cli.scoring_options import set_threads
+from invariant_lpips.cli.start_up import load_torch
 
-from invariant_lpips.classifier import HEADS
-from invariant_lpips.training.backbone import train_backbone
-from invariant_lpips.training.backbone_config import BackboneConfig
-from invariant_lpips.training.backbone_engine import PRECISIONS
-from invariant_lpips.training.backbone_folder import RECORD
-from invariant_lpips.trunks.pooling import PADDINGS, POOLINGS
+if TYPE_CHECKING:
+    from invariant_lpips.training.backbone_config import BackboneConfig
 
 __all__ = ["configure", "run"]
+
+#: Those of :mod:`invariant_lpips.training.backbone_engine` and :mod:`invariant_lpips.trunks.pooling`.
+PRECISIONS = ("no", "bf16", "fp16")
+PADDINGS = ("zeros", "circular")
 
 EXAMPLES = """
 examples:
@@ -54,9 +56,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="DIR/train/CLASS/*.jpg (and val, test), or DIR/CLASS/*.jpg",
     )
-    add("--head", default=unset, choices=list(HEADS), help="default multi-gap")
+    add("--head", default=unset, choices=CLASSIFIER_HEADS, help="default multi-gap")
     add("--image-size", default=unset, type=int, metavar="PX", help="resize pictures to PX x PX; default 256")
-    add("--pooling", default=unset, choices=POOLINGS, help="default max")
+    add("--pooling", default=unset, choices=known_poolings(), help="default max")
     add("--padding", default=unset, choices=PADDINGS, help="default: circular for polyphase, zeros otherwise")
     add("--class-list", default=unset, metavar="FILE", help="one class (folder) per line: the classes to use")
     add("--fractions", default=unset, type=float, nargs=2, metavar=("VAL", "TEST"), help="default .15 .15")
@@ -92,8 +94,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train and print the result as JSON."""
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    if args.device is not None:
+        check_device(args.device)
+    load_torch()
+    from invariant_lpips.training.backbone import train_backbone
+
+    set_threads(args)
     first = os.environ.get("RANK", "0") == "0"  # of the processes of `accelerate launch` or `torchrun`
     loud = first and not args.quiet
     result = train_backbone(
@@ -113,6 +119,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _config(args: argparse.Namespace) -> BackboneConfig:
     """What the command line says, over what `--config` recorded."""
+    from invariant_lpips.training.backbone_config import BackboneConfig
+    from invariant_lpips.training.backbone_folder import RECORD
+
     names = {field.name for field in fields(BackboneConfig)}
     options: dict[str, Any] = {}
     if args.config:
@@ -129,6 +138,8 @@ def _config(args: argparse.Namespace) -> BackboneConfig:
 
 
 def _bar(steps: Iterable[Any], what: str) -> Iterable[Any]:
+    from tqdm import tqdm
+
     bar: Iterable[Any] = tqdm(steps, desc=what, leave=False, file=sys.stderr)
     return bar
 

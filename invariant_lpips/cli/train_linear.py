@@ -6,17 +6,21 @@ import argparse
 import sys
 from pathlib import Path
 
+from invariant_lpips.cli.devices import check_device
+from invariant_lpips.cli.metric_options import known_poolings
+from invariant_lpips.cli.start_up import load_torch
 from invariant_lpips.datasets import DATASETS
-from invariant_lpips.training.linear import TrainLinearSettings, train_linear
-from invariant_lpips.training.strengths import LOSSES, FitSettings
-from invariant_lpips.trunks.pooling import POOLINGS
+
+#: Those of :mod:`invariant_lpips.training.strengths`, and what its `FitSettings` take from the command line.
+LOSSES = ("pearson", "ranking")
+FIT = ("loss", "steps", "lr", "batch_size", "decay", "seed")
 
 __all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    default = FitSettings()
+    default = argparse.SUPPRESS  # so that `FitSettings` supplies what the command line leaves out
     parser.add_argument("--dataset", required=True, help=f"{', '.join(DATASETS)}, or 2afc (BAPPS)")
     parser.add_argument("--root", required=True, type=Path, help="the database's folder (csv: the table)")
     parser.add_argument("--label", help="what to call the scores in the card (default: the database's name)")
@@ -34,19 +38,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="vgg",
         help="vgg, alex, squeeze, pixels, or a tuned classifier: its run, folder or file",
     )
-    parser.add_argument("--pooling", choices=POOLINGS, help="default max; a tuned classifier keeps its own")
+    parser.add_argument(
+        "--pooling", choices=known_poolings(), help="default max; a tuned classifier keeps its own"
+    )
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--loss", default=default.loss, choices=LOSSES)
-    parser.add_argument("--steps", type=int, default=default.steps)
-    parser.add_argument("--lr", type=float, default=default.lr)
-    parser.add_argument(
-        "--batch-size", type=int, default=default.batch_size, help="pairs a step; 0 takes all"
-    )
-    parser.add_argument(
-        "--decay", type=float, default=default.decay, help="pull of the weights to equal shares"
-    )
+    parser.add_argument("--loss", default=default, choices=LOSSES)
+    parser.add_argument("--steps", type=int, default=default)
+    parser.add_argument("--lr", type=float, default=default)
+    parser.add_argument("--batch-size", type=int, default=default, help="pairs a step; 0 takes all")
+    parser.add_argument("--decay", type=float, default=default, help="pull of the weights to equal shares")
     parser.add_argument("--folds", type=int, default=5, help="k-fold by reference")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=default)
     parser.add_argument(
         "--cache", type=Path, help="keep the features of each reference here; a rerun goes on"
     )
@@ -61,14 +63,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Learn the weights; say what was written and measured on stdout, how far it is on stderr."""
-    fit = FitSettings(
-        loss=args.loss,
-        steps=args.steps,
-        lr=args.lr,
-        batch_size=args.batch_size,
-        decay=args.decay,
-        seed=args.seed,
-    )
+    check_device(args.device)
+    load_torch()
+    from invariant_lpips.training.linear import TrainLinearSettings, train_linear
+    from invariant_lpips.training.strengths import FitSettings
+
+    fit = FitSettings(**{name: value for name, value in vars(args).items() if name in FIT})
     settings = TrainLinearSettings(
         dataset=args.dataset,
         root=args.root,

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from invariant_lpips.cli.output import check_out
+from invariant_lpips.pictures.folders import PICTURE_SUFFIXES
 from invariant_lpips.pictures.video import Selection, is_video
+
+if TYPE_CHECKING:
+    from invariant_lpips.pictures import Reading
+    from invariant_lpips.pictures.video import VideoPairing
 
 #: Those of :mod:`invariant_lpips.pictures.video.rows`.
 SUFFIXES = (".csv", ".json")
@@ -21,6 +29,13 @@ def add_frame_options(parser: argparse.ArgumentParser) -> None:
         help="frames A to B - 1, counted from 0; either may be left out. Two folders are then compared as videos are",
     )
     frames.add_argument("--every", type=int, metavar="N", help="each N-th frame of them (1)")
+
+
+def names_a_video(paths: Sequence[Path]) -> bool:
+    """Whether one of the paths is a video; not where all are pictures, or nothing that is there."""
+    if all(not path.is_file() or path.suffix.lower() in PICTURE_SUFFIXES for path in paths):
+        return False
+    return any(is_video(path) for path in paths)
 
 
 def _from_to(text: str) -> tuple[int, int | None]:
@@ -40,6 +55,21 @@ def selection_of(args: argparse.Namespace) -> Selection:
     """The frames chosen; ValueError where none can be."""
     start, stop = args.frames or (0, None)
     return Selection(start, stop, 1 if args.every is None else args.every)
+
+
+def video_pairing(args: argparse.Namespace, reading: Reading) -> VideoPairing:
+    """The two videos, opened; what :func:`check_videos` refuses is refused already."""
+    from invariant_lpips.pictures.video import VideoPairing
+
+    return VideoPairing(
+        *args.paths,
+        reading=reading,
+        crop_border=args.crop_border,
+        luma=args.luma,
+        selection=selection_of(args),
+        unequal_sizes=args.unequal_sizes,
+        recursive=args.recursive,
+    )
 
 
 def check_videos(args: argparse.Namespace) -> None:
@@ -63,6 +93,5 @@ def check_videos(args: argparse.Namespace) -> None:
     for name, given in conflicts.items():
         if given:
             raise ValueError(f"videos do not go with {name}")
-    if args.out is not None and args.out.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"-o must end in one of {', '.join(SUFFIXES)} for videos, but got {args.out}")
+    check_out(args.out, SUFFIXES, of=" for videos")
     selection_of(args)

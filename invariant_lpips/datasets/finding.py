@@ -10,14 +10,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from pathlib import Path
 
 from invariant_lpips.datasets import DATASETS, bapps, find_database
-from invariant_lpips.datasets.unpacking import SEALED, is_archive, members, read_member, stem_of, unpack
+from invariant_lpips.datasets.unpacking import (
+    JUNK,
+    SEALED,
+    SUFFIXES,
+    members,
+    read_member,
+    stem_of,
+    unpack,
+)
 from invariant_lpips.files.reading import read_whole
 
 __all__ = ["NAMES", "Finding", "Found", "Piece", "find_databases", "how_to_obtain", "open_database"]
@@ -41,13 +50,11 @@ WORDS = (
     "raid",
 )
 STANDS_FOR = {"twoafc_val": "2afc"}  # an archive whose name isn't that of the folder it belongs into
-COMMON = (
-    "images",
-    "ref",
-    "dist",
-    "distort",
-    "label",
-)  # parts called as anybody's folder, which may hold databases
+NOT_NEEDED = ("twoafc_train",)  # archives of a database's that nothing here reads
+#: Parts called as anybody's folder, which may hold databases.
+COMMON = ("images", "ref", "dist", "distort", "label", "jpeg")
+#: Of databases whose parts are called as anybody's folders: what one of them holds if it is theirs.
+SIGNS = {"pipal": r"a\d{4}\.txt", bapps.NAME: "train|val"}
 NEAR = 2  # how many folders up from a table its pictures may branch off
 
 
@@ -71,6 +78,23 @@ class Piece:
         """The text of a table, as far as it reads as one."""
         content = read_whole(self.path) if self.inside is None else read_member(self.path, self.inside)
         return content.decode("utf-8-sig", errors="replace")
+
+    def holds(self, pattern: str) -> bool:
+        """Whether a folder holds something whose name, in lower case, is as a pattern says; yes of one in a tar.
+
+        A tar, which is read whole for its names, was called as a database's when it was looked into.
+        """
+        named = re.compile(pattern).fullmatch
+        if self.inside is None:
+            return any(named(name.lower()) for name in _names(self.path))
+        if not self.path.name.lower().endswith(".zip"):
+            return True
+        start = f"{self.inside}/" if self.inside else ""
+        return any(
+            named(name[len(start) :].partition("/")[0].lower())
+            for name in members(self.path)
+            if name.startswith(start)
+        )
 
     def __str__(self) -> str:
         return str(self.path) if self.inside is None else f"{self.path} ({self.inside or 'all of it'})"
@@ -140,7 +164,9 @@ def find_databases(root: Path, names: Sequence[str] = NAMES) -> Finding:
             f"The folder to look for databases in must be there, but {root} is no folder."
         )
     finding = Finding()
-    pieces = list(_pieces(root, finding.remarks))
+    pieces: dict[str, list[Piece]] = {}
+    for piece in _pieces(root, finding.remarks):
+        pieces.setdefault(piece.name, []).append(piece)
     for name in (known for known in NAMES if known in names):
         copies = list(_copies(name, pieces, finding.remarks))
         if copies:
@@ -210,11 +236,11 @@ def _patterns() -> set[str]:
 
 def _pieces(root: Path, remarks: list[str]) -> Iterator[Piece]:
     """Everything below a folder that is called as a part of some database, the shallowest first."""
-    plain = {pattern for pattern in _patterns() if "*" not in pattern}
-    stars = _patterns() - plain
+    patterns = _patterns()
+    stars = re.compile("|".join(translate(pattern) for pattern in patterns if "*" in pattern)).match
 
     def wanted(name: str) -> bool:
-        return name in plain or any(fnmatchcase(name, pattern) for pattern in stars)
+        return name in patterns or stars(name) is not None
 
     seen = set()
     level: list[tuple[tuple[str, ...], Path]] = [((), root)]
@@ -228,27 +254,50 @@ def _pieces(root: Path, remarks: list[str]) -> Iterator[Piece]:
             try:
                 with os.scandir(folder) as entries:
                     listing = sorted(entries, key=lambda entry: entry.name)
-            except PermissionError:
-                remarks.append(f"{folder} was not searched: this user may not read it.")
+            except OSError as error:
+                if folder == root:
+                    raise
+                remarks.append(f"{folder} was not searched: {error.strerror}.")
                 continue
             for entry in listing:
-                name, path = entry.name.lower(), Path(entry.path)
-                if wanted(name):
-                    yield Piece(name, above, _innermost(path))
-                if entry.is_dir():
-                    if len(above) < DEPTH and name[0] != "." and (name in COMMON or not wanted(name)):
-                        below.append(((*above, name), path))
-                elif is_archive(path):
-                    yield from _pieces_of_archive(path, above, wanted, remarks)
+                name = entry.name.lower()
+                called_so = wanted(name)
+                if called_so:
+                    yield Piece(name, above, _innermost(Path(entry.path)))
+                if _is_folder(entry):
+                    hidden = name[0] == "." or name in JUNK
+                    if len(above) < DEPTH and not hidden and (name in COMMON or not called_so):
+                        below.append(((*above, name), Path(entry.path)))
+                elif name.endswith(SUFFIXES):
+                    yield from _pieces_of_archive(Path(entry.path), above, wanted, remarks)
                 elif name.endswith(SEALED) and any(word in name for word in WORDS):
-                    remarks.append(f"{path} is an archive that is not read here: unpack it, then run again.")
+                    remarks.append(
+                        f"{entry.path} is an archive that is not read here: unpack it, then run again."
+                    )
         level = below
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one; a link in a circle and one to where nobody may look are none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _names(folder: Path) -> list[str]:
+    """What lies in a folder; nothing of what is none, or can't be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries]
+    except OSError:
+        return []
+
+
 def _innermost(path: Path) -> Path:
-    """The folder itself, or one of its name that is all it is for: what unpacking into a folder of that name makes."""
-    inner = path / path.name
-    return inner if inner.is_dir() else path
+    """The folder itself, or the one of its name in it, in any letter case: what unpacking into such a folder makes."""
+    inner = (path / name for name in _names(path) if name.lower() == path.name.lower())
+    return next((folder for folder in inner if folder.is_dir()), path)
 
 
 def _pieces_of_archive(
@@ -256,6 +305,8 @@ def _pieces_of_archive(
 ) -> Iterator[Piece]:
     """The parts within an archive; all of it, where it is itself called as one and holds none of that name."""
     stem = stem_of(archive)
+    if stem in NOT_NEEDED:
+        return
     own = STANDS_FOR.get(stem, stem)
     hinted = wanted(own) or any(word in stem for word in WORDS)
     if not hinted and not archive.name.lower().endswith(".zip"):
@@ -275,36 +326,45 @@ def _pieces_of_archive(
                 inside = "/".join(parts[: depth + 1])
                 folders = (*above, own, *(each.lower() for each in parts[:depth]))
                 found.setdefault(inside, Piece(part.lower(), folders, archive, inside))
-                break
+                if part.lower() not in COMMON:
+                    break
     if wanted(own) and not any(piece.name == own for piece in found.values()):
         yield Piece(own, above, archive, "")
     else:
         yield from found.values()
 
 
-def _copies(name: str, pieces: list[Piece], remarks: list[str]) -> Iterator[Found]:
-    """Each copy of a database: a table, and the nearest of everything else that goes with it."""
+def _copies(name: str, pieces: Mapping[str, list[Piece]], remarks: list[str]) -> Iterator[Found]:
+    """Each copy of a database: a table, and the nearest of everything else that goes with it.
+
+    Args:
+        pieces: name of a part -> what is called so, the shallowest first.
+    """
     parts = _parts(name)
     if name == bapps.NAME:
-        both = {part[0]: _nearest(part, (), pieces) for part in parts}
+        # It has no table to be near to: of either part what is unpacked comes first, then what lies shallowest.
+        both = {part[0]: [p for p in pieces.get(part[0], ()) if p.holds(SIGNS[name])] for part in parts}
+        both = {part: sorted(found, key=_packed)[:1] for part, found in both.items()}
         chosen = {each: found[0] for each, found in both.items() if found}
         if chosen:
             yield _found(name, chosen, tuple(part for part in both if part not in chosen))
         return
     recognise = find_database(name).recognise
-    tables = [piece for piece in pieces if piece.name in parts[0]]
+    tables = _called(parts[0], pieces)
     marks = {mark for known in NAMES if known != bapps.NAME for mark in _parts(known)[0]}
-    others = {piece.above for piece in pieces if piece.name in marks}  # folders that are some database's
+    others = {piece.above for piece in _called(tuple(marks), pieces)}  # folders that are some database's
     for table in tables:
+        if name in SIGNS and not table.holds(SIGNS[name]):
+            continue
         try:
             if recognise is not None and not recognise(table.text()):
                 continue
         except (OSError, ValueError) as error:
             remarks.append(f"{table} could not be read: {error}")
             continue
-        free = [piece for piece in pieces if piece.above == table.above or piece.above not in others]
         chosen, missing = {table.name: table}, []
         for part in parts[1:]:
+            free = (p for p in _called(part, pieces) if p.above == table.above or p.above not in others)
             nearest = _nearest(part, table.above, free)
             chosen |= {piece.name: piece for piece in nearest}
             missing += [] if nearest else [" or ".join(part)]
@@ -312,15 +372,29 @@ def _copies(name: str, pieces: list[Piece], remarks: list[str]) -> Iterator[Foun
             yield _found(name, chosen, tuple(missing))
 
 
-def _nearest(part: tuple[str, ...], to: tuple[str, ...], pieces: list[Piece]) -> list[Piece]:
-    """The pieces that are called as a part and lie nearest to a folder: one, or one of each name for a pattern."""
-    best: dict[str, tuple[int, Piece]] = {}
+def _called(part: tuple[str, ...], pieces: Mapping[str, list[Piece]]) -> list[Piece]:
+    """The pieces that are called as a part."""
+    names = [name for name in pieces if any(fnmatchcase(name, pattern) for pattern in part)]
+    return [piece for name in names for piece in pieces[name]]
+
+
+def _packed(piece: Piece) -> bool:
+    """Whether it lies in an archive."""
+    return piece.inside is not None
+
+
+def _nearest(part: tuple[str, ...], to: tuple[str, ...], pieces: Iterable[Piece]) -> list[Piece]:
+    """Of the pieces called as a part those nearest to a folder: one, or one of each name for a pattern.
+
+    Of an archive and what was unpacked beside it, that is what was unpacked.
+    """
+    best: dict[str, tuple[tuple[int, bool], Piece]] = {}
     for piece in pieces:
-        if any(fnmatchcase(piece.name, pattern) for pattern in part):
-            shared = _shared(to, piece.above)
-            up, steps = len(to) - shared, len(to) + len(piece.above) - 2 * shared
-            if up <= NEAR and (piece.name not in best or steps < best[piece.name][0]):
-                best[piece.name] = (steps, piece)
+        shared = _shared(to, piece.above)
+        up, steps = len(to) - shared, len(to) + len(piece.above) - 2 * shared
+        rank = steps, _packed(piece)
+        if up <= NEAR and (piece.name not in best or rank < best[piece.name][0]):
+            best[piece.name] = (rank, piece)
     ranked = sorted(best.values(), key=lambda found: found[0])
     starred = [piece for _, piece in ranked if any("*" in p and fnmatchcase(piece.name, p) for p in part)]
     return starred or [piece for _, piece in ranked[:1]]

@@ -8,9 +8,11 @@ unpacking that was stopped goes on where it was.
 from __future__ import annotations
 
 import contextlib
+import lzma
 import shutil
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -18,7 +20,7 @@ from typing import IO
 
 from invariant_lpips.files.writing import replacing
 
-__all__ = ["SEALED", "SUFFIXES", "is_archive", "members", "read_member", "stem_of", "unpack"]
+__all__ = ["JUNK", "SEALED", "SUFFIXES", "members", "read_member", "stem_of", "unpack"]
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 """Endings of archives that are read here."""
@@ -28,14 +30,13 @@ SEALED = (".rar", ".7z")
 
 File = tuple[str, int, Callable[[], IO[bytes]]]  # its name, its size, what opens it
 
-JUNK = ("__macosx", ".ds_store", "thumbs.db")
+JUNK = ("__macosx", ".ds_store", "thumbs.db", "@eadir", "$recycle.bin", "lost+found")
+"""What systems leave in folders and archives, in lower case."""
 
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError)
-
-
-def is_archive(path: Path) -> bool:
-    """Whether a file's name ends as an archive's that is read here."""
-    return path.name.lower().endswith(SUFFIXES)
+DAMAGED = (
+    *(zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError),
+    *(zlib.error, lzma.LZMAError),  # which zipfile lets through
+)
 
 
 def stem_of(path: Path) -> str:

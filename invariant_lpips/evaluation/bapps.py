@@ -14,6 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from invariant_lpips.datasets import bapps
+from invariant_lpips.evaluation import metric_names
 from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.evaluation.runner import read_unit
 from invariant_lpips.evaluation.score_cache import ScoreCache, files_key
@@ -25,7 +26,7 @@ from invariant_lpips.statistics.correlations import jnd_map, two_afc_score
 
 __all__ = ["DEFAULT_METRICS", "PARTS", "BappsBench", "run", "score_2afc", "score_jnd", "text"]
 
-DEFAULT_METRICS = ("default", "gap", "lpips-vgg", "lpips-alex", "psnr")
+DEFAULT_METRICS = metric_names.BAPPS
 PARTS = ("2afc", "jnd")
 
 Array = NDArray[np.float64]

@@ -23,6 +23,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 from tqdm import tqdm
 
+from invariant_lpips.evaluation import metric_names
 from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.evaluation.scorers import Scorer
 from invariant_lpips.evaluation.tables import aligned
@@ -48,7 +49,7 @@ __all__ = [
     "visibility",
 ]
 
-DEFAULT_METRICS = ("default", "gap", "lpips-vgg")
+DEFAULT_METRICS = metric_names.LADDER
 Array = NDArray[np.float64]
 
 #: (kind, amount): pixels, degrees, factors, grey levels of 0..255.

@@ -35,10 +35,10 @@ from typing import Any
 
 import torch
 
-from invariant_lpips.evaluation.own_scorers import STOCK, invariant_scorer, stock_scorer
+from invariant_lpips.evaluation.metric_names import check_name, is_callable_name
+from invariant_lpips.evaluation.own_scorers import STOCK, invariant_scorer, stock_scorer, vocabulary
 from invariant_lpips.evaluation.peers import PEERS, peer
 from invariant_lpips.evaluation.scorers import FunctionScorer, Scorer
-from invariant_lpips.heads import HEADS
 
 __all__ = ["METRICS", "resolve_metric"]
 
@@ -68,13 +68,8 @@ def resolve_metric(name: str, device: str = "cpu") -> Scorer:
         return peer(name, device)
     if name in STOCK:
         return stock_scorer(name, STOCK[name], device)
-    head = name.partition("=")[0].split("+")[0]
-    if ":" in name and "=" not in name.partition(":")[0]:
-        return callable_scorer(name)
-    if head == "default" or head in HEADS:
-        return invariant_scorer(name, device)
-    known = [*METRICS, "default", *HEADS]
-    raise ValueError(f"Metric must be one of {', '.join(known)} or module:function, but got {name!r}.")
+    check_name(name, vocabulary(METRICS))
+    return callable_scorer(name) if is_callable_name(name) else invariant_scorer(name, device)
 
 
 def callable_scorer(name: str) -> Scorer:

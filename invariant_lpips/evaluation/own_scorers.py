@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from invariant_lpips import functional as ILF
+from invariant_lpips.evaluation.metric_names import Vocabulary, own_name
 from invariant_lpips.evaluation.scorers import EmbeddingScorer, Scorer
+from invariant_lpips.heads import HEADS
 from invariant_lpips.metric import InvariantLPIPS
 from invariant_lpips.statistics.thresholds import PIXELS_PER_DEGREE
 from invariant_lpips.stock import LPIPS
 from invariant_lpips.trunks import ARCHITECTURES
 from invariant_lpips.trunks.pooling import POOLINGS
 
-__all__ = ["STOCK", "invariant_scorer", "scorer_of", "stock_scorer"]
+__all__ = ["STOCK", "invariant_scorer", "scorer_of", "stock_scorer", "vocabulary"]
 
 STOCK = {"lpips-vgg": "vgg", "lpips-alex": "alex", "lpips-squeeze": "squeeze"}
 """Name of a stock LPIPS of ours -> its trunk."""
 
-_MOTION = re.compile(r"motion(\d+(?:\.\d+)?)?")
+
+def vocabulary(singles: tuple[str, ...] = ()) -> Vocabulary:
+    """The names of what a metric of ours may be made of, and of `singles` beside."""
+    return Vocabulary(singles, tuple(HEADS), tuple(ARCHITECTURES), tuple(POOLINGS))
 
 
 def stock_scorer(name: str, net: str, device: str) -> Scorer:
@@ -55,31 +58,21 @@ def invariant_scorer(name: str, device: str) -> Scorer:
     Raises:
         ValueError: a part of the name is unknown, or there are no weights for the combination.
     """
-    specification, _, path = name.partition("=")
-    head, *options = specification.split("+")
-    pooling, weights, dtype = "max", path or None, torch.float32
+    made_of = own_name(name, vocabulary())
     choices: dict[str, Any] = {}
-    for option in options:
-        if option in ARCHITECTURES:
-            choices["net"] = option
-        elif option in POOLINGS:
-            pooling = option
-        elif option == "unit":
-            weights = "unit"
-        elif option == "bf16":
-            dtype = torch.bfloat16
-        elif (match := _MOTION.fullmatch(option)) is not None:
-            choices["motion"] = "similarity"
-            choices["pixels_per_degree"] = float(match[1] or PIXELS_PER_DEGREE["the study"])
-        else:
-            raise ValueError(
-                f"Metric {name!r} must read HEAD[+NET][+POOLING][+unit][+bf16][+motion[PIXELS PER DEGREE]][=WEIGHTS] "
-                f"with a net of {', '.join(ARCHITECTURES)} and a pooling of {', '.join(POOLINGS)}, "
-                f"but holds {option!r}."
-            )
-    if path and not Path(path).is_file():
-        raise ValueError(f"Metric {name!r} names weights that are not there: {path}.")
-    metric = InvariantLPIPS(head=head, pooling=pooling, weights=weights, normalize=True, **choices)
+    if made_of.net is not None:
+        choices["net"] = made_of.net
+    if made_of.motion is not None:
+        choices["motion"] = "similarity"
+        choices["pixels_per_degree"] = float(made_of.motion or PIXELS_PER_DEGREE["the study"])
+    metric = InvariantLPIPS(
+        head=made_of.head,
+        pooling=made_of.pooling or "max",
+        weights=made_of.weights,
+        normalize=True,
+        **choices,
+    )
+    dtype = torch.bfloat16 if made_of.bf16 else torch.float32
     return scorer_of(metric.to(dtype), name, device)
 
 
@@ -92,6 +85,17 @@ def scorer_of(metric: InvariantLPIPS, name: str, device: str) -> EmbeddingScorer
         assert isinstance(result, Tensor)
         return result
 
+    def masked(reference: Tensor, distorted: Tensor, mask: Tensor) -> Tensor:
+        result = metric(reference, distorted, mask=mask)
+        assert isinstance(result, Tensor)
+        return result
+
     dtype = next(metric.net.parameters()).dtype
     precision = "" if dtype == torch.float32 else f" in {str(dtype).removeprefix('torch.')}"
-    return EmbeddingScorer(name, metric.describe() + precision, metric.reference, distance)
+    return EmbeddingScorer(
+        name,
+        metric.describe() + precision,
+        metric.reference,
+        distance,
+        masked=masked if metric.motion is None else None,
+    )

@@ -26,9 +26,11 @@ class Scorer(ABC):
         name: the name it was asked for by.
         higher_is_better: True for similarities (PSNR, SSIM), False for distances.
         embeds: True if :meth:`embed` and :meth:`distance_embedded` exist.
+        takes_masks: True if :meth:`masked` exists.
     """
 
     embeds = False
+    takes_masks = False
 
     def __init__(self, name: str, description: str, *, higher_is_better: bool = False) -> None:
         self.name = name
@@ -61,6 +63,10 @@ class Scorer(ABC):
     def distance_embedded(self, reference: Any, distorted: Any, count: int) -> Tensor:
         """The metric of `count` embedded pictures to one embedded reference or to as many, (count,)."""
         raise NotImplementedError(f"Metric {self.name} compares pictures, not embeddings of them.")
+
+    def masked(self, reference: Tensor, distorted: Tensor, mask: Tensor) -> Tensor:
+        """The metric of two pictures (1, 3, H, W) in [0, 1] where a mask (1, 1, H, W) lets them count, (1,)."""
+        raise NotImplementedError(f"Metric {self.name} takes no masks.")
 
     def describe(self) -> str:
         """Everything the numbers depend on: implementation, version, weights. Keys cached scores."""
@@ -100,7 +106,8 @@ class FunctionScorer(Scorer):
 class EmbeddingScorer(Scorer):
     """A scorer made of two functions: what a picture becomes, and the distance of two such things.
 
-    `distance` takes the embedding of one reference and that of N distorted pictures (or of N and N).
+    `distance` takes the embedding of one reference and that of N distorted pictures (or of N and N); `masked` two
+    pictures and a mask, for metrics that can.
     """
 
     embeds = True
@@ -112,11 +119,14 @@ class EmbeddingScorer(Scorer):
         embed: Callable[[Tensor], Any],
         distance: Callable[[Any, Any], Tensor],
         *,
+        masked: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
         higher_is_better: bool = False,
     ) -> None:
         super().__init__(name, description, higher_is_better=higher_is_better)
         self.embedding = embed
         self.distance = distance
+        self.with_mask = masked
+        self.takes_masks = masked is not None
 
     def score(self, reference: Tensor, distorted: Tensor) -> Tensor:
         return self.distance(self.embedding(reference), self.embedding(distorted))
@@ -128,6 +138,12 @@ class EmbeddingScorer(Scorer):
     def distance_embedded(self, reference: Any, distorted: Any, count: int) -> Tensor:
         with torch.no_grad():
             return as_vector(self.distance(reference, distorted), count, self.name)
+
+    def masked(self, reference: Tensor, distorted: Tensor, mask: Tensor) -> Tensor:
+        if self.with_mask is None:
+            return super().masked(reference, distorted, mask)
+        with torch.no_grad():
+            return as_vector(self.with_mask(reference, distorted, mask), 1, self.name)
 
 
 def as_vector(values: Tensor, count: int, name: str) -> Tensor:

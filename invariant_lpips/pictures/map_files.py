@@ -35,6 +35,9 @@ class MapFiles:
         just_noticeable: the distance in whose multiples the bar is labelled; None: it says map values. Where the
             strongest colour is chosen for each picture, it stands for at least this: what hardly differs stays dark.
         keep_values: also write the map itself, float32 (H, W), as .npy.
+
+    Attributes:
+        written: the pictures that are there.
     """
 
     def __init__(
@@ -50,10 +53,11 @@ class MapFiles:
         self.full_colour_at = full_colour_at
         self.just_noticeable = just_noticeable
         self.keep_values = keep_values
+        self.written: list[Path] = []
         self._names: set[str] = set()
 
     def __call__(self, outcome: Outcome, reference: Tensor, distorted: Tensor, heat: Tensor) -> None:
-        name = self._unused_name(outcome.pair.label)
+        path = self._unused_path(outcome.pair.label)
         scale = self.full_colour_at
         if scale is None:
             scale = max(float(heat.abs().amax()), (self.just_noticeable or 0.0) ** 2)
@@ -68,12 +72,32 @@ class MapFiles:
             arrows = with_arrows(reference, moved.moved)
             picture = strip(arrows, distorted, heat, scale, over=still, root=True)
             caption = f"{moved}\n{caption}"
-        _write_with_caption(picture, bar, caption, self.folder / f"{name}.png")
+        _write_with_caption(picture, bar, caption, path)
         if self.keep_values:
-            with replacing(self.folder / f"{name}.npy") as temporary:
+            with replacing(path.with_name(f"{path.stem}.npy")) as temporary:
                 np.save(temporary, heat[0, 0].numpy())
+        self.written.append(path)
 
-    def _unused_name(self, label: str) -> str:
+    def pass_over(self, label: str) -> None:
+        """Leave its name to the map of this pair, which an earlier run has written."""
+        self.written.append(self._unused_path(label))
+
+    def in_words(self) -> str:
+        """Where the maps are, in a sentence; nothing where none was written.
+
+        Example:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     maps = MapFiles(Path(folder))
+            ...     maps.pass_over("a.png")
+            ...     maps.in_words() == f"the map is {Path(folder) / 'a.png'}"
+            True
+        """
+        if len(self.written) < 2:
+            return f"the map is {self.written[0]}" if self.written else ""
+        return f"the maps are in {self.folder}"
+
+    def _unused_path(self, label: str) -> Path:
         suffix = Path(label).suffix
         stem = label.removesuffix(suffix) if suffix.lower() in SUFFIXES else label
         plain = re.sub(r"[^\w.+-]+", "_", stem).strip("._") or "pair"
@@ -82,7 +106,7 @@ class MapFiles:
             count += 1
             name = f"{plain}-{count}"
         self._names.add(name.lower())
-        return name
+        return self.folder / f"{name}.png"
 
 
 class Bar(NamedTuple):

@@ -16,7 +16,7 @@ from invariant_lpips.pictures.refusals import Transparent
 #: How far apart a grey mask's three colours may be, of 1: compression rounds them.
 _GREY = 0.04
 
-__all__ = ["Masks", "read_mask", "reading_of_masks"]
+__all__ = ["Masks", "read_mask", "reading_of_masks", "require_size"]
 
 
 def reading_of_masks(reading: Reading, crop_border: int = 0) -> Prepared:
@@ -52,6 +52,19 @@ def read_mask(path: Path, reading: Callable[[Path], Tensor]) -> Tensor:
     return mask
 
 
+def require_size(mask: Tensor, image: Tensor) -> None:
+    """Refuse a mask of another size than the pictures of its pair, both (1, C, H, W).
+
+    Raises:
+        ValueError: the two sizes.
+    """
+    if mask.shape[-2:] != image.shape[-2:]:
+        raise ValueError(
+            f"its mask must have the size of the pictures, {image.shape[-1]} x {image.shape[-2]}, but has "
+            f"{mask.shape[-1]} x {mask.shape[-2]}; use --resize"
+        )
+
+
 class Masks:
     """The mask of a reference: one file for all, or the file of its name (but for the suffix) in a folder.
 
@@ -72,7 +85,7 @@ class Masks:
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist; a mask, or a folder of masks, was expected")
         self.path = path
-        self._reading = reading
+        self.reading = reading
         self._files: dict[str, list[Path]] = {}
         if path.is_dir():
             for file in pictures_in(path):
@@ -91,7 +104,7 @@ class Masks:
                 raise ValueError(
                     f"{self.path} must hold one mask named {reference.stem} for {reference}, but got {found}"
                 )
-            return read_mask(files[0], self._reading)
+            return read_mask(files[0], self.reading)
         if self._one is None:
-            self._one = read_mask(self.path, self._reading)
+            self._one = read_mask(self.path, self.reading)
         return self._one

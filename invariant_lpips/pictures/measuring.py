@@ -6,8 +6,8 @@ import math
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,8 +18,13 @@ from torch import Tensor, nn
 from invariant_lpips.files.writing import one_line
 from invariant_lpips.motion import Comparison
 from invariant_lpips.pictures.images import Reading
+from invariant_lpips.pictures.masks import require_size
 from invariant_lpips.pictures.pairing import Pair, Pairing
 from invariant_lpips.pictures.reading_ahead import Picture, Source, read_ahead, sources
+
+#: What is said of a pair whose motion was measured: what is left of the distance, the motion in multiples of what
+#: people just notice, and its parts in pixels, degrees (clockwise) and as a factor, from reference to distorted.
+MOTION = ("appearance", "motion", "dx", "dy", "rotation", "zoom", "bend", "overlap", "confidence")
 
 #: Bytes of what was read of pictures that come again in later pairs: they are not run through the network again.
 REMEMBERED = 256 * 2**20
@@ -47,13 +52,14 @@ class Outcome:
     """A pair with its distance, or with the sentence that says why it has none.
 
     A pair may have both: it was measured, but its map could not be written. Of a metric that measures motion the
-    outcome holds all that it found.
+    outcome holds all that it found, and in `parts` the numbers of it, by the names of :data:`MOTION`.
     """
 
     pair: Pair
     distance: float | None
     problem: str | None = None
     comparison: Comparison | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 #: Called with the outcome of a pair, its two pictures (1, 3, H, W) and its map (1, 1, H, W), on the CPU.
@@ -245,7 +251,7 @@ class Measuring:
             return
         for (pair, x, y), (distance, comparison, heat) in zip(batch, found, strict=True):
             if math.isfinite(distance):
-                outcome = Outcome(pair, distance, None, comparison)
+                outcome = Outcome(pair, distance, None, comparison, _parts(comparison))
                 yield replace(outcome, problem=self._map(outcome, x, y, heat))
             else:
                 problem = f"{pair.distorted}: the distance is {distance}; try --dtype float32"
@@ -264,11 +270,8 @@ class Measuring:
                 return [(float(compared.distance[k]), compared[k : k + 1], None) for k in range(len(ys))]
             if self.masks is not None:
                 masks = [self.masks(pair) for pair in pairs]
-                if any(mask.shape[-2:] != x.shape[-2:] for mask, x in zip(masks, xs, strict=True)):
-                    raise ValueError(
-                        f"its mask must have the size of the pictures, {_size(xs[0])}, but has {_size(masks[0])}; use "
-                        "--resize"
-                    )
+                for one, x in zip(masks, xs, strict=True):
+                    require_size(one, x)
                 mask = self._on_device(masks)
                 masked = self.metric(self._on_device(xs), self._on_device(ys), mask=mask)  # type: ignore[call-arg]
                 return [(distance, None, None) for distance in masked.flatten().tolist()]
@@ -339,6 +342,24 @@ class Measuring:
 
 #: Measures pairs somewhere as a `Measuring` says and gives their outcomes in order.
 Engine = Callable[[Measuring, Sequence[Pair]], Iterator[Outcome]]
+
+
+def _parts(compared: Comparison | None) -> dict[str, float]:
+    """The numbers of a pair's motion, by the names of :data:`MOTION`; none where none was looked for."""
+    if compared is None:
+        return {}
+    dx, dy = compared.shift[0].tolist()
+    return {
+        "appearance": float(compared.appearance),
+        "motion": float(compared.motion),
+        "dx": dx,
+        "dy": dy,
+        "rotation": float(compared.rotation),
+        "zoom": float(compared.zoom),
+        "bend": float(compared.bend),
+        "overlap": float(compared.overlap),
+        "confidence": float(compared.confidence),
+    }
 
 
 def _bytes(summary: object) -> int:

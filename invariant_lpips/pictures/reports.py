@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 #: What a report's file may end in.
 SUFFIXES = (".csv", ".json", ".txt")
 
-#: Columns of a pair whose motion was measured: what is left of the distance, the motion in multiples of what people
-#: just notice, and its parts in pixels, degrees (clockwise) and as a factor, from reference to distorted.
-MOTION = ("appearance", "motion", "dx", "dy", "rotation", "zoom", "bend", "overlap", "confidence")
-
 
 @dataclass(frozen=True)
 class Summary:
@@ -87,19 +83,18 @@ def as_csv(outcomes: Sequence[Outcome], noticed: float | None = None) -> str:
     """A row for every pair, broken ones too, with columns reference, distorted, distance, error.
 
     With `noticed`, the just noticeable distance, a column `jnd` beside the distances has its multiples. Where motion
-    was measured, the columns of :data:`MOTION` come before the last.
+    was measured, its parts have columns before the last.
     """
-    more = MOTION if any(outcome.comparison is not None for outcome in outcomes) else ()
+    more = next((tuple(outcome.parts) for outcome in outcomes if outcome.parts), ())
     rows = []
     for outcome in outcomes:
-        found = parts(outcome)
         rows.append(
             [
                 outcome.pair.reference,
                 outcome.pair.distorted,
                 number(outcome.distance),
                 *_multiples(outcome, noticed),
-                *(number(found.get(name)) for name in more),
+                *(number(outcome.parts.get(name)) for name in more),
                 outcome.problem or "",
             ]
         )
@@ -118,7 +113,7 @@ def as_json(
             "distorted": str(outcome.pair.distorted),
             "distance": _float(number(outcome.distance)),
             **({} if noticed is None else {"jnd": _float(_multiples(outcome, noticed)[0])}),
-            **{name: float(number(value)) for name, value in parts(outcome).items()},
+            **{name: float(number(value)) for name, value in outcome.parts.items()},
             "error": outcome.problem,
         }
         for outcome in outcomes
@@ -194,23 +189,3 @@ def _multiples(outcome: Outcome, noticed: float | None) -> list[str]:
 
 def _measured(outcomes: Sequence[Outcome]) -> list[float]:
     return [outcome.distance for outcome in outcomes if outcome.distance is not None]
-
-
-def parts(outcome: Outcome) -> dict[str, float]:
-    """What was measured of a pair's motion, by the names of :data:`MOTION`; nothing where none was."""
-    found = outcome.comparison
-    if found is None:
-        return {}
-    dx, dy = found.shift[0].tolist()
-    values = (
-        found.appearance,
-        found.motion,
-        dx,
-        dy,
-        found.rotation,
-        found.zoom,
-        found.bend,
-        found.overlap,
-        found.confidence,
-    )
-    return {name: float(value) for name, value in zip(MOTION, values, strict=True)}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from invariant_lpips.datasets import RatedPairs, find_database, load_dataset, select_pairs
+from invariant_lpips.evaluation.metric_names import RATED
 from invariant_lpips.evaluation.rated import figures
 from invariant_lpips.evaluation.rated.raid import curves_of, raid_part
 from invariant_lpips.evaluation.rated.report import build_report, write_report
@@ -19,7 +20,7 @@ from invariant_lpips.files.writing import one_line
 
 __all__ = ["DEFAULT_METRICS", "Measured", "RatedBench", "measure", "run"]
 
-DEFAULT_METRICS = ("default", "gap", "lpips-vgg", "lpips-alex", "ssim", "psnr")
+DEFAULT_METRICS = RATED
 
 
 @dataclass(frozen=True)

@@ -185,6 +185,7 @@ def found_or_fetched(bench: SurveyBench, not_there: dict[str, str]) -> Finding:
     """The databases below the root, after fetching those that can be; where to get the others goes into `not_there`."""
     if bench.download:
         bench.root.mkdir(parents=True, exist_ok=True)
+    tell(bench, f"looks for databases below {bench.root}")
     finding = find_databases(bench.root, bench.databases)
     for name in bench.databases:
         download = None if name == BAPPS else find_database(name).download

@@ -32,6 +32,15 @@ def read_report(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"The report to compare with must be report.json of `bench all`, but {path} is another file."
         )
+    try:  # before hours of work, not after them
+        for database in report["databases"].values():
+            for metric, _, figure in figures_of(database):
+                float(figure), str(database["metrics"][metric]["description"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"The report to compare with must hold each metric's figures and description, but {path} does not "
+            f"({type(error).__name__}: {error}); name the report.json of another run."
+        ) from error
     return report
 
 

@@ -1,7 +1,7 @@
 """The drawings of the page: SVG that takes the page's colours, each with its title and what it shows in words.
 
-Drawn narrow, so that letters stay legible where a phone shows a chart at its full width. Colours are the page's
-classes ``s0`` .. ``s9``, one a metric.
+Drawn narrow, so that letters stay legible where a phone shows a chart at its full width. Colours are classes of the
+page, ``s0`` .. ``s9``, one a metric; ``s0 again`` and so on are those of metrics beyond ten.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def decades(low: float, high: float) -> list[float]:
     return [value for value in between if low - 1e-9 <= math.log10(value) <= high + 1e-9]
 
 
-def scatter(title: str, points: Points, fit: Points, *, x_label: str, y_label: str, colour: int) -> str:
+def scatter(title: str, points: Points, fit: Points, *, x_label: str, y_label: str, colour: str) -> str:
     """People's scores over a metric's values, with the fitted curve.
 
     Args:
@@ -141,14 +141,14 @@ def scatter(title: str, points: Points, fit: Points, *, x_label: str, y_label: s
     canvas = Canvas((min(values), max(values)), (min(scores), max(scores)), height=230)
     canvas.axes(x_label, y_label)
     few = " few" if len(points) < 300 else ""
-    canvas.dots([(canvas.across(x), canvas.down(y)) for x, y in points], f"dots{few} s{colour}")
+    canvas.dots([(canvas.across(x), canvas.down(y)) for x, y in points], f"dots{few} {colour}")
     bounded = [(x, min(max(y, canvas.y[0]), canvas.y[1])) for x, y in fit]
     canvas.line([(canvas.across(x), canvas.down(y)) for x, y in bounded], "fit")
     return canvas.svg(title, f"{len(points)} pairs: {y_label} over {x_label}, with the fitted curve")
 
 
 def intervals(
-    title: str, rows: Sequence[tuple[str, float, Sequence[float] | None, float | None, int]], label: str
+    title: str, rows: Sequence[tuple[str, float, Sequence[float] | None, float | None, str]], label: str
 ) -> str:
     """A row for each metric: its figure, its interval, and what was published.
 
@@ -172,11 +172,11 @@ def intervals(
         y = canvas.top + 14 + 24 * number
         canvas.text(left - 8, y + 4, name if len(name) <= 22 else name[:21] + "…", anchor="end")
         if ends is not None:
-            canvas.line(((canvas.across(ends[0]), y), (canvas.across(ends[1]), y)), f"whisker s{colour}")
+            canvas.line(((canvas.across(ends[0]), y), (canvas.across(ends[1]), y)), f"whisker {colour}")
         if other is not None:
             x = canvas.across(other)
             canvas.drawn.append(f'<path d="M{x:g} {y - 6:g}l5 6l-5 6l-5 -6z" class="published"/>')
-        canvas.dot(canvas.across(figure), y, f"mark s{colour}")
+        canvas.dot(canvas.across(figure), y, f"mark {colour}")
         said.append(f"{name} {figure:.3f}")
     return canvas.svg(title, "; ".join(said))
 
@@ -186,7 +186,7 @@ def bars(
     groups: Mapping[str, Sequence[float | None]],
     names: Sequence[str],
     label: str,
-    colours: Sequence[int],
+    colours: Sequence[str],
 ) -> str:
     """A group of lying bars for each kind, one bar a metric.
 
@@ -210,7 +210,7 @@ def bars(
                 told = escape(f"{kind}, {names[k]}: {value:.3f}")
                 canvas.drawn.append(
                     f'<rect x="{start:g}" y="{y + 4 + k * thick:g}" width="{max(end - start, 0.5):g}" '
-                    f'height="{thick - 1}" class="bar s{colours[k]}"><title>{told}</title></rect>'
+                    f'height="{thick - 1}" class="bar {colours[k]}"><title>{told}</title></rect>'
                 )
     return canvas.svg(
         title, f"{label} of {', '.join(names)} for {len(groups)} kinds; the table holds the numbers"
@@ -239,30 +239,53 @@ def curves(title: str, lines: Sequence[tuple[str, Points, str]], *, x_label: str
     return canvas.svg(title, f"{y_label} at the largest size: {ends}")
 
 
-def cost(title: str, points: Mapping[str, tuple[float, float]], *, x_label: str, y_label: str) -> str:
+def cost(
+    title: str,
+    points: Mapping[str, tuple[float, float]],
+    *,
+    x_label: str,
+    y_label: str,
+    colours: Mapping[str, str],
+) -> str:
     """Agreement over cost, a named dot for each metric.
 
     Args:
-        points: name -> (milliseconds, agreement); colours in this order.
+        points: name -> (milliseconds, agreement).
+        colours: name -> its colour.
     """
     times, figures = [x for x, _ in points.values()], [y for _, y in points.values()]
     room = max(0.02, 0.1 * (max(figures) - min(figures)))
     span = (min(times) / 1.6, max(times) * 1.6)
     canvas = Canvas(span, (min(figures) - room, min(1.0, max(figures) + room)), height=300, log=True, top=12)
     canvas.axes(x_label, y_label)
-    taken: list[tuple[float, float, float]] = []  # from, to, height of letters that stand already
-    for number, (name, (time, figure)) in sorted(enumerate(points.items()), key=lambda item: -item[1][1][1]):
-        x, y = canvas.across(time), canvas.down(figure)
-        canvas.dot(x, y, f"mark s{number % COLOURS}", 5)
+    at = {name: (canvas.across(time), canvas.down(figure)) for name, (time, figure) in points.items()}
+    for name, (x, y) in at.items():
+        canvas.dot(x, y, f"mark {colours[name]}", 5)
+    taken = [(x - 6, x + 6, y) for x, y in at.values()]  # from, to, middle: where no letters may stand
+    for name, (x, y) in sorted(at.items(), key=lambda item: item[1][1]):
         length = LETTER * len(name)
-        right = x + 9 + length < WIDTH
-        start = x + 9 if right else max(2.0, x - 9 - length)
-        height = y + 4
-        while any(
-            start < end and begin < start + length and abs(height - other) < 13 for begin, end, other in taken
-        ):
-            height += 2
-        taken.append((start, start + length, height))
-        canvas.text(start if right else start + length, height, name, anchor="start" if right else "end")
+        start, middle = _free_place(x, y, length, taken, (canvas.top + 6, canvas.bottom - 6))
+        taken.append((start, start + length, middle))
+        canvas.text(start, middle + 4, name, kind=f"named {colours[name]}")
     said = "; ".join(f"{name} {figure:.3f} at {time:.3g} ms" for name, (time, figure) in points.items())
     return canvas.svg(title, said)
+
+
+def _free_place(
+    x: float,
+    y: float,
+    length: float,
+    taken: Sequence[tuple[float, float, float]],
+    height: tuple[float, float],
+) -> tuple[float, float]:
+    """Where letters beside a dot begin, and their middle: to its right or left, as near as nothing else stands."""
+    for step in (k for far in range(0, 100, 4) for k in (far, -far)):
+        for start in (x + 9, x - 9 - length):
+            middle = y + step
+            if start < 2 or start + length > WIDTH or not height[0] <= middle <= height[1]:
+                continue
+            if all(
+                start > right or start + length < left or abs(middle - at) > 11 for left, right, at in taken
+            ):
+                return start, middle
+    return max(2.0, min(x + 9, WIDTH - length)), y

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 import numpy as np
@@ -100,7 +100,7 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> s
         for first, *rest in rows
     )
     return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(plain(caption))}"><table>'
+        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(unescape(plain(caption)))}"><table>'
         f"<caption><span>{caption}</span></caption><thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
 
@@ -122,13 +122,19 @@ def figure(drawings: Sequence[str], caption: str) -> str:
 
 def legend(names: Sequence[str], shown: Sequence[str]) -> str:
     """Which colour is which of the metrics shown; `names` are all."""
-    entries = "".join(f'<li><i class="s{colour_of(names, name)}"></i>{escape(name)}</li>' for name in shown)
+    entries = "".join(f'<li><i class="{colour_of(names, name)}"></i>{escape(name)}</li>' for name in shown)
     return f'<ul class="legend">{entries}</ul>'
 
 
-def colour_of(names: Sequence[str], name: str) -> int:
-    """The colour of a metric: its place among all."""
-    return list(names).index(name) % charts.COLOURS
+def colour_of(names: Sequence[str], name: str) -> str:
+    """The class of a metric's colour, by its place among all; beyond the last colour they come again, drawn otherwise.
+
+    Example:
+        >>> colour_of("abcdefghijk", "b"), colour_of("abcdefghijk", "k")
+        ('s1', 's0 again')
+    """
+    turn, colour = divmod(list(names).index(name), charts.COLOURS)
+    return f"s{colour} again" if turn else f"s{colour}"
 
 
 def at_a_glance(report: Mapping[str, Any]) -> list[str]:
@@ -155,7 +161,8 @@ def at_a_glance(report: Mapping[str, Any]) -> list[str]:
     caption = (
         "Rank correlation with people's scores (SRCC), of BAPPS the mean 2AFC score. <b>Bold</b> leads; "
         f"<u>underlined</u> is not told apart from it by the paired test (p ≥ {TOLD_APART}); † learned from scores "
-        "of this database or of its pictures, so its figure is no test and leads nothing"
+        "of this database or of its pictures, so its figure is no test and leads nothing; ms a pair: both "
+        "pictures at 256 px"
     )
     parts = [
         f"{judged(entry)} of {entry['rated']:,} judgements of {TITLES[name]}"
@@ -169,7 +176,8 @@ def at_a_glance(report: Mapping[str, Any]) -> list[str]:
         agreement = "mean SRCC" if len(rated) > 1 else "SRCC"
         titled = f"{agreement} over {counted(len(rated), 'database')} against cost"
         label = f"ms of {'CPU time' if report['device'] == 'cpu' else report['device']} a pair of 256 px"
-        drawn = charts.cost(titled, points, x_label=label, y_label=agreement)
+        colours = {metric: colour_of(list(metrics), metric) for metric in points}
+        drawn = charts.cost(titled, points, x_label=label, y_label=agreement, colours=colours)
         content = beside(
             content, figure([drawn], "Agreement against cost: higher agrees better, further left is cheaper.")
         )
@@ -228,7 +236,7 @@ def beside_published(databases: Mapping[str, Any]) -> list[str]:
             else "No database here is complete, so that none of them is a test of it."
         )
     )
-    head = ["database, metric", "published", "here", "difference", "", "source"]
+    head = ["database, metric", "published", "here", "difference", "note", "source"]
     return section("published", "Beside published figures", [table(caption, head, rows)])
 
 
@@ -270,11 +278,10 @@ def since_earlier(report: Mapping[str, Any]) -> list[str]:
 
 def rated_part(database: Mapping[str, Any], names: Sequence[str], measured: Measured | None) -> list[str]:
     """Everything about one rated database."""
-    metrics = database["metrics"]
+    metrics, published = database["metrics"], database["published"]
     content = [about(database)]
     rows = []
     for name, entry in metrics.items():
-        known = database["published"].get(name)
         rows.append(
             [
                 escape(name) + ("†" if name in database["learned"] else ""),
@@ -284,15 +291,16 @@ def rated_part(database: Mapping[str, Any], names: Sequence[str], measured: Meas
                 f"{entry['plcc']:.3f}" + ("*" if entry["logistic_failed"] else ""),
                 interval(entry.get("plcc_interval")),
                 f"{entry['rmse']:.3g}",
-                "" if known is None else f"{known['value']:g}",
+                *([published_cell(published, name)] if published else []),
             ]
         )
-    caption = "Agreement with people; intervals are 95 % over references."
+    caption = "Agreement with people; intervals are 95 % over references; RMSE is in units of the scores."
     if any(entry["logistic_failed"] for entry in metrics.values()):
         caption += " * a straight line in place of the logistic."
     if database["learned"]:
         caption += " † learned from these scores or these pictures: no test."
-    head = ["metric", "SRCC", "interval", "KRCC", "PLCC", "interval", "RMSE", "SRCC, published"]
+    head = ["metric", "SRCC", "interval", "KRCC", "PLCC", "interval", "RMSE"]
+    head += ["SRCC, published"] if published else []
     figures = table(caption, head, rows)
     dots = [
         (
@@ -305,7 +313,8 @@ def rated_part(database: Mapping[str, Any], names: Sequence[str], measured: Meas
         for name, entry in metrics.items()
     ]
     overview = charts.intervals("Rank correlation with its interval", dots, "SRCC")
-    said = "SRCC with its 95 % interval; a hollow diamond is the published figure."
+    said = "SRCC with its 95 % interval" if any(ends for _, _, ends, _, _ in dots) else "SRCC"
+    said += "; a hollow diamond is the published figure." if published else "."
     content.append(beside(figures, figure([overview], said)))
     if "raid" in database:
         content += raid_part(database["raid"], database["distortions"], names)
@@ -425,7 +434,7 @@ def raid_part(raid: Mapping[str, Any], kinds: Mapping[str, str], names: Sequence
         for name, entry in raid["metrics"].items():
             curve = entry["curves"][code]
             points = list(zip(curve["sizes"], curve["jod"], strict=True))
-            lines.append((name, points, f"s{colour_of(names, name)}"))
+            lines.append((name, points, colour_of(names, name)))
         lines.append(("people", list(zip(human["sizes"], human["jod"], strict=True)), "people"))
         label = f"{kinds[code]}, {human['unit']}"
         drawings.append(charts.curves(f"Response to {kinds[code]}", lines, x_label=label, y_label="JOD"))
@@ -452,10 +461,14 @@ def raid_part(raid: Mapping[str, Any], kinds: Mapping[str, str], names: Sequence
         for name, entry in [("people", raid["human"]), *raid["metrics"].items()]
     ]
     units = [f"{kinds[code]}, {escape(raid['human']['curves'][code]['unit'])}" for code in codes]
-    head = ["size of 1 JOD", *units, "SRCC of mean points", "RMSE in JOD"]
+    head = ["metric", *units, "SRCC over the curves' points", "RMSE in JOD"]
     return [
         legends + figure(drawings, caption),
-        table("How large each change is where it counts 1 JOD.", head, rows),
+        table(
+            "How large each change is where it counts 1 JOD, or never where it does not get so far.",
+            head,
+            rows,
+        ),
     ]
 
 
@@ -470,27 +483,35 @@ def bapps_part(database: Mapping[str, Any], names: Sequence[str], measured: Meas
         f"{database['size']} px. Read from <code>{escape(database['where'])}</code>.{absent} LPIPS and "
         f"ST-LPIPS learned from choices of the same kinds, of other patches.{left}</p>"
     ]
-    for part, title in (
-        ("2afc", "2AFC: the mean share of people that a metric sides with on which of two patches is nearer"),
-        ("jnd", "JND: mean average precision in telling patches that people call the same"),
+    for part, title, label in (
+        (
+            "2afc",
+            "2AFC: the mean share of people that a metric sides with on which of two patches is nearer; chance is 0.5",
+            "share of people",
+        ),
+        (
+            "jnd",
+            "JND: mean average precision in telling patches that people call the same",
+            "mean average precision",
+        ),
     ):
         tables = {name: entry[part] for name, entry in database["metrics"].items() if part in entry}
         if tables:
             subsets = list(next(iter(tables.values())))
-            known = {name: database["published"].get(name, {}).get("value") for name in tables}
+            known = database["published"] if part == "2afc" else {}
             rows = [
                 [
                     escape(name),
                     *(f"{found[subset]:.3f}" for subset in subsets),
-                    *(["" if known[name] is None else f"{known[name]:g}"] if part == "2afc" else []),
+                    *([published_cell(known, name)] if known else []),
                 ]
                 for name, found in tables.items()
             ]
-            head = ["metric", *map(escape, subsets), *(["mean, published"] if part == "2afc" else [])]
+            head = ["metric", *map(escape, subsets), *(["mean, published"] if known else [])]
             content.append(table(f"{title}.", head, rows))
             kinds = {subset: [found[subset] for found in tables.values()] for subset in subsets}
             short = title.partition(":")[0] + " by subset"
-            content.append(figure(bar_panels(short, kinds, list(tables), names, "share"), f"{short}."))
+            content.append(figure(bar_panels(short, kinds, list(tables), names, label), f"{short}."))
     return content
 
 
@@ -512,7 +533,16 @@ def missing(report: Mapping[str, Any]) -> list[str]:
         content.append(
             "<ul>" + "".join(f"<li>{escape(remark)}</li>" for remark in report["remarks"]) + "</ul>"
         )
-    return content or ["<p>Nothing: all eight databases and every metric asked for are above.</p>"]
+    left = [
+        f"<li>{escape(metric)} on {TITLES[name]}: {escape(why)}</li>"
+        for name, database in report["databases"].items()
+        for metric, why in database.get("left_out", {}).items()
+    ]
+    if left:
+        content.append(f"<p>Metrics that were left out of one database:</p><ul>{''.join(left)}</ul>")
+    if parts := [TITLES[name] for name, database in report["databases"].items() if not database["complete"]]:
+        content.append(f"<p>There in part: {', '.join(parts)}.</p>")
+    return content or ["<p>Nothing: every database and every metric asked for is above, and complete.</p>"]
 
 
 def made(report: Mapping[str, Any]) -> list[str]:
@@ -534,6 +564,11 @@ def made(report: Mapping[str, Any]) -> list[str]:
             table("Metrics.", ["name", "implementation, version, weights"], rows),
         ),
     ]
+
+
+def published_cell(published: Mapping[str, Any], metric: str) -> str:
+    """What was published of a metric, or nothing."""
+    return f"{published[metric]['value']:g}" if metric in published else ""
 
 
 def interval(ends: Sequence[float] | None) -> str:

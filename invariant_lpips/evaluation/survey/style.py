@@ -22,14 +22,15 @@ pre{margin:0;white-space:pre-wrap}
 nav{display:flex;flex-wrap:wrap;gap:.4rem}
 nav a{padding:.25rem .7rem;border:1px solid var(--rule);border-radius:1rem;text-decoration:none;font-size:.9rem}
 .wide{overflow-x:auto;margin:.8rem 0}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem}
+table{border-collapse:separate;border-spacing:0;font-variant-numeric:tabular-nums;font-size:.92rem}
 caption{text-align:left;color:var(--soft);padding-bottom:.4rem;font-size:.9rem}
 caption span{display:block;position:sticky;left:0;max-width:min(44rem,calc(100vw - 2rem))}
 th,td{padding:.3rem .7rem;text-align:right;border-bottom:1px solid var(--rule);vertical-align:top;white-space:nowrap}
 thead th{vertical-align:bottom;font-weight:600;white-space:normal;max-width:9rem}
 th[scope=row],thead th:first-child{text-align:left;position:sticky;left:0;background:var(--paper);font-weight:500}
-#missing td,#made td{white-space:normal;text-align:left;min-width:16rem}
-#published td:nth-last-child(-n+2),#changes td:last-child{text-align:left}
+#missing td,#made td,#missing th+th,#made th+th{white-space:normal;text-align:left;min-width:16rem}
+#published :is(th,td):nth-last-child(-n+2),#changes :is(th,td):last-child{text-align:left}
+@media(min-width:60rem){#published td:nth-last-child(-n+2),#changes td:last-child{white-space:normal;min-width:11rem}}
 tbody tr:hover>*{background:var(--shade)}
 .flag{color:var(--flag)}
 figure{margin:1rem 0}figcaption{color:var(--soft);font-size:.9rem}
@@ -37,7 +38,7 @@ figure{margin:1rem 0}figcaption{color:var(--soft);font-size:.9rem}
 .beside>.wide{flex:0 1 auto;max-width:100%}.beside>figure{flex:1 1 17rem;max-width:30rem}
 .panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr));gap:.5rem 1.2rem}
 svg{width:100%;max-width:30rem;height:auto;display:block;font:11px system-ui,sans-serif}
-svg text{fill:var(--soft)}svg .axis,svg .kind{fill:var(--ink)}
+svg text{fill:var(--soft)}svg .axis,svg .kind{fill:var(--ink)}svg .named{fill:currentColor}
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1rem;list-style:none;margin:.4rem 0;padding:0;font-size:.9rem}
 .legend i{display:inline-block;width:.8em;height:.8em;border-radius:50%;margin-right:.35em;background:currentColor}
 .panels>.legend{grid-column:1/-1}
@@ -47,7 +48,10 @@ svg text{fill:var(--soft)}svg .axis,svg .kind{fill:var(--ink)}
 .fit{stroke:var(--ink);stroke-width:1.6;fill:none}
 .curve{stroke:currentColor;stroke-width:1.6;fill:none}.curve.people{stroke-width:2.6}
 .whisker{stroke:currentColor;stroke-width:2.5;opacity:.55;fill:none}
-.mark,.bar{fill:currentColor}.published{fill:none;stroke:var(--ink);stroke-width:1.3}
+.mark,.bar{fill:currentColor}
+.curve.again{stroke-dasharray:5 3}.bar.again{opacity:.55}.legend i.again{background:none;border:.17em solid}
+.mark.again{fill:var(--paper);stroke:currentColor;stroke-width:2}
+.published{fill:none;stroke:var(--ink);stroke-width:1.3}
 .people{color:var(--ink)}
 .s0{color:var(--s0)}.s1{color:var(--s1)}.s2{color:var(--s2)}.s3{color:var(--s3)}.s4{color:var(--s4)}
 .s5{color:var(--s5)}.s6{color:var(--s6)}.s7{color:var(--s7)}.s8{color:var(--s8)}.s9{color:var(--s9)}

@@ -1,25 +1,22 @@
-"""The rows of two videos' comparison: kept on disk as they are measured, counted, and written as csv or json.
+"""The rows of two videos' comparison: counted, and written as csv or json.
 
-A run that was stopped goes on from its rows. None of this holds more of a video than a number for each frame, which
-the median needs.
+None of this holds more of a video than a number for each frame, which the median needs.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import statistics
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
 
 from invariant_lpips.files.tables import write_csv
-from invariant_lpips.files.writing import hold, naming, replacing
-from invariant_lpips.pictures.measuring import Outcome
-from invariant_lpips.pictures.reports import MOTION, Summary, number, parts
+from invariant_lpips.files.writing import replacing
+from invariant_lpips.pictures.measuring import MOTION, Outcome
+from invariant_lpips.pictures.reports import Summary, number
 from invariant_lpips.pictures.video.comparing import FramePair
 
 #: What a table of frames may end in.
@@ -41,7 +38,7 @@ class Row:
         return cls(
             outcome.pair,
             _rounded(outcome.distance),
-            {name: float(number(value)) for name, value in parts(outcome).items()},
+            {name: float(number(value)) for name, value in outcome.parts.items()},
             outcome.problem,
         )
 
@@ -134,94 +131,6 @@ class Tally:
         )
 
 
-class Unfinished:
-    """The rows of a run beside the file that they will make, one line of JSON each; use it as a context manager.
-
-    The first line says what the run is. Lines are only ever appended; one that was cut short by a kill is cut off. A
-    file without a row is removed again.
-
-    Args:
-        out: the file that will be written.
-        run: all that the rows depend on; a run of other things is refused.
-
-    Raises:
-        ValueError: there are rows of another run, or another process is at this one.
-        OSError: the file can't be written.
-    """
-
-    def __init__(self, out: Path, run: Mapping[str, Any]) -> None:
-        self.path = out.with_name(f"{out.name}.unfinished")
-        self._empty = True
-        with naming(self.path):
-            self._file: BinaryIO = self.path.open("a+b")
-        try:
-            hold(self._file, self.path)
-            self._file.seek(0)
-            self._begin(json.loads(json.dumps(run)))
-        except BaseException:
-            self._file.close()
-            raise
-
-    def __enter__(self) -> Unfinished:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # what could not be written was said when it was to be
-            self._file.close()
-        if self._empty:
-            self.remove()
-
-    def remove(self) -> None:
-        """The rows are elsewhere now."""
-        self._file.close()
-        self.path.unlink(missing_ok=True)
-
-    def add(self, row: Row) -> None:
-        self._append(row.to_dict())
-        self._empty = False
-
-    def rows(self) -> Iterator[Row]:
-        """All rows in their order, read from disk one by one; nothing may be added meanwhile."""
-        self._file.seek(self._start)
-        for line in self._file:
-            yield Row.from_dict(json.loads(line))
-
-    def _append(self, values: Mapping[str, Any]) -> None:
-        with naming(self.path):
-            self._file.write(json.dumps(values).encode() + b"\n")
-            self._file.flush()
-
-    def _begin(self, run: Mapping[str, Any]) -> None:
-        first = json.dumps({"frames": 1, "run": run}).encode() + b"\n"
-        line = self._file.readline()
-        if first.startswith(line) and line != first:  # new, or killed before the first line was out
-            self._file.truncate(0)
-            self._append({"frames": 1, "run": run})
-            line = first
-        self._start = len(line)
-        if line != first:
-            self._refuse(line, run)
-        end = self._start
-        for line in self._file:
-            if not line.endswith(b"\n"):
-                self._file.truncate(end)
-                break
-            end += len(line)
-        self._empty = end == self._start
-
-    def _refuse(self, line: bytes, run: Mapping[str, Any]) -> None:
-        try:
-            theirs = dict(json.loads(line)["run"])
-        except (ValueError, KeyError, TypeError):
-            raise ValueError(f"{self.path} is no unfinished run; move it elsewhere") from None
-        name = next(name for name in {**run, **theirs} if theirs.get(name) != run.get(name))
-        how = "files have changed" if name == "files" else f"{name}: {theirs.get(name)} / {run.get(name)}"
-        raise ValueError(
-            f"{self.path} holds the unfinished work of another run ({how}); finish that one, write to another file, or "
-            "delete it to begin anew"
-        )
-
-
 def write_table(
     out: Path, rows: Iterable[Row], *, motion: bool, report: Mapping[str, Any], noticed: float | None = None
 ) -> None:
@@ -247,15 +156,6 @@ def _write_json(stream: TextIO, rows: Iterable[Mapping[str, Any]], report: Mappi
         stream.write(f"{comma}\n    {json.dumps(row)}")
         comma = ","
     stream.write("\n  ]\n}\n")
-
-
-def fingerprint(files: Sequence[Path]) -> str:
-    """What tells files from what lay there at another time: their names, sizes and times of change."""
-    states = hashlib.sha256()
-    for file in files:
-        state = file.stat()
-        states.update(repr((str(file), state.st_size, state.st_mtime_ns)).encode())
-    return states.hexdigest()[:16]
 
 
 def _rounded(value: float | None) -> float | None:

@@ -1,0 +1,139 @@
+"""A run over pairs of pictures: rows that go to a file are kept beside it until it is whole."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from tqdm import tqdm
+
+from invariant_lpips.cli.compare_options import Comparison
+from invariant_lpips.cli.output import Exit, say
+from invariant_lpips.files.unfinished import Unfinished, fingerprint
+from invariant_lpips.pictures.folders import not_looked_at
+from invariant_lpips.pictures.pairing import Pair
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class PairRun(Generic[R]):
+    """What measures pairs, and how a row of it is kept.
+
+    Attributes:
+        measure: the rows of pairs, one for each, in order.
+        to_dict: a row as JSON has it, without its pair.
+        from_dict: the row again.
+        out: the file that the rows will make; None where they are printed.
+        settings: how the numbers are made; rows of a run with others are not mixed with these.
+        others: files beside the pictures that the rows depend on, such as masks.
+        quiet: no progress bar.
+    """
+
+    pairs: Sequence[Pair]
+    measure: Callable[[Sequence[Pair]], Iterator[R]]
+    to_dict: Callable[[R], dict[str, Any]]
+    from_dict: Callable[[Pair, Mapping[str, Any]], R]
+    out: Path | None
+    settings: Mapping[str, Any]
+    others: Sequence[Path] = ()
+    quiet: bool = False
+
+    def run(self, write: Callable[[list[R]], None]) -> tuple[list[R], bool]:
+        """The rows of all pairs, handed to `write` too where there is a file to write; and whether it was interrupted.
+
+        Then the rows are those that were there, and the file is what it was.
+        """
+        if self.out is None or len(self.pairs) == 1:
+            rows: list[R] = []
+            interrupted = self._measure(rows, lambda row: None)
+            if self.out is not None and not interrupted:
+                write(rows)
+            return rows, interrupted
+        with Unfinished(self.out, self._identity(), of="pairs") as unfinished:
+            kept = unfinished.rows()
+            rows = [self.from_dict(pair, row) for pair, row in zip(self.pairs, kept, strict=False)]
+            if rows:
+                say(
+                    "compare", f"goes on after {len(rows)} of {len(self.pairs)} pairs, from {unfinished.path}"
+                )
+            interrupted = self._measure(rows, lambda row: unfinished.add(self.to_dict(row)))
+            if not interrupted:
+                write(rows)
+                unfinished.remove()
+            elif rows:
+                say(
+                    "compare",
+                    f"what was measured is in {unfinished.path}; the same command goes on from there",
+                )
+        return rows, interrupted
+
+    def _measure(self, rows: list[R], keep: Callable[[R], None]) -> bool:
+        """Add the rows that are missing; whether it was interrupted."""
+        total = len(self.pairs)
+        measured = tqdm(
+            self.measure(self.pairs[len(rows) :]),
+            total=total,
+            initial=len(rows),
+            unit="pair",
+            file=sys.stderr,
+            disable=self.quiet or total == 1,
+        )
+        with warnings.catch_warnings():
+            # Pillow's remarks on odd metadata are not about pixels.
+            warnings.filterwarnings("ignore", module=r"PIL\..*")
+            try:
+                for row in measured:
+                    keep(row)
+                    rows.append(row)
+            except KeyboardInterrupt:
+                return True
+            finally:
+                measured.close()
+        return False
+
+    def _identity(self) -> dict[str, Any]:
+        """All that rows depend on."""
+        files = [path for pair in self.pairs for path in (pair.reference, pair.distorted)]
+        return {**self.settings, "files": fingerprint([*files, *self.others])}
+
+
+def conclude(
+    asked: Comparison,
+    count: int,
+    failed: int,
+    *,
+    nothing: bool,
+    too_far: bool = False,
+    refused: bool = False,
+    interrupted: bool = False,
+) -> Exit:
+    """Say what is missing of `count` pairs, of which some `failed`; `nothing`: not one was measured.
+
+    `refused`: some metric of several has no number of some pair.
+    """
+    if failed and count > 1:
+        say("compare", f"{failed} of {count} pairs failed")
+    unmatched = asked.pairing.unmatched
+    if unmatched:
+        say("compare", f"pictures without a partner of the same name: {len(unmatched)}")
+        for path in unmatched:
+            say("compare", f"  {path}")
+    skipped = asked.pairing.skipped
+    if skipped:
+        say("compare", not_looked_at(skipped))
+    if interrupted:
+        say("compare", f"interrupted after {count} of {len(asked.pairing.pairs)} pairs")
+        return Exit.INTERRUPTED
+    if (failed or refused) and nothing:
+        return Exit.REFUSED
+    if too_far:
+        return Exit.ABOVE
+    incomplete = (
+        failed or refused or (unmatched and not asked.allow_unmatched) or any(item.missed for item in skipped)
+    )
+    return Exit.INCOMPLETE if incomplete else Exit.DONE
