@@ -9,8 +9,9 @@ from torch import Tensor
 from invariant_lpips import LPIPS, InvariantLPIPS, Trunk
 from invariant_lpips.classifier import GAPClassifier
 from invariant_lpips.evaluation.metrics import resolve_metric
-from invariant_lpips.heads import Regional
+from invariant_lpips.heads import Regional, regional
 from invariant_lpips.registry import load_weights
+from invariant_lpips.trunks import pixels
 from invariant_lpips.trunks.pixels import Contours, Halve, Opponents
 from invariant_lpips.trunks.pooling import BlurPool2d
 
@@ -130,6 +131,38 @@ def test_halving_keeps_means_and_flat_pictures():
     torch.testing.assert_close(Halve("zeros")(torch.full((1, 3, 4, 6), 0.7)), torch.full((1, 3, 2, 3), 0.7))
     even = x[:, :, :8]
     torch.testing.assert_close(Halve("circular")(even).mean((2, 3)), even[:, :3].mean((2, 3)))
+
+
+@pytest.mark.parametrize("padding", ["zeros", "circular"])
+def test_sums_without_a_graph_are_the_convolutions(padding, monkeypatch):
+    x = torch.rand(2, 3, 19, 22, generator=torch.Generator().manual_seed(0)) * 2
+    for layer in (Contours(padding), Halve(padding)):
+        with monkeypatch.context() as patch:
+            patch.setattr(pixels, "STRIP", 100)  # strips of two rows, and one at the end
+            patch.setattr(pixels.F, "conv2d", None)
+            found = layer(x)
+        torch.testing.assert_close(found, layer(x.clone().requires_grad_()).detach(), rtol=2e-6, atol=1e-5)
+
+
+def test_other_filters_are_taken_as_they_are():
+    x = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    for layer in (Contours("zeros"), Halve("zeros")):
+        before = layer(x)
+        next(layer.parameters()).mul_(2)
+        after = layer(x)
+        assert torch.equal(after, layer(x.clone().requires_grad_()).detach())
+        assert not torch.allclose(before, after)
+
+
+def test_planes_are_summarised_in_pieces(monkeypatch):
+    features = torch.rand(2, 11, 40, 48, generator=torch.Generator().manual_seed(0))
+    head = InvariantLPIPS("pixels").head
+    whole = head.summary("octave1", features, (40, 48))
+    monkeypatch.setattr(regional, "PIECE", 4 * 2 * 40 * 48 * 4)  # four planes of each picture
+    for tensor, expected in zip(head.summary("octave1", features, (40, 48)), whole, strict=True):
+        torch.testing.assert_close(tensor, expected)
+    halves = head.summary("octave1", features.bfloat16(), (40, 48))
+    assert all(tensor.dtype == torch.float32 for tensor in halves)
 
 
 def test_constants_and_file_are_one():
