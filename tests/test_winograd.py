@@ -1,6 +1,8 @@
-"""Convolutions by Winograd's way are torch's, and are taken where nothing is differentiated."""
+"""Convolutions by Winograd's way are torch's, and so are their gradients."""
 
 from __future__ import annotations
+
+import copy
 
 import pytest
 import torch
@@ -32,7 +34,7 @@ def test_it_is_nearer_to_float64_than_torch(patches, monkeypatch):
     assert (found - exact).abs().max() < min(2e-6, (plain - exact).abs().max())
 
 
-def test_layers_take_it_without_a_graph_on_wide_maps_only(monkeypatch):
+def test_layers_take_it_on_wide_maps_only(monkeypatch):
     calls = []
 
     def counted(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -43,8 +45,8 @@ def test_layers_take_it_without_a_graph_on_wide_maps_only(monkeypatch):
     conv, x = layer(), maps(2, 128, 16, 16)
     conv(x)
     conv(maps(2, 128, 16, 20)[:, :, 2:])  # a band of rows
-    assert len(calls) == 2
-    conv(x.clone().requires_grad_())
+    conv(x.clone().requires_grad_())  # whose twin may have none
+    assert len(calls) == 3
     conv(x.contiguous())  # an order of dimensions that somebody asked for
     conv(x[:1])
     conv(maps(2, 128, 17, 16))
@@ -55,4 +57,16 @@ def test_layers_take_it_without_a_graph_on_wide_maps_only(monkeypatch):
         conv(x)
     torch.func.jvp(conv, (x,), (x,))
     layer().requires_grad_(True)(x)
-    assert len(calls) == 2
+    assert len(calls) == 3
+
+
+def test_gradients_of_first_and_second_order():
+    conv, sides = layer(), []
+    for dtype in (torch.float32, torch.float64):
+        read, x = copy.deepcopy(conv).to(dtype), maps(2, 128, 16, 18).to(dtype).requires_grad_()
+        result = read(x).relu()
+        (first,) = torch.autograd.grad(result.pow(3).sum(), x, create_graph=True)
+        (second,) = torch.autograd.grad(first.square().sum(), x)
+        sides.append((first.detach().double(), second.double()))
+    for mine, theirs in zip(*sides, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5 * float(theirs.abs().max()))

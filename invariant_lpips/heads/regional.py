@@ -131,11 +131,16 @@ class Regional(Head):
 
 
 def _pieces(features: Tensor) -> Sequence[Tensor]:
-    """A map in a few channels at a time, where that is faster: planes one after the other, on a CPU, without a graph.
+    """A map in a few channels at a time, where that is faster: planes one after the other, on a CPU.
 
     Of a map larger than the cache, copies would be written to memory, and new memory mapped for them.
     """
-    if features.device.type != "cpu" or not ILF.overwritable(features) or not features.is_contiguous():
+    if (
+        features.device.type != "cpu"
+        or ILF.captured()
+        or ILF.transformed(features)
+        or not features.is_contiguous()
+    ):
         return (features,)
     channels = max(1, PIECE * features.shape[1] // max(1, features.nbytes))
     return torch.split(features, channels, dim=1)

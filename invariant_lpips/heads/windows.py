@@ -77,7 +77,9 @@ def window_means(features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     if captured() or transformed():
         return rows @ (features @ columns.mT)
     if not features.is_contiguous(memory_format=torch.channels_last):
-        return (rows @ features) @ columns.mT
+        planes = features.reshape(n * channels, height, width)
+        means = torch.bmm(rows.expand(len(planes), -1, -1), planes) @ columns.mT
+        return means.view(n, channels, rows.shape[0], columns.shape[0])
     lines = features.permute(0, 2, 3, 1).reshape(n, height, width * channels)
     reduced = torch.bmm(rows.expand(n, -1, -1), lines).view(n * rows.shape[0], width, channels)
     means = torch.bmm(columns.expand(reduced.shape[0], -1, -1), reduced)

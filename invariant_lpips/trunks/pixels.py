@@ -15,17 +15,20 @@ Every channel is given in units of its typical value over photographs, so that t
 bends where values are. All constants stand here; `weights/pixels.safetensors` holds them as the layers' parameters, so
 that their hash says who read a picture, as that of a trained network does.
 
-On a CPU and without a graph, sums of shifted planes take a third of the time of the convolutions that they equal to
-rounding: the filters share most of what they add up, and a convolution of one channel is mostly rearranging.
+On a CPU, sums of shifted planes take a third of the time of the convolutions that they equal to rounding: the filters
+share most of what they add up, and a convolution of one channel is mostly rearranging.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from invariant_lpips.functional import overwritable
+from invariant_lpips.functional import captured, overwritable, transformed
 from invariant_lpips.trunks.circular import wrapped
 from invariant_lpips.trunks.frozen_weights import Frozen
 from invariant_lpips.trunks.pooling import Window
@@ -83,16 +86,38 @@ class PixelLayer(Frozen):
     def by_sums(self, x: Tensor, *parameters: Tensor) -> bool:
         """Whether sums of shifted planes may stand for a convolution of x with these parameters, which are all it has.
 
-        They must be the numbers that it was made with, since sums take these from this file.
+        They must be the numbers that it was made with, since sums take these from this file. Whether a gradient is
+        wanted must not matter: of two equal pictures one may be read with a graph and one without.
         """
         return (
             type(x) is Tensor
             and x.device.type == "cpu"
             and x.dtype == torch.float32
-            and not torch.is_autocast_enabled("cpu")
-            and overwritable(x, *parameters)
+            and not any(parameter.requires_grad for parameter in parameters)
+            and not (torch.is_autocast_enabled("cpu") or captured() or transformed(x, *parameters))
             and [parameter.tolist() for parameter in parameters] == list(self._numbers.values())
         )
+
+
+class _Summed(torch.autograd.Function):
+    """What a layer makes by sums, with the derivatives of its convolutions, which run in the backward pass."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, sums: Callable[[Tensor], Tensor], convolutions: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.convolutions = convolutions
+        return sums(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (x,) = ctx.saved_tensors
+        again = torch.is_grad_enabled()
+        with torch.enable_grad():
+            result = ctx.convolutions(x)
+        (of_x,) = torch.autograd.grad(result, x, gradient, create_graph=again)
+        return of_x, None, None
 
 
 class Opponents(PixelLayer):
@@ -134,25 +159,33 @@ class Contours(PixelLayer):
         return Window(3, 1, 1, "floor")
 
     def forward(self, x: Tensor) -> Tensor:
+        filters = self.held("lightness", "colour")
+        if not self.by_sums(x, *filters):
+            return self._by_convolutions(x, *filters)
+        result: Tensor = _Summed.apply(x, self._by_sums, lambda x: self._by_convolutions(x, *filters))
+        return result
+
+    def _by_convolutions(self, x: Tensor, of_lightness: Tensor, of_colour: Tensor) -> Tensor:
         images, _, height, width = x.shape
         padded = _around(x, self.padding)
-        of_lightness, of_colour = self.held("lightness", "colour")
-        if self.by_sums(x, of_lightness, of_colour):
-            result = x.new_empty((images, CHANNELS, height, width))
-            result[:, :3] = x
-            # From here on planes are in units of the typical first difference, so that (3 10 3)/16 is (.3 1 .3).
-            typical = x.new_tensor((FIRST / UNITS[0], COLOUR / UNITS[1], COLOUR / UNITS[1]))
-            padded *= 10 / 16 / typical.view(-1, 1, 1)
-            # In strips, what is added up on the way stays in the cache.
-            rows = max(1, STRIP // max(1, images * width))
-            for top in range(0, height, rows):
-                _sum_contours(padded[:, :, top : top + rows + 2], result[:, 3:, top : top + rows])
-            return result
         lightness = F.conv2d(padded[:, :1], of_lightness)
         colours = F.conv2d(padded[:, 1:].flatten(0, 1).unsqueeze(1), of_colour)
         gradients = torch.cat([lightness[:, :2], colours.view(images, 4, height, width)], dim=1)
         energy = gradients.square().view(images, 3, 2, height, width).sum(2)
         return torch.cat([x, lightness.abs(), (energy + FLOOR).sqrt()], dim=1)
+
+    def _by_sums(self, x: Tensor) -> Tensor:
+        images, _, height, width = x.shape
+        result = x.new_empty((images, CHANNELS, height, width))
+        result[:, :3] = x
+        # From here on planes are in units of the typical first difference, so that (3 10 3)/16 is (.3 1 .3).
+        typical = x.new_tensor((FIRST / UNITS[0], COLOUR / UNITS[1], COLOUR / UNITS[1]))
+        padded = _around(x, self.padding).mul_(10 / 16 / typical.view(-1, 1, 1))
+        # In strips, what is added up on the way stays in the cache.
+        rows = max(1, STRIP // max(1, images * width))
+        for top in range(0, height, rows):
+            _sum_contours(padded[:, :, top : top + rows + 2], result[:, 3:, top : top + rows])
+        return result
 
 
 def _sum_contours(padded: Tensor, result: Tensor) -> None:
@@ -198,13 +231,20 @@ class Halve(PixelLayer):
         return Window(4, 2, 1, "floor")
 
     def forward(self, x: Tensor) -> Tensor:
-        padded = _around(x[:, :3], self.padding)
+        opponents = x[:, :3]
         (weight,) = self.held("weight")
-        if self.by_sums(x, weight):
-            return _halved(_halved(padded, 2), 3).div_(sum(LOW_PASS) ** 2)
-        planes = padded.flatten(0, 1).unsqueeze(1)
+        if not self.by_sums(opponents, weight):
+            return self._by_convolution(opponents, weight)
+        result: Tensor = _Summed.apply(opponents, self._by_sums, lambda x: self._by_convolution(x, weight))
+        return result
+
+    def _by_convolution(self, x: Tensor, weight: Tensor) -> Tensor:
+        planes = _around(x, self.padding).flatten(0, 1).unsqueeze(1)
         half: Tensor = F.conv2d(planes, weight, stride=2)
         return half.view(x.shape[0], 3, half.shape[-2], half.shape[-1])
+
+    def _by_sums(self, x: Tensor) -> Tensor:
+        return _halved(_halved(_around(x, self.padding), 2), 3).div_(sum(LOW_PASS) ** 2)
 
 
 def _halved(x: Tensor, dim: int) -> Tensor:

@@ -8,11 +8,14 @@ stay as they are. Results are nearer to those in float64 than torch's: each prod
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from invariant_lpips.functional import overwritable
+from invariant_lpips.functional import captured, transformed
 
 #: Channels on both sides, and positions in all images, from which it was faster on the machine of docs/speed.md.
 FEWEST_CHANNELS = 128
@@ -23,12 +26,18 @@ PATCHES = 2**23
 
 
 def serves(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
-    """Whether :func:`convolved` may, and is expected to be faster: a wide map of even sides, without a graph."""
+    """Whether :func:`convolved` may, and is expected to be faster: a wide map of even sides, and a fixed weight.
+
+    It does not ask whether a gradient is wanted: of two equal pictures one may be read with a graph and one without,
+    and both must give the same numbers.
+    """
     if not (type(x) is Tensor and x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32):
         return False
     if bias is None or weight.shape[2:] != (3, 3) or min(weight.shape[:2]) < FEWEST_CHANNELS or x.dim() != 4:
         return False
-    if torch.is_autocast_enabled("cpu") or not overwritable(x, weight, bias):
+    if weight.requires_grad or bias.requires_grad or torch.is_autocast_enabled("cpu"):
+        return False
+    if captured() or transformed(x, weight, bias):
         return False
     images, _, height, width = x.shape
     return (
@@ -39,7 +48,7 @@ def serves(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
 
 
 def convolved(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """`conv2d(x, weight, bias, padding=1)` to rounding.
+    """`conv2d(x, weight, bias, padding=1)` to rounding; gradients of any order flow to x alone.
 
     Args:
         x: (N, C, H, W) in channels-last, H and W even.
@@ -54,10 +63,31 @@ def convolved(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         >>> convolved(x, weight, torch.zeros(1))[0, 0, 0]
         tensor([4., 6., 6., 4.])
     """
+    result: Tensor = _Convolved.apply(x, weight, bias)
+    return result
+
+
+class _Convolved(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(weight)
+        return _convolved(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (weight,) = ctx.saved_tensors
+        turned = weight.flip(2, 3).transpose(0, 1)
+        bias = weight.new_zeros(weight.shape[1])
+        through = convolved if serves(gradient, turned, bias) else partial(F.conv2d, padding=1)
+        return through(gradient, turned, bias), None, None
+
+
+def _convolved(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     images, _, height, width = x.shape
     filters = _filters(weight)
-    lines = x.permute(0, 2, 3, 1)
-    result = x.new_empty(images, height, width, weight.shape[0])
+    # Not a view, which no ReLU could write over in a graph.
+    result = torch.empty((images, weight.shape[0], height, width), memory_format=torch.channels_last)
+    lines, written = x.permute(0, 2, 3, 1), result.permute(0, 2, 3, 1)
     per_row = 16 * images * (width // 2) * max(weight.shape[:2]) * x.element_size()
     rows = 2 * max(1, PATCHES // per_row)
     for top in range(0, height, rows):
@@ -66,8 +96,8 @@ def convolved(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         part = lines[:, top - 1 + above : bottom + 1 - below]
         patches = _patches(F.pad(part, (0, 0, 1, 1, above, below)))
         products = torch.bmm(patches.flatten(2, 4).flatten(0, 1), filters).view(*patches.shape[:5], -1)
-        _write_outputs(products, bias, result[:, top:bottom])
-    return result.permute(0, 3, 1, 2)
+        _write_outputs(products, bias, written[:, top:bottom])
+    return result
 
 
 def _filters(weight: Tensor) -> Tensor:
