@@ -31,13 +31,13 @@ def serves(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
     It does not ask whether a gradient is wanted: of two equal pictures one may be read with a graph and one without,
     and both must give the same numbers.
     """
+    if captured() or transformed(x, weight):
+        return False
     if not (type(x) is Tensor and x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32):
         return False
     if bias is None or weight.shape[2:] != (3, 3) or min(weight.shape[:2]) < FEWEST_CHANNELS or x.dim() != 4:
         return False
     if weight.requires_grad or bias.requires_grad or torch.is_autocast_enabled("cpu"):
-        return False
-    if captured() or transformed(x, weight, bias):
         return False
     images, _, height, width = x.shape
     return (
