@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,8 +11,9 @@ from torch import Tensor
 from invariant_lpips import LPIPS, InvariantLPIPS, Trunk
 from invariant_lpips.classifier import GAPClassifier
 from invariant_lpips.evaluation.metrics import resolve_metric
-from invariant_lpips.heads import Regional
+from invariant_lpips.heads import Regional, regional
 from invariant_lpips.registry import load_weights
+from invariant_lpips.trunks import pixels
 from invariant_lpips.trunks.pixels import Contours, Halve, Opponents
 from invariant_lpips.trunks.pooling import BlurPool2d
 
@@ -130,6 +133,70 @@ def test_halving_keeps_means_and_flat_pictures():
     torch.testing.assert_close(Halve("zeros")(torch.full((1, 3, 4, 6), 0.7)), torch.full((1, 3, 2, 3), 0.7))
     even = x[:, :, :8]
     torch.testing.assert_close(Halve("circular")(even).mean((2, 3)), even[:, :3].mean((2, 3)))
+
+
+def convolved(layer, x):
+    """What a layer makes without sums of planes, which are for float32 alone."""
+    return copy.deepcopy(layer).double()(x.double())
+
+
+@pytest.mark.parametrize("padding", ["zeros", "circular"])
+def test_sums_are_the_convolutions_and_so_are_their_derivatives(padding, monkeypatch):
+    monkeypatch.setattr(pixels, "STRIP", 100)  # strips of two rows, and one at the end
+    x = torch.rand(2, 3, 19, 22, generator=torch.Generator().manual_seed(0)) * 2
+    for layer in (Contours(padding), Halve(padding)):
+        with monkeypatch.context() as patch:
+            patch.setattr(pixels.F, "conv2d", None)
+            found = layer(x)
+        expected = convolved(layer, x)
+        torch.testing.assert_close(found, expected.float(), rtol=2e-6, atol=1e-5)
+        sides = []
+        for read, dtype in (
+            (layer, torch.float32),
+            (lambda x, layer=layer: convolved(layer, x), torch.float64),
+        ):
+            y = x.to(dtype).requires_grad_()
+            result = read(y)
+            assert dtype == torch.float64 or torch.equal(result, found)  # with and without a graph
+            (first,) = torch.autograd.grad(result.square().sum(), y, create_graph=True)
+            (second,) = torch.autograd.grad(first.square().sum(), y)
+            sides.append((first.detach().double(), second.double()))
+        for mine, theirs in zip(*sides, strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5 * float(theirs.abs().max()))
+
+
+def test_other_filters_are_taken_as_they_are():
+    x = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    for layer in (Contours("zeros"), Halve("zeros")):
+        before = layer(x)
+        next(layer.parameters()).mul_(2)
+        after = layer(x)
+        torch.testing.assert_close(after, convolved(layer, x).float(), rtol=1e-5, atol=1e-5)
+        assert not torch.allclose(before, after)
+
+
+@pytest.mark.parametrize("name", ["regional+pixels", "gap+pixels", "regional"])
+def test_equal_pictures_of_which_one_has_a_gradient(name, photo):
+    head, _, net = name.partition("+")
+    metric = InvariantLPIPS(net or "vgg", head)
+    x = photo("coffee", 64, 96)
+    y = x.clone().requires_grad_()
+    for other in (x, metric.reference(x)):
+        distance = metric(y, other)
+        assert distance.item() == 0
+        distance.backward()
+        assert not y.grad.any()
+
+
+def test_planes_are_summarised_in_pieces(monkeypatch):
+    features = torch.rand(2, 11, 40, 48, generator=torch.Generator().manual_seed(0))
+    head = InvariantLPIPS("pixels").head
+    whole = head.summary("octave1", features, (40, 48))
+    monkeypatch.setattr(regional, "PIECE", 4 * 2 * 40 * 48 * 4)  # four planes of each picture
+    for tensor, expected in zip(head.summary("octave1", features, (40, 48)), whole, strict=True):
+        torch.testing.assert_close(tensor, expected)
+    halves = head.summary("octave1", features.bfloat16(), (40, 48))
+    assert all(tensor.dtype == torch.float32 for tensor in halves)
 
 
 def test_constants_and_file_are_one():

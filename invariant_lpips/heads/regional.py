@@ -13,6 +13,9 @@ from invariant_lpips.heads.base import Head, MapSizes, default_taps
 from invariant_lpips.heads.windows import window_count, window_matrix, window_means
 from invariant_lpips.trunks import ARCHITECTURES, Summary
 
+#: Bytes of a map that are compressed at a time.
+PIECE = 2**20
+
 
 class Regional(Head):
     """Ours: mean and deviation of compressed channels in soft windows of 64 pixels.
@@ -53,19 +56,30 @@ class Regional(Head):
         return self._statistics[tap]
 
     def summary(self, tap: str, features: Tensor, size: tuple[int, int]) -> Summary:
+        features = ILF.full_precision(features)
+        rows, columns = self._windows(size, features)
+        pieces = [self._moments(tap, piece, rows, columns) for piece in _pieces(features)]
+        mean, *squares = (
+            pieces[0] if len(pieces) == 1 else (torch.cat(of_all, 1) for of_all in zip(*pieces, strict=True))
+        )
+        if not squares:
+            return (mean,)
+        variance = squares[0] - mean.square()
+        return mean, (variance.clamp_min(0) + self.variance_floor).sqrt()
+
+    def _moments(self, tap: str, features: Tensor, rows: Tensor, columns: Tensor) -> Summary:
+        """Windows' means of compressed channels and, where there is a deviation, of their squares."""
         # One pass for 1 + f / s, and a logarithm whose kernel is ten times as fast as log1p's.
         one = torch.ones((), dtype=features.dtype, device=features.device)
-        compressed = torch.add(one, ILF.full_precision(features), alpha=1 / self.typical[tap])
+        compressed = torch.add(one, features, alpha=1 / self.typical[tap])
         # Without a graph one map serves for all three: a new one costs as much time as what is written to it.
         reused = ILF.overwritable(compressed)
         compressed = compressed.log_() if reused else compressed.log()
-        rows, columns = self._windows(size, compressed)
         mean = window_means(compressed, rows, columns)
         if self._statistics[tap] == 1:
             return (mean,)
         squared = compressed.square_() if reused else compressed.square()
-        variance = window_means(squared, rows, columns) - mean.square()
-        return mean, (variance.clamp_min(0) + self.variance_floor).sqrt()
+        return mean, window_means(squared, rows, columns)
 
     def masked_summary(self, tap: str, features: Tensor, size: tuple[int, int], weight: Tensor) -> Summary:
         compressed = torch.log1p(ILF.full_precision(features) / self.typical[tap])
@@ -114,6 +128,22 @@ class Regional(Head):
 
     def sums(self, maps: MapSizes, size: tuple[int, int]) -> WindowSums:
         return WindowSums(self, maps, size)
+
+
+def _pieces(features: Tensor) -> Sequence[Tensor]:
+    """A map in a few channels at a time, where that is faster: planes one after the other, on a CPU.
+
+    Of a map larger than the cache, copies would be written to memory, and new memory mapped for them.
+    """
+    if (
+        features.device.type != "cpu"
+        or ILF.captured()
+        or ILF.transformed(features)
+        or not features.is_contiguous()
+    ):
+        return (features,)
+    channels = max(1, PIECE * features.shape[1] // max(1, features.nbytes))
+    return torch.split(features, channels, dim=1)
 
 
 def _measured(net: str) -> bool:

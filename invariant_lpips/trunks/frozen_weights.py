@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from invariant_lpips.functional import captured, transformed
+from invariant_lpips.trunks import winograd
 
 M = TypeVar("M", bound=nn.Module)
 F = TypeVar("F", bound="Frozen")
@@ -205,7 +206,11 @@ class Conv2d(Frozen, nn.Conv2d):
     """torch's convolution, which can be frozen."""
 
     def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self._conv_forward(x, *self.held("weight", "bias"))
+        weight, bias = self.held("weight", "bias")
+        plain = self.stride == self.padding == self.dilation == (1, 1) and self.padding_mode == "zeros"
+        if plain and winograd.serves(x, weight, bias):
+            return winograd.convolved(x, weight, bias)
+        result: Tensor = self._conv_forward(x, weight, bias)
         return result
 
 

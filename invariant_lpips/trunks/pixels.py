@@ -14,14 +14,21 @@ What early vision is commonly taken to hand on, in as few and as plain steps as 
 Every channel is given in units of its typical value over photographs, so that the logarithm of the head `regional`
 bends where values are. All constants stand here; `weights/pixels.safetensors` holds them as the layers' parameters, so
 that their hash says who read a picture, as that of a trained network does.
+
+On a CPU, sums of shifted planes take a third of the time of the convolutions that they equal to rounding: the filters
+share most of what they add up, and a convolution of one channel is mostly rearranging.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from invariant_lpips.functional import captured, overwritable, transformed
 from invariant_lpips.trunks.circular import wrapped
 from invariant_lpips.trunks.frozen_weights import Frozen
 from invariant_lpips.trunks.pooling import Window
@@ -52,84 +59,201 @@ FLOOR = 1e-4
 
 LOW_PASS = (1, 3, 3, 1)
 
+#: Pixels of a strip: a megabyte of three planes and as much again would fill a core's cache.
+STRIP = 2**16
+
 #: Three opponents, five differences of lightness, and the gradients of lightness and of both colours.
 CHANNELS = 11
 
 
 class PixelLayer(Frozen):
-    """What every layer here says of itself; none has anything to learn."""
+    """What every layer here says of itself; none has anything to learn.
+
+    Args:
+        numbers: its parameters, which are rounded to float32.
+    """
+
+    def __init__(self, **numbers: Tensor) -> None:
+        super().__init__()
+        for name, values in numbers.items():
+            setattr(self, name, nn.Parameter(values.to(torch.float32), requires_grad=False))
+        self._numbers = {name: getattr(self, name).tolist() for name in numbers}
 
     def window(self) -> Window:
         """What its outputs read along an axis."""
         raise NotImplementedError
+
+    def by_sums(self, x: Tensor, *parameters: Tensor) -> bool:
+        """Whether sums of shifted planes may stand for a convolution of x with these parameters, which are all it has.
+
+        They must be the numbers that it was made with, since sums take these from this file. Whether a gradient is
+        wanted must not matter: of two equal pictures one may be read with a graph and one without.
+        """
+        return (
+            type(x) is Tensor
+            and x.device.type == "cpu"
+            and x.dtype == torch.float32
+            and not any(parameter.requires_grad for parameter in parameters)
+            and not (torch.is_autocast_enabled("cpu") or captured() or transformed(x, *parameters))
+            and [parameter.tolist() for parameter in parameters] == list(self._numbers.values())
+        )
+
+
+class _Summed(torch.autograd.Function):
+    """What a layer makes by sums, with the derivatives of its convolutions, which run in the backward pass."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, sums: Callable[[Tensor], Tensor], convolutions: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.convolutions = convolutions
+        return sums(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (x,) = ctx.saved_tensors
+        again = torch.is_grad_enabled()
+        with torch.enable_grad():
+            result = ctx.convolutions(x)
+        (of_x,) = torch.autograd.grad(result, x, gradient, create_graph=again)
+        return of_x, None, None
 
 
 class Opponents(PixelLayer):
     """Opponent colours of a scaled picture, not negative: (N, 3, H, W) to (N, 3, H, W)."""
 
     def __init__(self) -> None:
-        super().__init__()
         opponents, scale, shift, offsets, units = (
             torch.tensor(numbers, dtype=torch.float64)
             for numbers in (OPPONENTS, SCALE, SHIFT, OFFSETS, UNITS)
         )
         # RGB in [0, 1] is (scale x + shift + 1) / 2.
-        self.weight = _constant(opponents * scale / 2 / units.unsqueeze(1))
-        self.bias = _constant((opponents @ ((shift + 1) / 2) + offsets) / units)
+        super().__init__(
+            weight=opponents * scale / 2 / units.unsqueeze(1),
+            bias=(opponents @ ((shift + 1) / 2) + offsets) / units,
+        )
 
     def window(self) -> Window:
         return Window(1, 1, 0, "floor")
 
     def forward(self, x: Tensor) -> Tensor:
-        # A product of matrices, channel by channel: a twelfth of the time of a 1x1 convolution in channels-last.
+        # A product of matrices, plane by plane: a twelfth of the time of a 1x1 convolution in channels-last.
         weight, bias = self.held("weight", "bias")
-        mixed: Tensor = weight @ x.flatten(2) + bias.unsqueeze(1)
-        return mixed.view(x.shape).clamp_min(0)  # pictures beyond their range may go below
+        mixed: Tensor = weight @ x.contiguous().flatten(2) + bias.unsqueeze(1)
+        mixed = mixed.view(x.shape)  # pictures beyond their range may go below 0
+        return mixed.clamp_min_(0) if overwritable(mixed) else mixed.clamp_min(0)
 
 
 class Contours(PixelLayer):
     """Opponents and their contours: (N, 3, h, w) to (N, 11, h, w); borders are repeated, or wrapped on a circle."""
 
     def __init__(self, padding: str) -> None:
-        super().__init__()
         filters = torch.tensor(FILTERS, dtype=torch.float64).unsqueeze(1) / 16
         lightness = torch.tensor([FIRST] * 4 + [SECOND], dtype=torch.float64) / UNITS[0]
         colour = torch.tensor(COLOUR / UNITS[1], dtype=torch.float64)
-        self.lightness = _constant(filters / lightness.view(-1, 1, 1, 1))
-        self.colour = _constant(filters[:2] / colour)
+        super().__init__(lightness=filters / lightness.view(-1, 1, 1, 1), colour=filters[:2] / colour)
         self.padding = padding
 
     def window(self) -> Window:
         return Window(3, 1, 1, "floor")
 
     def forward(self, x: Tensor) -> Tensor:
+        filters = self.held("lightness", "colour")
+        if not self.by_sums(x, *filters):
+            return self._by_convolutions(x, *filters)
+        result: Tensor = _Summed.apply(x, self._by_sums, lambda x: self._by_convolutions(x, *filters))
+        return result
+
+    def _by_convolutions(self, x: Tensor, of_lightness: Tensor, of_colour: Tensor) -> Tensor:
         images, _, height, width = x.shape
         padded = _around(x, self.padding)
-        of_lightness, of_colour = self.held("lightness", "colour")
         lightness = F.conv2d(padded[:, :1], of_lightness)
         colours = F.conv2d(padded[:, 1:].flatten(0, 1).unsqueeze(1), of_colour)
         gradients = torch.cat([lightness[:, :2], colours.view(images, 4, height, width)], dim=1)
         energy = gradients.square().view(images, 3, 2, height, width).sum(2)
         return torch.cat([x, lightness.abs(), (energy + FLOOR).sqrt()], dim=1)
 
+    def _by_sums(self, x: Tensor) -> Tensor:
+        images, _, height, width = x.shape
+        result = x.new_empty((images, CHANNELS, height, width))
+        result[:, :3] = x
+        # From here on planes are in units of the typical first difference, so that (3 10 3)/16 is (.3 1 .3).
+        typical = x.new_tensor((FIRST / UNITS[0], COLOUR / UNITS[1], COLOUR / UNITS[1]))
+        padded = _around(x, self.padding).mul_(10 / 16 / typical.view(-1, 1, 1))
+        # In strips, what is added up on the way stays in the cache.
+        rows = max(1, STRIP // max(1, images * width))
+        for top in range(0, height, rows):
+            _sum_contours(padded[:, :, top : top + rows + 2], result[:, 3:, top : top + rows])
+        return result
+
+
+def _sum_contours(padded: Tensor, result: Tensor) -> None:
+    """Write the contours (N, 8, h, w) of opponents (N, 3, h + 2, w + 2)."""
+    above, here, below = (padded[:, :, row : row + result.shape[2]] for row in range(3))
+    # A difference along a diagonal is one across plus or minus one down, both with (.5 .3 .5) in place of (.3 1 .3).
+    outer = above + below
+    across = _difference(torch.add(here, outer, alpha=0.3))
+    outer, here = outer[:, 0], here[:, 0]
+    level = _difference(torch.mul(here, 0.3).add_(outer, alpha=0.5))
+    # The second difference is what (1 2 1)/4 down and across takes away.
+    smooth = outer.add_(here, alpha=2)
+    second = (
+        (smooth[..., :-2] + smooth[..., 2:]).add_(smooth[..., 1:-1], alpha=2).sub_(here[..., 1:-1], alpha=16)
+    )
+    torch.mul(second, FIRST / SECOND / 10, out=result[:, 4])
+    del outer, smooth, second
+    change = below - above
+    middle, sides = change[..., 1:-1], change[..., :-2] + change[..., 2:]
+    steep = torch.mul(middle[:, 0], 0.3).add_(sides[:, 0], alpha=0.5)
+    torch.sub(level, steep, out=result[:, 2])
+    torch.add(level, steep, out=result[:, 3])
+    down = sides.mul_(0.3).add_(middle)
+    result[:, 0], result[:, 1] = down[:, 0], across[:, 0]
+    result[:, :5].abs_()
+    torch.sqrt(down.square_().addcmul_(across, across).add_(FLOOR), out=result[:, 5:])
+
+
+def _difference(x: Tensor) -> Tensor:
+    """Each column's right neighbour less its left one: (..., w + 2) to (..., w)."""
+    return x[..., 2:] - x[..., :-2]
+
 
 class Halve(PixelLayer):
     """The opponents of the next octave: (N, 11, h, w) to (N, 3, h // 2, w // 2)."""
 
     def __init__(self, padding: str) -> None:
-        super().__init__()
         low_pass = torch.tensor(LOW_PASS, dtype=torch.float64) / sum(LOW_PASS)
-        self.weight = _constant((low_pass.unsqueeze(1) * low_pass).view(1, 1, 4, 4))
+        super().__init__(weight=(low_pass.unsqueeze(1) * low_pass).view(1, 1, 4, 4))
         self.padding = padding
 
     def window(self) -> Window:
         return Window(4, 2, 1, "floor")
 
     def forward(self, x: Tensor) -> Tensor:
-        planes = _around(x[:, :3], self.padding).flatten(0, 1).unsqueeze(1)
+        opponents = x[:, :3]
         (weight,) = self.held("weight")
+        if not self.by_sums(opponents, weight):
+            return self._by_convolution(opponents, weight)
+        result: Tensor = _Summed.apply(opponents, self._by_sums, lambda x: self._by_convolution(x, weight))
+        return result
+
+    def _by_convolution(self, x: Tensor, weight: Tensor) -> Tensor:
+        planes = _around(x, self.padding).flatten(0, 1).unsqueeze(1)
         half: Tensor = F.conv2d(planes, weight, stride=2)
         return half.view(x.shape[0], 3, half.shape[-2], half.shape[-1])
+
+    def _by_sums(self, x: Tensor) -> Tensor:
+        return _halved(_halved(_around(x, self.padding), 2), 3).div_(sum(LOW_PASS) ** 2)
+
+
+def _halved(x: Tensor, dim: int) -> Tensor:
+    """(1 3 3 1) along a dimension at every second place: n to n // 2 - 1 of them."""
+    places = x.shape[dim] // 2 - 1
+    first, second, third, fourth = (
+        x[(slice(None),) * dim + (slice(start, start + 2 * places - 1, 2),)] for start in range(4)
+    )
+    return torch.add(first + fourth, second + third, alpha=3)
 
 
 def pixel_layers(pooling: str, padding: str) -> list[nn.Module]:
@@ -147,10 +271,6 @@ def pixel_layers(pooling: str, padding: str) -> list[nn.Module]:
     for _ in range(3):
         layers += [Halve(padding), Contours(padding)]
     return layers
-
-
-def _constant(numbers: Tensor) -> nn.Parameter:
-    return nn.Parameter(numbers.to(torch.float32), requires_grad=False)
 
 
 def _around(x: Tensor, padding: str) -> Tensor:

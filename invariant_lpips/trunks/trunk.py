@@ -122,7 +122,8 @@ class Trunk(nn.Module):
         """
         at = {self.architecture.taps[tap].layer: tap for tap in taps}
         last = max(at)
-        if x.device.type == "cpu" and not keep_order:
+        convolved = self.architecture.trained or self.chroma is not None
+        if convolved and x.device.type == "cpu" and not keep_order:
             x = _channels_last(x)
         if self.chroma is not None:
             x = self.chroma(x)
