@@ -481,6 +481,22 @@ def test_where_a_map_is_is_said(folder: Path, capsys: pytest.CaptureFixture[str]
     assert "the map is" not in capsys.readouterr().err
 
 
+def test_the_map_of_one_pair_may_have_a_file_of_its_own(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):  # written over by the next run, as -o is
+        assert compare("ref/a.png", "dist/a.png", "--map", "maps/one.png", "--map-npy") == 0
+        assert f"the map is {Path('maps', 'one.png')}" in capsys.readouterr().err
+    assert sorted(path.name for path in Path("maps").iterdir()) == ["one.npy", "one.png"]
+    for arguments, sentence in (
+        (("ref", "dist", "--map", "one.png"), "--map one.png is one file, which holds the map of one pair"),
+        (("ref/a.png", "dist/a.png", "--map", "one.jpg"), "--map one.jpg must end in .png"),
+    ):
+        assert compare(*arguments) == 2
+        assert sentence in capsys.readouterr().err
+    assert not list(Path().glob("one.*"))
+
+
 def test_maps_of_one_run_are_on_one_scale(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Image.open("ref/a.png") as picture:
         levels = np.asarray(picture).astype(int)
@@ -850,6 +866,7 @@ def test_nothing_that_is_compared_is_written_over(folder: Path, capsys: pytest.C
         (("ref", "dist", "--map", "ref"), "--map ref holds pictures that are compared"),
         (("ref", "dist", "--map", "link"), "--map link holds pictures that are compared"),
         (("ref/a.png", "dist/a.png", "--map", "dist"), "--map dist holds pictures"),
+        (("ref/a.png", "dist/a.png", "--map", "ref/../dist/a.png"), "is a picture that is compared"),
         (("--csv", "pairs.csv", "-o", "./pairs.csv"), "would replace the table of pairs"),
     ):
         assert compare(*arguments) == 2

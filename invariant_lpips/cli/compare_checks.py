@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from invariant_lpips.cli.bench import words
-from invariant_lpips.cli.map_options import check_maps
+from invariant_lpips.cli.map_options import check_maps, names_a_file
 from invariant_lpips.cli.metric_options import MetricChoice, check_metrics
 from invariant_lpips.cli.output import check_out
 from invariant_lpips.cli.video_options import names_a_video
@@ -96,12 +96,18 @@ def _check_metrics(args: argparse.Namespace) -> None:
             raise ValueError(f"--metrics does not go with {name}")
 
 
-def keep_pictures_from_maps(folder: Path | None, compared: Iterable[Path]) -> None:
-    """Maps are named as pictures are, so that in their folder they could replace them."""
-    if folder is None:
+def keep_pictures_from_maps(place: Path | None, compared: Sequence[Path]) -> None:
+    """Maps are named as pictures are, so that in their folder they could replace them; in a file there is one map."""
+    if place is None:
+        return
+    if names_a_file(place):
+        if place.resolve() in {path.resolve() for path in compared}:
+            raise ValueError(f"--map {place} is a picture that is compared; name another file")
+        if len(compared) != 2 or names_a_video(compared):
+            raise ValueError(f"--map {place} is one file, which holds the map of one pair; name a folder")
         return
     parents = {path.parent.resolve() for path in compared if path.suffix.lower() in PICTURE_SUFFIXES}
-    if folder.resolve() in parents:
+    if place.resolve() in parents:
         raise ValueError(
-            f"--map {folder} holds pictures that are compared, which maps could replace; name another"
+            f"--map {place} holds pictures that are compared, which maps could replace; name another"
         )

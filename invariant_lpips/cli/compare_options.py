@@ -71,6 +71,9 @@ class Comparison:
         """What was parsed; ValueError where options conflict, OSError where files are missing."""
         pairing = _pairing(args)
         check_together(args)
+        if pairing is not None:
+            compared = [path for pair in pairing.pairs for path in (pair.reference, pair.distorted)]
+            keep_pictures_from_maps(args.map, compared)
         check_reading(args)
         metric = MetricChoice.of(args)
         metric.check()
@@ -86,10 +89,7 @@ class Comparison:
         if pairing is None:
             videos = video_pairing(args, reading)
             pairing = Pairing(())
-        compared = [path for pair in pairing.pairs for path in (pair.reference, pair.distorted)]
-        if videos is not None:
-            compared = [*videos.reference.files, *videos.distorted.files]
-        keep_pictures_from_maps(args.map, compared)
+            keep_pictures_from_maps(args.map, [*videos.reference.files, *videos.distorted.files])
         return cls(
             pairing=pairing,
             videos=videos,

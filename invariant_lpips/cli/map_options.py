@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invariant_lpips.cli.output import say
+from invariant_lpips.pictures.folders import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from invariant_lpips.metric import InvariantLPIPS
@@ -24,10 +25,12 @@ class Maps:
     """Which heat maps are written.
 
     Attributes:
+        name: of the file, where one was named; None: maps are named after their pairs.
         scale: map value of the strongest colour, `each` for the largest of each map, None for that of the metric.
     """
 
     folder: Path
+    name: str | None
     scale: float | str | None
     keep_values: bool
 
@@ -42,6 +45,7 @@ class Maps:
                 say("compare", "what is noticed of this metric is not known: each map has a scale of its own")
         return MapFiles(
             self.folder,
+            name=self.name,
             full_colour_at=None if isinstance(scale, str) else scale,
             just_noticeable=noticed,
             keep_values=self.keep_values,
@@ -54,7 +58,7 @@ def add_map_options(output: argparse._ArgumentGroup) -> None:
         "--map",
         type=Path,
         metavar="DIR",
-        help="a picture of each pair to DIR: reference, distorted, heat map",
+        help="a picture of each pair to DIR, or of one pair to a file NAME.png: reference, distorted, heat map",
     )
     output.add_argument(
         "--map-scale",
@@ -67,18 +71,30 @@ def add_map_options(output: argparse._ArgumentGroup) -> None:
 
 
 def check_maps(args: argparse.Namespace) -> None:
-    """Refuse options about maps where none are asked for, and a folder that is none."""
+    """Refuse options about maps where none are asked for, and a place that can't hold them."""
     if args.map is None and (args.map_npy or args.map_scale is not None):
         raise ValueError("--map-npy and --map-scale belong to --map DIR")
-    if args.map is not None and args.map.exists() and not args.map.is_dir():
+    if args.map is None or names_a_file(args.map):
+        return
+    if args.map.exists() and not args.map.is_dir():
         raise ValueError(
             f"--map {args.map} is a file; a folder was expected, which is made if it isn't there"
         )
+    if args.map.suffix.lower() in PICTURE_SUFFIXES and not args.map.is_dir():
+        raise ValueError(f"--map {args.map} must end in .png, in which maps are written, or be a folder")
+
+
+def names_a_file(place: Path) -> bool:
+    """Whether `--map` names the file of one map."""
+    return place.suffix.lower() == ".png" and not place.is_dir()
 
 
 def maps_of(args: argparse.Namespace) -> Maps | None:
     """The maps asked for; None where none are."""
-    return None if args.map is None else Maps(args.map, args.map_scale, args.map_npy)
+    if args.map is None:
+        return None
+    folder, name = (args.map.parent, args.map.name) if names_a_file(args.map) else (args.map, None)
+    return Maps(folder, name, args.map_scale, args.map_npy)
 
 
 def _just_noticeable_in_maps(metric: InvariantLPIPS | LPIPS) -> float | None:

@@ -31,6 +31,7 @@ class MapFiles:
 
     Args:
         folder: made if missing.
+        name: of the only map's file; None: maps are named after their pairs.
         full_colour_at: map value of the strongest colour; None: the largest one, for each picture anew.
         just_noticeable: the distance in whose multiples the bar is labelled; None: it says map values. Where the
             strongest colour is chosen for each picture, it stands for at least this: what hardly differs stays dark.
@@ -44,12 +45,14 @@ class MapFiles:
         self,
         folder: Path,
         *,
+        name: str | None = None,
         full_colour_at: float | None = None,
         just_noticeable: float | None = None,
         keep_values: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.name = name
         self.full_colour_at = full_colour_at
         self.just_noticeable = just_noticeable
         self.keep_values = keep_values
@@ -98,6 +101,8 @@ class MapFiles:
         return f"the maps are in {self.folder}"
 
     def _unused_path(self, label: str) -> Path:
+        if self.name is not None:
+            return self.folder / self.name
         suffix = Path(label).suffix
         stem = label.removesuffix(suffix) if suffix.lower() in SUFFIXES else label
         plain = re.sub(r"[^\w.+-]+", "_", stem).strip("._") or "pair"
