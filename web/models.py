@@ -23,6 +23,7 @@ import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+from winograd import replace_convolutions
 
 from invariant_lpips import InvariantLPIPS
 from invariant_lpips.files.writing import replacing
@@ -123,6 +124,7 @@ def write(metric: InvariantLPIPS, path: Path) -> float:
         ValueError: its distances are not the metric's.
     """
     model = model_of(metric)
+    replace_convolutions(model)
     store_halves(model)
     onnx.checker.check_model(model)
     with replacing(path) as temporary:
