@@ -7,6 +7,8 @@ export type Net = "pixels" | "alex";
 export interface Calls {
   /** Fetch a network, so that the first comparison finds it. */
   prepare: { ask: { net: Net }; answer: Engine };
+  /** Run a network on an empty picture. */
+  warmUp: { ask: { net: Net; side: number }; answer: null };
   /** Read a file. */
   open: { ask: { key: number; file: File }; answer: Size };
   /** Forget a picture. */

@@ -3,7 +3,7 @@ import { FULL_COLOUR_AT, gradient } from "./colours.js";
 import { HeatMap } from "./heat-map.js";
 import type { Comparison, Engine as Machine, Net } from "./messages.js";
 import { stayAvailable } from "./offline.js";
-import { text } from "./sizes.js";
+import { MOST_PIXELS, text } from "./sizes.js";
 import { type Chosen, SLOTS, Slot } from "./slots.js";
 
 const element = <E extends HTMLElement>(id: string) => document.getElementById(id) as E;
@@ -33,9 +33,12 @@ document.querySelector(".ticks")!.lastElementChild!.textContent = `${FULL_COLOUR
 let keys = 0;
 /** Counts what was asked for, so that an answer that came too late is not shown. */
 let asked = 0;
+/** Whether anybody has chosen a picture yet. */
+let begun = false;
 
 /** Takes files for a place and those after it. */
 async function take(files: readonly File[], place: number): Promise<void> {
+  begun = true;
   const fitting = files.slice(0, slots.length - place);
   let problem = fitting.length < files.length ? `Only ${fitting.length} of ${files.length} files fit here.` : "";
   say(`Reading ${fitting.map((file) => file.name).join(", ")} …`);
@@ -162,10 +165,20 @@ addEventListener("drop", (event) => {
 });
 addEventListener("paste", (event) => dropped(event.clipboardData, null));
 
+/**
+ * Sides of the empty pictures that a network reads while nobody has chosen any. Browsers compile code for good once it
+ * ran often, as much work as ten comparisons; and memory grows to what the largest pictures take. Small ones come
+ * first, so that whoever chooses a picture meanwhile doesn't wait long.
+ */
+const WARM_UP = [...Array<number>(6).fill(Math.sqrt(MOST_PIXELS) / 2), Math.sqrt(MOST_PIXELS)];
+
 async function prepare(): Promise<void> {
+  const its = net.value as Net;
   try {
-    showMachine(await engine.call("prepare", { net: net.value as Net }));
-    document.documentElement.dataset.ready = net.value;
+    showMachine(await engine.call("prepare", { net: its }));
+    document.documentElement.dataset.ready = its;
+    for (const side of WARM_UP) if (!begun && net.value === its) await engine.call("warmUp", { net: its, side });
+    document.documentElement.dataset.warm = its;
   } catch (error) {
     element("engine").textContent = "";
     say(`The network could not be loaded: ${(error as Error).message}`, true);
@@ -177,4 +190,4 @@ net.addEventListener("change", () => {
   void compare();
 });
 void prepare();
-stayAvailable(() => slots.every((slot) => slot.chosen === undefined) && asked === 0);
+stayAvailable(() => !begun && asked === 0);

@@ -3,7 +3,7 @@
 import { type Device, type Metric, type Reading, load } from "../src/index.js";
 import { PictureFile } from "./decoding.js";
 import type { Answer, Ask, Calls, Net } from "./messages.js";
-import { MOST_PIXELS, commonSize, text } from "./sizes.js";
+import { commonSize, text } from "./sizes.js";
 
 const pictures = new Map<number, PictureFile>();
 const metrics = new Map<Net, Promise<Metric>>();
@@ -30,13 +30,12 @@ function metric(net: Net): Promise<Metric> {
 const answers: { [C in keyof Calls]: (ask: Calls[C]["ask"]) => Promise<Calls[C]["answer"]> } = {
   async prepare({ net }) {
     const its = await metric(net);
-    if (pictures.size === 0) {
-      // While somebody looks for pictures: memory grows to what a megapixel takes, and code is compiled for good. The
-      // first result took a third more of the processor's time without.
-      const side = Math.sqrt(MOST_PIXELS);
-      await its.read({ planes: new Float32Array(3 * MOST_PIXELS), width: side, height: side });
-    }
     return { device: its.device, threads: its.threads };
+  },
+
+  async warmUp({ net, side }) {
+    await (await metric(net)).read({ planes: new Float32Array(3 * side * side), width: side, height: side });
+    return null;
   },
 
   async open({ key, file }) {

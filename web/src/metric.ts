@@ -123,7 +123,16 @@ export class Metric {
     const [x, y] = await this.both(a, b);
     const { width, height } = x;
     const data = new Float32Array(width * height);
-    x.taps.forEach((tap, k) => spread(squaredDifferences(tap, y.taps[k]), tap.rows, tap.columns, data, width));
+    // Taps with the same windows are spread over the picture together.
+    const sums: { rows: number; columns: number; parts: Float64Array }[] = [];
+    x.taps.forEach((tap, k) => {
+      const { rows, columns } = tap;
+      const parts = squaredDifferences(tap, y.taps[k]);
+      const sum = sums.find((its) => its.rows === rows && its.columns === columns)?.parts;
+      if (sum === undefined) sums.push({ rows, columns, parts });
+      else parts.forEach((part, window) => (sum[window] += part));
+    });
+    for (const { rows, columns, parts } of sums) spread(parts, rows, columns, data, width);
     return { data, width, height };
   }
 
