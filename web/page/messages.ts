@@ -1,7 +1,7 @@
 import type { DifferenceMap } from "../src/index.js";
 import type { Size } from "./sizes.js";
 
-export type Net = "pixels" | "alex";
+export type Net = "pixels" | "alex" | "alex-32";
 
 /** What the page asks its worker, and what it gets for each. Pictures go by keys that the page gives them. */
 export interface Calls {

@@ -24,7 +24,6 @@ from invariant_lpips import InvariantLPIPS
 from invariant_lpips import functional as ILF
 
 OUT = Path(__file__).parent.parent / "build" / "pairs"
-NETS = ("pixels", "alex")
 #: Where the maps are looked at: this many rows and columns, evenly spaced.
 LOOKED_AT = 8
 
@@ -77,8 +76,8 @@ def image(picture: Pixels) -> torch.Tensor:
 
 
 def says(metric: InvariantLPIPS, a: torch.Tensor, b: torch.Tensor) -> dict[str, Any]:
-    distance = metric(a, b, normalize=True)
-    heat = metric.maps(a, b, normalize=True)[0, 0]
+    distance, heat = metric.distances_and_maps(a, b, normalize=True)
+    heat = heat[0, 0]
     rows, columns = ((2 * np.arange(LOOKED_AT) + 1) * side // (2 * LOOKED_AT) for side in heat.shape)
     looked_at = heat[rows][:, columns]
     return {
@@ -90,7 +89,11 @@ def says(metric: InvariantLPIPS, a: torch.Tensor, b: torch.Tensor) -> dict[str, 
 
 def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
-    metrics = {net: InvariantLPIPS(net=net) for net in NETS}
+    metrics = {
+        "pixels": InvariantLPIPS(net="pixels"),
+        "alex": InvariantLPIPS(net="alex"),
+        "alex-32": InvariantLPIPS(net="alex", head="regional-32"),
+    }
     expected: dict[str, Any] = {}
     for name, sides in pairs().items():
         height, width = sides[0].shape[:2]

@@ -58,7 +58,7 @@ function near(found, wanted, what) {
   assert.ok(Math.abs(found - wanted) <= 1e-3 * wanted, `${what}: ${found}, but Python says ${wanted}`);
 }
 
-for (const net of ["pixels", "alex"]) {
+for (const net of ["pixels", "alex", "alex-32"]) {
   test(`ten photographs with ${net} are as far apart as in Python`, async () => {
     await page.getByLabel("Network").selectOption(net);
     for (const name of names) {
