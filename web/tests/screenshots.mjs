@@ -2,7 +2,7 @@
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { launch, serve } from "./serving.mjs";
+import { PHONE, launch, serve } from "./serving.mjs";
 
 const root = join(import.meta.dirname, "..");
 const file = (name) => join(root, "build/pairs", name);
@@ -14,7 +14,7 @@ const browser = await launch();
 const looks = {
   desktop: { viewport: { width: 1280, height: 900 } },
   dark: { viewport: { width: 1280, height: 900 }, colorScheme: "dark" },
-  phone: { viewport: { width: 400, height: 850 }, deviceScaleFactor: 2, hasTouch: true },
+  phone: PHONE,
 };
 for (const [name, look] of Object.entries(looks)) {
   const page = await browser.newPage(look);
