@@ -153,6 +153,7 @@ export class Metric {
     a: Picture | Planes | Reading,
     b: Picture | Planes | Reading,
   ): Promise<[Reading, Reading]> {
+    for (const picture of [a, b]) present(picture);
     if (a.width !== b.width || a.height !== b.height) {
       throw new RangeError(
         `Two pictures must have one size, but got ${a.width} x ${a.height} and ${b.width} x ${b.height}; resize one.`,
@@ -164,7 +165,16 @@ export class Metric {
   }
 }
 
+function present(picture: unknown): void {
+  if (typeof picture !== "object" || picture === null) {
+    throw new TypeError(
+      `A picture must be like ImageData, { data, width, height }, but got ${typeof picture}; decode files first.`,
+    );
+  }
+}
+
 function checked(picture: Picture | Planes): Picture | Planes {
+  present(picture);
   const { width, height } = picture;
   const [values, channels] = "planes" in picture ? [picture.planes, 3] : [picture.data, 4];
   if (!(values?.length === channels * width * height)) {

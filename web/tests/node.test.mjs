@@ -76,6 +76,8 @@ test("what is no picture is refused in a sentence", async () => {
   const cat = await picture("cat", "a");
   const rocket = await picture("rocket", "a");
   await assert.rejects(metric.distance(cat, rocket), /must have one size, but got 451 x 300 and 640 x 427; resize one/);
+  await assert.rejects(metric.read("cat.png"), /must be like ImageData, .* but got string; decode files first/);
+  await assert.rejects(metric.distance(cat, undefined), /but got undefined/);
   await assert.rejects(metric.read({ ...cat, width: 450 }), /4 values for each of its 450 x 300 pixels/);
   await assert.rejects(metric.read({ data: new Float32Array(4 * 64 * 64), width: 64, height: 64 }), /eight bits/);
   await assert.rejects(metric.read({ data: new Uint8Array(4 * 63 * 90), width: 63, height: 90 }), /at least 64 pixels/);
