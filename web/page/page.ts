@@ -166,9 +166,9 @@ addEventListener("drop", (event) => {
 addEventListener("paste", (event) => dropped(event.clipboardData, null));
 
 /**
- * Sides of the empty pictures that a network reads while nobody has chosen any. Browsers compile code for good once it
- * ran often, as much work as ten comparisons; and memory grows to what the largest pictures take. Small ones come
- * first, so that whoever chooses a picture meanwhile doesn't wait long.
+ * Sides of the empty pictures that a network reads while nobody has chosen any. A browser compiles WASM for good only
+ * once it has run often, which takes more time than the first comparison itself; and memory grows to what the largest
+ * pictures take. Small ones come first, so that whoever chooses a picture meanwhile doesn't wait long.
  */
 const WARM_UP = [...Array<number>(6).fill(Math.sqrt(MOST_PIXELS) / 2), Math.sqrt(MOST_PIXELS)];
 
@@ -177,7 +177,10 @@ async function prepare(): Promise<void> {
   try {
     showMachine(await engine.call("prepare", { net: its }));
     document.documentElement.dataset.ready = its;
-    for (const side of WARM_UP) if (!begun && net.value === its) await engine.call("warmUp", { net: its, side });
+    for (const side of WARM_UP) {
+      if (begun || net.value !== its) return;
+      await engine.call("warmUp", { net: its, side });
+    }
     document.documentElement.dataset.warm = its;
   } catch (error) {
     element("engine").textContent = "";
