@@ -1,4 +1,4 @@
-import type { Planes } from "../planes.js";
+import { type Planes, oneSize } from "../planes.js";
 import { luma } from "./bands.js";
 import { Motion } from "./motion.js";
 import { SMALLEST, claim } from "./whole.js";
@@ -13,11 +13,7 @@ export type Model = "similarity";
  * @throws RangeError where the pictures have two sizes
  */
 export function estimateMotion(a: Planes, b: Planes): Motion {
-  if (a.width !== b.width || a.height !== b.height) {
-    throw new RangeError(
-      `Two pictures must have one size, but got ${a.width} x ${a.height} and ${b.width} x ${b.height}; resize one.`,
-    );
-  }
+  oneSize(a, b);
   const differs = a.planes.findIndex((value, k) => value !== b.planes[k]);
   if (differs < 0) return Motion.none(a);
   if (Math.min(a.width, a.height) < SMALLEST) return Motion.none(a, 0);
@@ -26,4 +22,12 @@ export function estimateMotion(a: Planes, b: Planes): Motion {
   const [first, second] = swapped ? [b, a] : [a, b];
   const motion = claim(luma(first), luma(second));
   return swapped ? motion.inverse() : motion;
+}
+
+/** @throws RangeError where what is asked for can't be measured here */
+export function checkedModel(motion: Model | undefined): Model | undefined {
+  if (motion !== undefined && motion !== "similarity") {
+    throw new RangeError(`Option \`motion\` must be "similarity" or left out, but got ${JSON.stringify(motion)}.`);
+  }
+  return motion;
 }
