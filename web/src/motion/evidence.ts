@@ -92,7 +92,7 @@ function againstItsError(
   const { a, b, seen } = bands;
   const { width, height } = a;
   const columns = Array.from({ length: PARAMETERS }, () => new Float32Array(width * height));
-  const curvature = columns.map(() => new Array<number>(PARAMETERS).fill(0));
+  const sums = new Float64Array(PARAMETERS * PARAMETERS);
   const slopes = new Slopes(bands, size);
   const values = new Float64Array(PARAMETERS);
   for (let row = 1; row < height - 1; row++) {
@@ -102,10 +102,11 @@ function againstItsError(
       slopes.at(row, column, values);
       for (let i = 0; i < PARAMETERS; i++) {
         columns[i][k] = values[i];
-        for (let j = 0; j < PARAMETERS; j++) curvature[i][j] += (values[i] * values[j]) / seen.length;
+        for (let j = 0; j < PARAMETERS; j++) sums[i * PARAMETERS + j] += values[i] * values[j];
       }
     }
   }
+  const curvature = columns.map((_, i) => columns.map((_, j) => sums[i * PARAMETERS + j] / seen.length));
   const pulls: Matrix = columns.map((slope) => byBlock((k) => slope[k] * (b.data[k] - a.data[k]), a));
   const inverse = pseudoInverse(curvature, 1e-6);
   const count = pulls[0].length;

@@ -15,15 +15,16 @@ class Line {
   transform(re: Float64Array, im: Float64Array, start: number): void {
     const { length, reversed, cosines, sines } = this;
     for (let k = 0; k < length; k++) {
-      const other = reversed[k];
-      if (other <= k) continue;
-      [re[start + k], re[start + other]] = [re[start + other], re[start + k]];
-      [im[start + k], im[start + other]] = [im[start + other], im[start + k]];
+      if (reversed[k] > k) {
+        exchange(re, start + k, start + reversed[k]);
+        exchange(im, start + k, start + reversed[k]);
+      }
     }
     for (let half = 1; half < length; half *= 2) {
       const step = length / (2 * half);
       for (let k = 0; k < half; k++) {
-        const [cosine, sine] = [cosines[k * step], sines[k * step]];
+        const cosine = cosines[k * step];
+        const sine = sines[k * step];
         for (let a = start + k; a < start + length; a += 2 * half) {
           const b = a + half;
           const right = re[b] * cosine - im[b] * sine;
@@ -38,17 +39,15 @@ class Line {
   }
 }
 
-/** A complex picture, rows from the top. */
-export interface Spectrum {
+export interface Complex {
   readonly re: Float64Array;
   readonly im: Float64Array;
 }
 
-/** Fourier transforms of pictures whose sides are powers of two. */
+/** Fourier transforms of pictures whose sides are powers of two. Spectra lie column by column. */
 export class Fourier {
   private readonly row: Line;
   private readonly column: Line;
-  private readonly turned: Spectrum;
 
   constructor(
     readonly width: number,
@@ -56,36 +55,47 @@ export class Fourier {
   ) {
     this.row = new Line(width);
     this.column = new Line(height);
-    this.turned = this.empty();
   }
 
-  empty(): Spectrum {
+  empty(): Complex {
     const count = this.width * this.height;
     return { re: new Float64Array(count), im: new Float64Array(count) };
   }
 
-  /** In place. */
-  forward({ re, im }: Spectrum): void {
-    const { width, height, turned } = this;
-    for (let y = 0; y < height; y++) this.row.transform(re, im, y * width);
-    transposed(re, turned.re, width, height);
-    transposed(im, turned.im, width, height);
-    for (let x = 0; x < width; x++) this.column.transform(turned.re, turned.im, x * height);
-    transposed(turned.re, re, height, width);
-    transposed(turned.im, im, height, width);
+  /** The spectrum of a picture, which is lost; its rows from `filled` on hold zeros. */
+  forward(picture: Complex, spectrum: Complex, filled = this.height): void {
+    const { width, height } = this;
+    for (let y = 0; y < filled; y++) this.row.transform(picture.re, picture.im, y * width);
+    transpose(picture.re, spectrum.re, width, height);
+    transpose(picture.im, spectrum.im, width, height);
+    for (let x = 0; x < width; x++) this.column.transform(spectrum.re, spectrum.im, x * height);
   }
 
-  /** In place: the forward transform with real and imaginary parts exchanged. */
-  inverse({ re, im }: Spectrum): void {
-    this.forward({ re: im, im: re });
-    const share = 1 / (this.width * this.height);
-    for (let k = 0; k < re.length; k++) {
-      re[k] *= share;
-      im[k] *= share;
+  /** The first and the last `rows` rows of the picture of a spectrum, which is lost. */
+  inverse(spectrum: Complex, picture: Complex, rows: number): void {
+    const { width, height } = this;
+    // The forward transform, with real and imaginary parts exchanged.
+    for (let x = 0; x < width; x++) this.column.transform(spectrum.im, spectrum.re, x * height);
+    transpose(spectrum.re, picture.re, height, width);
+    transpose(spectrum.im, picture.im, height, width);
+    const share = 1 / (width * height);
+    for (let y = 0; y < height; y++) {
+      if (y >= rows && y < height - rows) continue;
+      this.row.transform(picture.im, picture.re, y * width);
+      for (let k = y * width; k < (y + 1) * width; k++) {
+        picture.re[k] *= share;
+        picture.im[k] *= share;
+      }
     }
   }
 }
 
-function transposed(from: Float64Array, to: Float64Array, width: number, height: number): void {
+function exchange(values: Float64Array, one: number, other: number): void {
+  const kept = values[one];
+  values[one] = values[other];
+  values[other] = kept;
+}
+
+function transpose(from: Float64Array, to: Float64Array, width: number, height: number): void {
   for (let y = 0, k = 0; y < height; y++) for (let x = 0; x < width; x++, k++) to[x * height + y] = from[k];
 }

@@ -28,13 +28,16 @@ export function compensated(a: Planes, b: Planes, motion: Motion): [Planes, Plan
   const [there, seenA] = carried(a, motion, -0.5);
   const [here, seenB] = carried(b, motion, 0.5);
   const pixels = width * height;
-  for (let k = 0; k < there.length; k++) {
-    const [inA, inB] = [seenA[k % pixels] === 1, seenB[k % pixels] === 1];
-    // Splines overshoot a little.
-    const [one, other] = [there[k], here[k]].map((value) => Math.min(1, Math.max(0, value)));
-    const fill = inA ? one : inB ? other : (one + other) / 2;
-    there[k] = inA && inB ? one : fill;
-    here[k] = inA && inB ? other : fill;
+  for (let c = 0, k = 0; c < 3; c++) {
+    for (let pixel = 0; pixel < pixels; pixel++, k++) {
+      // Splines overshoot a little.
+      const one = Math.min(1, Math.max(0, there[k]));
+      const other = Math.min(1, Math.max(0, here[k]));
+      const inA = seenA[pixel] === 1;
+      const inB = seenB[pixel] === 1;
+      there[k] = inA ? one : inB ? other : (one + other) / 2;
+      here[k] = inB ? other : inA ? one : (one + other) / 2;
+    }
   }
   return [
     { planes: there, width, height },

@@ -16,7 +16,7 @@ interface Reads {
 
 /** Another size, bilinear, antialiased where it gets smaller, as PyTorch's `interpolate` does it. */
 export function resized(grey: Grey, width: number, height: number): Grey {
-  return alongColumns(alongRows(grey, width), height);
+  return alongRows(alongColumns(grey, height), width);
 }
 
 function alongRows(grey: Grey, width: number): Grey {

@@ -37,8 +37,10 @@ export function sampled({ data, width, height }: Grey, { x: px, y: py }: Places)
     for (let column = 0; column < width; column++, k++) {
       const x = Math.min(width - 1, Math.max(0, startX + column * px.c));
       const y = Math.min(height - 1, Math.max(0, startY + column * py.c));
-      const [left, top] = [x | 0, y | 0];
-      const [right, down] = [x - left, y - top];
+      const left = x | 0;
+      const top = y | 0;
+      const right = x - left;
+      const down = y - top;
       const at = top * width + left;
       const next = left < width - 1 ? 1 : 0;
       const below = at + (top < height - 1 ? width : 0);

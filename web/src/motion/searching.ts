@@ -3,7 +3,7 @@
 // For every shift the correlation is that of what both pictures show there, divided by the energies of just that
 // (Padfield, Masked object registration in the Fourier domain, 2012; the bands have no mean to take off).
 
-import { Fourier, type Spectrum } from "./fourier.js";
+import { Fourier, type Complex } from "./fourier.js";
 import { type Generator, STILL, type Size, exponential, scaled, similarityGenerator, unit } from "./motion.js";
 import type { Grey } from "./resizing.js";
 import { inside, places, sampled } from "./sampling.js";
@@ -104,9 +104,11 @@ function highest(surface: Float32Array, count: number): { score: number; place: 
 class Correlation {
   private readonly fourier: Fourier;
   /** The transforms of y and of its square. */
-  private readonly ofY: Spectrum;
-  private readonly ofSquares: Spectrum;
-  private readonly packed: Spectrum;
+  private readonly ofY: Complex;
+  private readonly ofSquares: Complex;
+  private readonly picture: Complex;
+  private readonly spectrum: Complex;
+  private readonly product: Complex;
   private readonly floor: number;
 
   constructor(
@@ -117,7 +119,11 @@ class Correlation {
   ) {
     const [width, height] = [x.width + reach.width, x.height + reach.height].map((side) => 2 ** Math.ceil(Math.log2(side)));
     this.fourier = new Fourier(width, height);
-    [this.ofY, this.ofSquares, this.packed] = [this.fourier.empty(), this.fourier.empty(), this.fourier.empty()];
+    this.ofY = this.fourier.empty();
+    this.ofSquares = this.fourier.empty();
+    this.picture = this.fourier.empty();
+    this.spectrum = this.fourier.empty();
+    this.product = this.fourier.empty();
     this.transform(y.data, y.data.map((value) => value * value));
     this.separate((k, yRe, yIm, squareRe, squareIm) => {
       this.ofY.re[k] = yRe;
@@ -132,7 +138,7 @@ class Correlation {
 
   /** (2 reach + 1) rows and columns: the correlation at each shift, from up left to down right. */
   surface(generator: Generator): Float32Array {
-    const { fourier, reach, floor, ofY, ofSquares } = this;
+    const { fourier, reach, floor, ofY, ofSquares, product, picture } = this;
     const { width, height } = this.x;
     const there = places(exponential(scaled(generator, -1)), this.x, this.size);
     const seen = inside(this.x, [there], 0.5);
@@ -141,21 +147,21 @@ class Correlation {
     const energy = new Sums(moved, width, height);
     this.transform(moved, seen);
     // conj(x) y and conj(seen) y², one as the real and one as the imaginary part of what comes back.
-    const spectrum = fourier.empty();
     this.separate((k, xRe, xIm, seenRe, seenIm) => {
-      const [re, im] = [xRe * ofY.re[k] + xIm * ofY.im[k], xRe * ofY.im[k] - xIm * ofY.re[k]];
+      const re = xRe * ofY.re[k] + xIm * ofY.im[k];
+      const im = xRe * ofY.im[k] - xIm * ofY.re[k];
       const energyRe = seenRe * ofSquares.re[k] + seenIm * ofSquares.im[k];
       const energyIm = seenRe * ofSquares.im[k] - seenIm * ofSquares.re[k];
-      spectrum.re[k] = re - energyIm;
-      spectrum.im[k] = im + energyRe;
+      product.re[k] = re - energyIm;
+      product.im[k] = im + energyRe;
     });
-    fourier.inverse(spectrum);
+    fourier.inverse(product, picture, reach.height + 1);
     const surface = new Float32Array((2 * reach.width + 1) * (2 * reach.height + 1));
     for (let down = -reach.height, at = 0; down <= reach.height; down++) {
       for (let right = -reach.width; right <= reach.width; right++, at++) {
         const k = ((down + fourier.height) % fourier.height) * fourier.width + ((right + fourier.width) % fourier.width);
         const ofX = energy.between(-right, -down, width - right, height - down);
-        surface[at] = spectrum.re[k] / Math.sqrt(Math.max(floor, ofX)) / Math.sqrt(Math.max(floor, spectrum.im[k]));
+        surface[at] = picture.re[k] / Math.sqrt(Math.max(floor, ofX)) / Math.sqrt(Math.max(floor, picture.im[k]));
       }
     }
     return surface;
@@ -163,26 +169,26 @@ class Correlation {
 
   /** Two real pictures at once: the second is the imaginary part. */
   private transform(first: ArrayLike<number>, second: ArrayLike<number>): void {
-    const { fourier, packed, x } = this;
-    packed.re.fill(0);
-    packed.im.fill(0);
+    const { fourier, picture, spectrum, x } = this;
+    picture.re.fill(0);
+    picture.im.fill(0);
     for (let row = 0, k = 0; row < x.height; row++) {
       for (let at = row * fourier.width; at < row * fourier.width + x.width; at++, k++) {
-        packed.re[at] = first[k];
-        packed.im[at] = second[k];
+        picture.re[at] = first[k];
+        picture.im[at] = second[k];
       }
     }
-    fourier.forward(packed);
+    fourier.forward(picture, spectrum, x.height);
   }
 
   /** Takes the transforms of both apart: that of a real picture is conjugate at opposite frequencies. */
   private separate(use: (k: number, re: number, im: number, otherRe: number, otherIm: number) => void): void {
-    const { re, im } = this.packed;
+    const { re, im } = this.spectrum;
     const { width, height } = this.fourier;
-    for (let row = 0, k = 0; row < height; row++) {
-      const opposite = ((height - row) % height) * width;
-      for (let column = 0; column < width; column++, k++) {
-        const other = opposite + ((width - column) % width);
+    for (let column = 0, k = 0; column < width; column++) {
+      const opposite = ((width - column) % width) * height;
+      for (let row = 0; row < height; row++, k++) {
+        const other = opposite + ((height - row) % height);
         use(k, (re[k] + re[other]) / 2, (im[k] - im[other]) / 2, (im[k] + im[other]) / 2, (re[other] - re[k]) / 2);
       }
     }
