@@ -42,7 +42,16 @@ export function distanceBetween(a: Reading, b: Reading): number {
 export function differenceMap(a: Reading, b: Reading): DifferenceMap {
   const { width, height } = a;
   const data = new Float32Array(width * height);
-  a.taps.forEach((tap, k) => spread(squaredDifferences(tap, b.taps[k]), tap.rows, tap.columns, data, width));
+  // Taps with the same windows are spread over the picture together.
+  const sums = new Map<string, { rows: number; columns: number; parts: Float64Array }>();
+  a.taps.forEach((tap, k) => {
+    const { rows, columns } = tap;
+    const parts = squaredDifferences(tap, b.taps[k]);
+    const sum = sums.get(`${rows} ${columns}`);
+    if (sum === undefined) sums.set(`${rows} ${columns}`, { rows, columns, parts });
+    else parts.forEach((part, window) => (sum.parts[window] += part));
+  });
+  for (const { rows, columns, parts } of sums.values()) spread(parts, rows, columns, data, width);
   return { data, width, height };
 }
 

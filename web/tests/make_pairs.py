@@ -181,8 +181,15 @@ def main() -> None:
     expected["4k"] = {"width": width, "height": height, "pixels": says(metrics["pixels"], x, y)}
 
     retina = Image.fromarray(data.retina()[190:1214, 190:1214])  # a megapixel, to measure with
-    for side, quality in zip("ab", (95, 40), strict=True):
-        retina.save(OUT / f"megapixel-{side}.jpg", quality=quality)
+    scene = moved(data.retina()[:1410, :1410], 14, -9, degrees=2, margin=193)
+    for name, sides, qualities in (
+        ("megapixel", (np.asarray(retina), np.asarray(retina)), (95, 40)),
+        ("megapixel-moved", scene, (90, 90)),
+    ):
+        for side, picture, quality in zip("ab", sides, qualities, strict=True):
+            file = OUT / f"{name}-{side}.jpg"
+            Image.fromarray(picture).save(file, quality=quality)
+            file.with_suffix(".rgba").write_bytes(Image.open(file).convert("RGBA").tobytes())
 
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter, clockwise
