@@ -82,7 +82,7 @@ def moved(
     there = (
         transform.SimilarityTransform(translation=-centre)
         + about
-        + transform.SimilarityTransform(translation=centre + (right, down))
+        + transform.SimilarityTransform(translation=centre + np.array([right, down]))
     )
     warped = transform.warp(picture, there.inverse, order=3, mode="reflect", preserve_range=True)
     window = np.s_[margin : height - margin, margin : width - margin]
