@@ -61,16 +61,20 @@ export function standardise({ a, b, seen }: HalfWay): number {
 /** The generator after some Gauss-Newton steps on bands of pictures of `size`. */
 export function refined(x: Grey, y: Grey, start: Generator, size: Size, steps: number): Generator {
   const pixel = Math.max(x.width, x.height) / 2;
-  let generator = [...start];
+  let generator = start;
   for (let step = 0; step < steps; step++) {
-    const change = solved(...equations(halfWayBands(x, y, generator as unknown as Generator, size), size))
-      .slice(0, PARAMETERS)
-      .map((value) => (Number.isFinite(value) ? -value : 0));
-    const stride = Math.max(...change.map(Math.abs)) * pixel;
-    const share = STRIDE / Math.max(STRIDE, stride);
-    generator = generator.map((value, k) => Math.min(FURTHEST, Math.max(-FURTHEST, value + share * change[k])));
+    const change = solved(...equations(halfWayBands(x, y, generator, size), size)).slice(0, PARAMETERS);
+    const known = change.map((value) => (Number.isFinite(value) ? value : 0));
+    const stride = Math.max(...known.map(Math.abs)) * pixel;
+    generator = stepped(generator, known, STRIDE / Math.max(STRIDE, stride));
   }
-  return generator as unknown as Generator;
+  return generator;
+}
+
+/** A share of a change taken off, as far as any motion is followed. */
+function stepped([right, down, zoom, turn]: Generator, change: readonly number[], share: number): Generator {
+  const step = (value: number, k: number) => Math.min(FURTHEST, Math.max(-FURTHEST, value - share * change[k]));
+  return [step(right, 0), step(down, 1), step(zoom, 2), step(turn, 3)];
 }
 
 /** The normal equations and their right side; the last unknowns are gain and offset. */
@@ -106,8 +110,8 @@ function equations(bands: HalfWay, size: Size): [normal: number[][], right: numb
 }
 
 /**
- * Adds `weight` times the product of each two of seven values to the upper triangle of a matrix. This is where most of
- * the time goes, and loops would take 2.7 times as much of it.
+ * Adds `weight` times the product of each two of seven values to the upper triangle of a matrix. It runs for every pixel
+ * in every step, and loops would take 2.7 times as long.
  */
 function accumulate(gram: Float64Array, values: Float64Array, weight: number): void {
   const a = values[0];
