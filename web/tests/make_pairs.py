@@ -90,13 +90,15 @@ def moved(
 
 
 def moved_pairs() -> dict[str, tuple[Pixels, Pixels]]:
-    """Ten photographs moved in different ways, some damaged as well, and pairs that did not move."""
+    """Photographs moved in different ways, some damaged as well, and pairs that did not move."""
     astronaut, camera, coffee, coins = data.astronaut(), data.camera(), data.coffee(), data.coins()
     cat, rocket, tissue, moon = data.chelsea(), data.rocket(), data.immunohistochemistry(), data.moon()
     deep, motorcycle = data.hubble_deep_field()[:640, :800], data.stereo_motorcycle()[0]
     camera, coins, moon = (np.repeat(grey[..., None], 3, axis=2) for grey in (camera, coins, moon))
     smaller, dark = moved(deep, zoom=0.93), moved(tissue, 0.5, -0.25)
     noisy, blurred = moved(coins, 3.3, 1.7), moved(moon, -6.2, 14, degrees=1)
+    patched = moved(astronaut, right=40)
+    patched[1][180:230, 200:250] = 128
     stripes = np.zeros((192, 256, 3), np.uint8)
     stripes[:, (np.arange(256) // 8) % 2 == 0] = 200
     return {
@@ -110,6 +112,7 @@ def moved_pairs() -> dict[str, tuple[Pixels, Pixels]]:
         "under noise": (noisy[0], noise(noisy[1], 20)),
         "half a pixel, darker": (dark[0], (dark[1] * 0.75).round().astype(np.uint8)),
         "blurred": (blurred[0], blur(blurred[1], 1.5)),
+        "patched": patched,
         "noise only": (astronaut, noise(astronaut, 12)),
         "JPEG only": (cat, jpeg(cat, 12)),
         "unrelated": (camera[:400, :500], rocket[:400, :500]),

@@ -128,6 +128,21 @@ test("what moved is said in Python's words, drawn, undone, and reached by keys",
   assert.equal(await sentence(), motions.right.pixels.text);
 });
 
+test("the map of what is left lies over what has changed, in the original and in the copy", async () => {
+  await empty();
+  await original().setInputFiles([file("patched-a.png"), file("patched-b.png")]);
+  await distances();
+  const places = [];
+  for (const over of ["the original", "the copy"]) {
+    await page.getByLabel(over).check();
+    places.push(await middle());
+  }
+  const [x, y] = places[1];
+  assert.ok(Math.hypot(x - 224.5, y - 204.5) < 10, `a patch around 224.5, 204.5 of the copy is shown around ${x}, ${y}`);
+  assert.ok(Math.abs(x - places[0][0] - 40) < 2, `${places[0]} in the original`);
+  await page.getByLabel("the original").check();
+});
+
 test("exchanged pictures moved the other way, and two copies are ranked by what is left", async () => {
   await empty();
   await original().setInputFiles([file("right-b.png"), file("right-a.png"), file("far and turned-b.png")]);
@@ -154,6 +169,23 @@ async function drawn() {
   const path = await page.locator("#moved .arrows .line").getAttribute("d");
   const shafts = [...path.matchAll(/M(\S+) (\S+)L(\S+) (\S+)M/g)].slice(0, 2).map((found) => found.slice(1).map(Number));
   return shafts.flatMap(([x, y, toX, toY]) => [toX - x, toY - y]);
+}
+
+/** The centre of what the map shows more than faintly. */
+async function middle() {
+  return page.evaluate(() => {
+    const { width, height } = document.getElementById("over");
+    const { data } = document.getElementById("over").getContext("2d").getImageData(0, 0, width, height);
+    const most = data.reduce((most, value, k) => (k % 4 === 3 ? Math.max(most, value) : most), 0);
+    let [x, y, weights] = [0, 0, 0];
+    for (let k = 0; k < width * height; k++) {
+      const weight = Math.max(0, data[4 * k + 3] - most / 2);
+      x += weight * (k % width);
+      y += weight * Math.floor(k / width);
+      weights += weight;
+    }
+    return [x / weights, y / weights];
+  });
 }
 
 /** The greatest opacity of the map. */
