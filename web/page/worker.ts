@@ -37,7 +37,7 @@ const answers: { [C in keyof Calls]: (ask: Calls[C]["ask"]) => Promise<Calls[C][
       // first result took a third more of the processor's time without.
       const side = Math.sqrt(MOST_PIXELS);
       await its.read({ planes: new Float32Array(3 * MOST_PIXELS), width: side, height: side });
-      await its.compare(blocks(0), blocks(4), { motion: "similarity" });
+      await its.compare(blocks(side / 4, 0), blocks(side / 4, 4), { motion: "similarity" });
     }
     return { device: its.device, threads: its.threads };
   },
@@ -93,10 +93,9 @@ function shown(comparison: Comparison): Candidate {
   return { distance, map: comparison.map(), sentence: String(comparison), moved: found ? matrices : undefined };
 }
 
-/** A small picture of blocks in shades of grey, moved to the left. */
-function blocks(left: number): Planes {
-  const side = 256;
-  const shade = (x: number, y: number) => Math.abs(Math.sin(13 * Math.floor(x / 9) + 79 * Math.floor(y / 9)));
+/** A picture of blocks in shades of grey, moved to the left. */
+function blocks(side: number, left: number): Planes {
+  const shade = (x: number, y: number) => (1e4 * Math.abs(Math.sin(13 * Math.floor(x / 9) + 79 * Math.floor(y / 9)))) % 1;
   const planes = new Float32Array(3 * side * side);
   for (let k = 0; k < planes.length; k++) planes[k] = shade((k % side) + left, Math.floor(k / side) % side);
   return { planes, width: side, height: side };

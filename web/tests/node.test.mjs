@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, test } from "node:test";
-import { Shrinking, estimateMotion, load, toPlanes } from "invariant-lpips";
+import { Motion, Shrinking, compensated, estimateMotion, load, toPlanes } from "invariant-lpips";
 
 const root = new URL("../", import.meta.url);
 const expected = JSON.parse(await readFile(new URL("build/pairs/expected.json", root), "utf8"));
@@ -118,6 +118,17 @@ test("a motion costs what its viewing conditions and network make it cost", asyn
   assert.match(String(plain), /^motion not measured; looks [.\d]+ apart; [.\d]+ times just noticeable$/);
   const equal = await metric.compare(a, a, { motion: "similarity" });
   assert.deepEqual([equal.distance, equal.found, equal.confidence, ...equal.shift], [0, false, 1, 0, 0]);
+});
+
+test("where nothing is claimed both pictures stay what they are, and tiny ones are never claimed", async () => {
+  const [a, b] = (await both("JPEG only")).map(toPlanes);
+  const motion = estimateMotion(a, b);
+  assert.deepEqual([motion.found, motion.zoom, motion.rotation, motion.overlap], [false, 1, 0, 1]);
+  const sides = compensated(a, b, motion);
+  assert.ok(sides[0] === a && sides[1] === b);
+  assert.throws(() => compensated(a, b, Motion.none({ width: 64, height: 64 })), /that of pictures of 64 x 64, but one has 451 x 300/);
+  const tiny = (level) => ({ planes: new Float32Array(3 * 15 * 90).fill(level), width: 90, height: 15 });
+  assert.deepEqual(estimateMotion(tiny(0.2), tiny(0.4)), Motion.none({ width: 90, height: 15 }, 0));
 });
 
 test("equal pictures are 0 apart, and white is what transparency shows", async () => {
