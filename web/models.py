@@ -4,7 +4,8 @@
 
 A model reads one picture, (1, 3, H, W) in [0, 1] with sides from 64 pixels, so that one read once can be compared with
 many. It gives one output a tap, (1, K, P, Q): the statistics of P x Q windows, weighted so that the squared
-differences of two pictures sum to d^2 over all taps; and `just_noticeable`, the distance that people just notice.
+differences of two pictures sum to d^2 over all taps; and `just_noticeable`, (2,): the distance that people just notice,
+and the exponent b with which distances follow what people say (`jnd_fit`).
 Numbers that float16 holds exactly, which are those of the bundled trunks, are stored in it: no distance changes.
 """
 
@@ -82,10 +83,12 @@ def model_of(metric: InvariantLPIPS) -> onnx.ModelProto:
     for node in model.graph.node:  # the exporter writes where in whose source each came from
         node.ClearField("metadata_props")
     del model.graph.value_info[:]
+    assert metric.jnd_fit is not None
     one = 1 / float(metric.jnd(torch.ones(())))
-    model.graph.initializer.append(numpy_helper.from_array(np.array([one], np.float32), "jnd"))
+    fit = np.array([one, metric.jnd_fit["b"]], np.float32)
+    model.graph.initializer.append(numpy_helper.from_array(fit, "jnd"))
     model.graph.node.append(helper.make_node("Identity", ["jnd"], ["just_noticeable"]))
-    model.graph.output.append(helper.make_tensor_value_info("just_noticeable", TensorProto.FLOAT, [1]))
+    model.graph.output.append(helper.make_tensor_value_info("just_noticeable", TensorProto.FLOAT, [2]))
     helper.set_model_props(model, {"description": metric.describe(), "range": "[0, 1]"})
     return model
 

@@ -1,4 +1,5 @@
 import type { DifferenceMap } from "../src/index.js";
+import type { Moved } from "./moved.js";
 import type { Size } from "./sizes.js";
 
 export type Net = "pixels" | "alex" | "alex-32";
@@ -13,8 +14,8 @@ export interface Calls {
   open: { ask: { key: number; file: File }; answer: Size };
   /** Forget a picture. */
   close: { ask: { key: number }; answer: null };
-  /** Compare the first picture with each of the others. */
-  compare: { ask: { net: Net; keys: number[] }; answer: Comparison };
+  /** Compare the first picture with each of the others; with `motion`, once what moved is undone. */
+  compare: { ask: { net: Net; keys: number[]; motion: boolean }; answer: Comparison };
 }
 
 export interface Engine {
@@ -33,6 +34,10 @@ export interface Comparison {
 export interface Candidate {
   readonly distance: number;
   readonly map: DifferenceMap;
+  /** What moved and what changed, in words. */
+  readonly sentence: string;
+  /** Where a motion is claimed. */
+  readonly moved: Moved | undefined;
 }
 
 export type Call = keyof Calls;

@@ -8,6 +8,7 @@ import { type Chosen, SLOTS, Slot } from "./slots.js";
 
 const element = <E extends HTMLElement>(id: string) => document.getElementById(id) as E;
 const net = element<HTMLSelectElement>("net");
+const motion = element<HTMLInputElement>("motion");
 const status = element("status");
 const results = element("results");
 const cards = element("cards");
@@ -83,7 +84,11 @@ async function compare(problem = ""): Promise<void> {
   const start = performance.now();
   try {
     const its = net.value as Net;
-    const comparison = await engine.call("compare", { net: its, keys: chosen.map(({ key }) => key) });
+    const comparison = await engine.call("compare", {
+      net: its,
+      keys: chosen.map(({ key }) => key),
+      motion: motion.checked,
+    });
     if (mine !== asked) return;
     show(comparison, compared, chosen, performance.now() - start);
     const [first, ...others] = chosen.map(({ name }) => name);
@@ -101,13 +106,14 @@ function show(comparison: Comparison, compared: Slot[], chosen: Chosen[], took: 
   const titles = compared.map((slot) => slot.title);
   const tied = candidates.length > 1 && candidates.every(({ distance }) => distance === nearest);
   cards.replaceChildren(
-    ...candidates.map(({ distance }, k) => {
+    ...candidates.map(({ distance, sentence }, k) => {
       const closer = candidates.length > 1 && distance === nearest && !tied;
       const verdict = tied ? "as close as the other" : "closer to the original";
-      return card(titles[k], distance, distance / justNoticeable, closer || tied ? verdict : "", closer);
+      const said = motion.checked && distance > 0 ? sentence : "";
+      return card(titles[k], distance, distance / justNoticeable, closer || tied ? verdict : "", closer, said);
     }),
   );
-  heatMap.show(candidates.map(({ map }) => map), titles, chosen.map(({ address }) => address), justNoticeable);
+  heatMap.show(candidates, titles, chosen.map(({ address }) => address), justNoticeable);
   const shrunk = chosen.filter(({ size: its }) => its.width !== size.width || its.height !== size.height);
   const from = [...new Set(shrunk.map(({ size: its }) => text(its)))].join(" and ");
   element("how").textContent =
@@ -117,7 +123,14 @@ function show(comparison: Comparison, compared: Slot[], chosen: Chosen[], took: 
   results.hidden = false;
 }
 
-function card(title: string, distance: number, multiples: number, verdict: string, closer: boolean): HTMLElement {
+function card(
+  title: string,
+  distance: number,
+  multiples: number,
+  verdict: string,
+  closer: boolean,
+  sentence: string,
+): HTMLElement {
   const article = document.createElement("article");
   article.className = closer ? "card closer" : "card";
   const heading = document.createElement("h2");
@@ -129,6 +142,12 @@ function card(title: string, distance: number, multiples: number, verdict: strin
   const words = document.createElement("p");
   words.textContent = distance === 0 ? "The pictures are equal." : `${multiples.toFixed(1)} × just noticeable`;
   article.append(heading, number, words);
+  if (sentence !== "") {
+    const moved = document.createElement("p");
+    moved.className = "moved";
+    moved.textContent = `${sentence[0].toUpperCase()}${sentence.slice(1)}.`;
+    article.append(moved);
+  }
   return article;
 }
 
@@ -188,6 +207,7 @@ async function prepare(): Promise<void> {
   }
 }
 
+motion.addEventListener("change", () => void compare());
 net.addEventListener("change", () => {
   void prepare();
   void compare();
