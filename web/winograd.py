@@ -25,7 +25,7 @@ POINTS = (0, 1, -1, 2, -2, 1 / 2, -1 / 2)
 #: Widths of filters that it is worth it for, and that POINTS suffice for.
 WIDTHS = (3, 5)
 
-Matrix = NDArray[np.float64]
+Matrix = NDArray[np.floating[Any]]
 
 
 def transforms(tile: int, width: int) -> tuple[Matrix, Matrix, Matrix]:

@@ -273,7 +273,7 @@ test("on a telephone pictures are chosen by taps, and everything is legible, wit
     const own = (each) => [...each.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim() !== "");
     // What a finger hits: a control, or the label around it.
     const targets = seen.filter((each) => each.matches("button, select, input"));
-    const size = (each) => (each.type === "radio" ? each.closest("label") : each).getBoundingClientRect();
+    const size = (each) => (["radio", "checkbox"].includes(each.type) ? each.closest("label") : each).getBoundingClientRect();
     return {
       width: document.documentElement.scrollWidth,
       smallest: Math.min(...seen.filter(own).map((each) => parseFloat(getComputedStyle(each).fontSize))),
