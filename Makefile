@@ -62,5 +62,5 @@ web/node_modules/.installed: web/package-lock.json
 	cd web && npm ci --silent
 	touch $@
 
-web/models/alex.onnx: web/models.py weights/alexnet.safetensors weights/alexnet-regional.safetensors weights/pixels.safetensors weights/pixels-regional.safetensors | $(VENV)/.export
+web/models/alex.onnx: web/models.py web/winograd.py weights/alexnet.safetensors weights/alexnet-regional.safetensors weights/alexnet-regional-32.safetensors weights/pixels.safetensors weights/pixels-regional.safetensors | $(VENV)/.export
 	$(BIN)/python web/models.py

@@ -29,7 +29,7 @@ await build({ ...options, entryPoints: ["page/page.ts"], outdir: out });
 await build({ ...options, entryPoints: ["page/worker.ts"], outdir: out, splitting: true, chunkNames: "ort/[name]-[hash]" });
 
 for (const name of ["index.html", "style.css", "icon.svg", "manifest.json"]) await cp(join(here, "page", name), join(out, name));
-for (const net of ["pixels", "alex"]) await cp(join(here, `models/${net}.onnx`), join(out, `models/${net}.onnx`));
+for (const net of ["pixels", "alex", "alex-32"]) await cp(join(here, `models/${net}.onnx`), join(out, `models/${net}.onnx`));
 for (const variant of ["", ".asyncify"]) {
   for (const kind of ["mjs", "wasm"]) {
     const name = `ort-wasm-simd-threaded${variant}.${kind}`;

@@ -1,10 +1,11 @@
-"""Makes the models of the page and the npm package: one ONNX file a net, in web/models.
+"""Makes the models of the page and the npm package: one ONNX file each, in web/models.
 
-    python web/models.py            # pixels.onnx and alex.onnx; any net with calibrated weights may be named
+    python web/models.py            # pixels, alex and alex-32; any net with calibrated weights may be named
 
 A model reads one picture, (1, 3, H, W) in [0, 1] with sides from 64 pixels, so that one read once can be compared with
 many. It gives one output a tap, (1, K, P, Q): the statistics of P x Q windows, weighted so that the squared
-differences of two pictures sum to d^2 over all taps; and `just_noticeable`, the distance that people just notice.
+differences of two pictures sum to d^2 over all taps; and `just_noticeable`, (2,): the distance that people just notice,
+and the exponent b with which distances follow what people say (`jnd_fit`).
 Numbers that float16 holds exactly, which are those of the bundled trunks, are stored in it: no distance changes.
 """
 
@@ -23,12 +24,14 @@ import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+from winograd import replace_convolutions
 
 from invariant_lpips import InvariantLPIPS
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.integrations.export import SMALLEST_SIDE
 
-NETS = ("pixels", "alex")
+#: A net by its name; with `-32` its head is `regional-32` in place of the net's default.
+MODELS = ("pixels", "alex", "alex-32")
 #: Largest difference from the metric that is kept, relative to the distance.
 TOLERANCE = 1e-4
 
@@ -48,6 +51,12 @@ class Windows(nn.Module):
             (head.vector(tap, summary) / root).view(1, -1, *summary[0].shape[-2:])
             for tap, summary in zip(head.taps, summaries, strict=True)
         )
+
+
+def metric_of(name: str) -> InvariantLPIPS:
+    """The metric that a model's name stands for."""
+    net = name.removesuffix("-32")
+    return InvariantLPIPS(net=net, head="default" if net == name else "regional-32")
 
 
 def model_of(metric: InvariantLPIPS) -> onnx.ModelProto:
@@ -74,10 +83,12 @@ def model_of(metric: InvariantLPIPS) -> onnx.ModelProto:
     for node in model.graph.node:  # the exporter writes where in whose source each came from
         node.ClearField("metadata_props")
     del model.graph.value_info[:]
+    assert metric.jnd_fit is not None
     one = 1 / float(metric.jnd(torch.ones(())))
-    model.graph.initializer.append(numpy_helper.from_array(np.array([one], np.float32), "jnd"))
+    fit = np.array([one, metric.jnd_fit["b"]], np.float32)
+    model.graph.initializer.append(numpy_helper.from_array(fit, "jnd"))
     model.graph.node.append(helper.make_node("Identity", ["jnd"], ["just_noticeable"]))
-    model.graph.output.append(helper.make_tensor_value_info("just_noticeable", TensorProto.FLOAT, [1]))
+    model.graph.output.append(helper.make_tensor_value_info("just_noticeable", TensorProto.FLOAT, [2]))
     helper.set_model_props(model, {"description": metric.describe(), "range": "[0, 1]"})
     return model
 
@@ -123,6 +134,7 @@ def write(metric: InvariantLPIPS, path: Path) -> float:
         ValueError: its distances are not the metric's.
     """
     model = model_of(metric)
+    replace_convolutions(model)
     store_halves(model)
     onnx.checker.check_model(model)
     with replacing(path) as temporary:
@@ -130,21 +142,24 @@ def write(metric: InvariantLPIPS, path: Path) -> float:
         worst = difference(Path(temporary), metric)
         if not worst <= TOLERANCE:
             raise ValueError(
-                f"The model of net={metric.net_name!r} differs from the metric by {worst:.1e} of its value, more than "
-                f"{TOLERANCE:.0e}, and was not kept; please report it with your versions of torch and onnxruntime."
+                f"The model of net={metric.net_name!r}, head={metric.head.name!r} differs from the metric by "
+                f"{worst:.1e} of its value, more than {TOLERANCE:.0e}, and was not kept; please "
+                "report it with your versions of torch and onnxruntime."
             )
     return worst
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("nets", nargs="*", default=NETS, metavar="NET", help="pixels, alex (both), vgg")
+    parser.add_argument(
+        "models", nargs="*", default=MODELS, metavar="MODEL", help="pixels, alex, alex-32 (all three), vgg"
+    )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "models", metavar="DIR")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    for net in args.nets:
-        path = args.out / f"{net}.onnx"
-        worst = write(InvariantLPIPS(net=net), path)
+    for name in args.models:
+        path = args.out / f"{name}.onnx"
+        worst = write(metric_of(name), path)
         print(f"{path}: {path.stat().st_size:,} bytes, within {worst:.0e} of the metric")
 
 

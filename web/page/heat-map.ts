@@ -1,29 +1,35 @@
-import type { DifferenceMap } from "../src/index.js";
 import { coloured } from "./colours.js";
+import type { Candidate } from "./messages.js";
+import { MotionDrawing, drawCarried } from "./moved.js";
 
-/** The map over a picture, with the controls that say which map, over which picture, and how strongly. */
+/** The map over a picture, and what moved, with the controls that say which, over which picture, and how strongly. */
 export class HeatMap {
   private readonly under = document.getElementById("under") as HTMLImageElement;
   private readonly over = document.getElementById("over") as HTMLCanvasElement;
   private readonly mapped = document.getElementById("mapped") as HTMLFieldSetElement;
   private readonly below = document.getElementById("below") as HTMLFieldSetElement;
   private readonly strength = document.getElementById("strength") as HTMLInputElement;
+  private readonly arrows = document.getElementById("arrows") as HTMLInputElement;
+  private readonly legend = document.getElementById("legend")!;
+  private readonly drawing = new MotionDrawing();
+  private candidates: readonly Candidate[] = [];
   private maps: ImageData[] = [];
   private pictures: string[] = [];
 
   constructor() {
     this.strength.addEventListener("input", () => this.fade());
-    for (const group of [this.mapped, this.below]) group.addEventListener("change", () => this.draw());
+    for (const group of [this.mapped, this.below, this.arrows]) group.addEventListener("change", () => this.draw());
   }
 
   /**
-   * @param maps one of each copy
+   * @param candidates one of each copy
    * @param titles of the copies
    * @param pictures addresses of the original and the copies
    */
-  show(maps: DifferenceMap[], titles: string[], pictures: string[], justNoticeable: number): void {
+  show(candidates: readonly Candidate[], titles: string[], pictures: string[], justNoticeable: number): void {
     const before = this.chosen(this.mapped);
-    this.maps = maps.map((map) => coloured(map, justNoticeable));
+    this.candidates = candidates;
+    this.maps = candidates.map(({ map }) => coloured(map, justNoticeable));
     this.pictures = pictures;
     const choices = titles.map((title, k) => {
       const input = Object.assign(document.createElement("input"), { type: "radio", name: "mapped", value: String(k) });
@@ -39,12 +45,24 @@ export class HeatMap {
 
   private draw(): void {
     const k = this.chosen(this.mapped);
-    const picture = this.pictures[this.chosen(this.below) === 0 ? 0 : k + 1];
+    const overOriginal = this.chosen(this.below) === 0;
+    const picture = this.pictures[overOriginal ? 0 : k + 1];
     if (this.under.src !== picture) this.under.src = picture;
     const map = this.maps[k];
     this.over.width = map.width;
     this.over.height = map.height;
-    this.over.getContext("2d")!.putImageData(map, 0, 0);
+    const context = this.over.getContext("2d")!;
+    const { moved } = this.candidates[k];
+    if (moved === undefined) context.putImageData(map, 0, 0);
+    else drawCarried(context, map, overOriginal ? moved.toOriginal : moved.toCopy);
+    const times = this.drawing.show(moved?.matrix, map);
+    this.drawing.shown = this.arrows.checked;
+    this.arrows.parentElement!.hidden = moved === undefined;
+    const differ = `Where they differ${moved === undefined ? "" : " once what moved is undone"}`;
+    this.over.ariaLabel = `Map: ${differ.toLowerCase()}`;
+    this.legend.textContent =
+      `${differ}, in multiples of what people just notice, on one scale for all pictures.` +
+      (moved === undefined ? "" : ` Arrows: what moved${times > 1 ? `, drawn ${times} times as long` : ""}; dashes: the frame of the original in the copy.`);
     // Small pictures are shown at their size, large ones at that of the page.
     this.under.width = map.width;
     this.fade();

@@ -1,18 +1,21 @@
 import type { DifferenceMap } from "../src/index.js";
+import type { Moved } from "./moved.js";
 import type { Size } from "./sizes.js";
 
-export type Net = "pixels" | "alex";
+export type Net = "pixels" | "alex" | "alex-32";
 
 /** What the page asks its worker, and what it gets for each. Pictures go by keys that the page gives them. */
 export interface Calls {
   /** Fetch a network, so that the first comparison finds it. */
   prepare: { ask: { net: Net }; answer: Engine };
+  /** Run a network on an empty picture. */
+  warmUp: { ask: { net: Net; side: number }; answer: null };
   /** Read a file. */
   open: { ask: { key: number; file: File }; answer: Size };
   /** Forget a picture. */
   close: { ask: { key: number }; answer: null };
-  /** Compare the first picture with each of the others. */
-  compare: { ask: { net: Net; keys: number[] }; answer: Comparison };
+  /** Compare the first picture with each of the others; with `motion`, once what moved is undone. */
+  compare: { ask: { net: Net; keys: number[]; motion: boolean }; answer: Comparison };
 }
 
 export interface Engine {
@@ -31,6 +34,10 @@ export interface Comparison {
 export interface Candidate {
   readonly distance: number;
   readonly map: DifferenceMap;
+  /** What moved and what changed, in words. */
+  readonly sentence: string;
+  /** Where a motion is claimed. */
+  readonly moved: Moved | undefined;
 }
 
 export type Call = keyof Calls;

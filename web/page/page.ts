@@ -3,11 +3,12 @@ import { FULL_COLOUR_AT, gradient } from "./colours.js";
 import { HeatMap } from "./heat-map.js";
 import type { Comparison, Engine as Machine, Net } from "./messages.js";
 import { stayAvailable } from "./offline.js";
-import { text } from "./sizes.js";
+import { MOST_PIXELS, text } from "./sizes.js";
 import { type Chosen, SLOTS, Slot } from "./slots.js";
 
 const element = <E extends HTMLElement>(id: string) => document.getElementById(id) as E;
 const net = element<HTMLSelectElement>("net");
+const motion = element<HTMLInputElement>("motion");
 const status = element("status");
 const results = element("results");
 const cards = element("cards");
@@ -33,9 +34,12 @@ document.querySelector(".ticks")!.lastElementChild!.textContent = `${FULL_COLOUR
 let keys = 0;
 /** Counts what was asked for, so that an answer that came too late is not shown. */
 let asked = 0;
+/** Whether anybody has chosen a picture yet. */
+let begun = false;
 
 /** Takes files for a place and those after it. */
 async function take(files: readonly File[], place: number): Promise<void> {
+  begun = true;
   const fitting = files.slice(0, slots.length - place);
   let problem = fitting.length < files.length ? `Only ${fitting.length} of ${files.length} files fit here.` : "";
   say(`Reading ${fitting.map((file) => file.name).join(", ")} …`);
@@ -80,7 +84,11 @@ async function compare(problem = ""): Promise<void> {
   const start = performance.now();
   try {
     const its = net.value as Net;
-    const comparison = await engine.call("compare", { net: its, keys: chosen.map(({ key }) => key) });
+    const comparison = await engine.call("compare", {
+      net: its,
+      keys: chosen.map(({ key }) => key),
+      motion: motion.checked,
+    });
     if (mine !== asked) return;
     show(comparison, compared, chosen, performance.now() - start);
     const [first, ...others] = chosen.map(({ name }) => name);
@@ -98,13 +106,14 @@ function show(comparison: Comparison, compared: Slot[], chosen: Chosen[], took: 
   const titles = compared.map((slot) => slot.title);
   const tied = candidates.length > 1 && candidates.every(({ distance }) => distance === nearest);
   cards.replaceChildren(
-    ...candidates.map(({ distance }, k) => {
+    ...candidates.map(({ distance, sentence }, k) => {
       const closer = candidates.length > 1 && distance === nearest && !tied;
       const verdict = tied ? "as close as the other" : "closer to the original";
-      return card(titles[k], distance, distance / justNoticeable, closer || tied ? verdict : "", closer);
+      const said = motion.checked && distance > 0 ? sentence : "";
+      return card(titles[k], distance, distance / justNoticeable, closer || tied ? verdict : "", closer, said);
     }),
   );
-  heatMap.show(candidates.map(({ map }) => map), titles, chosen.map(({ address }) => address), justNoticeable);
+  heatMap.show(candidates, titles, chosen.map(({ address }) => address), justNoticeable);
   const shrunk = chosen.filter(({ size: its }) => its.width !== size.width || its.height !== size.height);
   const from = [...new Set(shrunk.map(({ size: its }) => text(its)))].join(" and ");
   element("how").textContent =
@@ -114,7 +123,14 @@ function show(comparison: Comparison, compared: Slot[], chosen: Chosen[], took: 
   results.hidden = false;
 }
 
-function card(title: string, distance: number, multiples: number, verdict: string, closer: boolean): HTMLElement {
+function card(
+  title: string,
+  distance: number,
+  multiples: number,
+  verdict: string,
+  closer: boolean,
+  sentence: string,
+): HTMLElement {
   const article = document.createElement("article");
   article.className = closer ? "card closer" : "card";
   const heading = document.createElement("h2");
@@ -126,6 +142,12 @@ function card(title: string, distance: number, multiples: number, verdict: strin
   const words = document.createElement("p");
   words.textContent = distance === 0 ? "The pictures are equal." : `${multiples.toFixed(1)} × just noticeable`;
   article.append(heading, number, words);
+  if (sentence !== "") {
+    const moved = document.createElement("p");
+    moved.className = "moved";
+    moved.textContent = `${sentence[0].toUpperCase()}${sentence.slice(1)}.`;
+    article.append(moved);
+  }
   return article;
 }
 
@@ -162,19 +184,33 @@ addEventListener("drop", (event) => {
 });
 addEventListener("paste", (event) => dropped(event.clipboardData, null));
 
+/**
+ * Sides of the empty pictures that a network reads while nobody has chosen any. A browser compiles WASM for good only
+ * once it has run often, which takes more time than the first comparison itself; and memory grows to what the largest
+ * pictures take. Small ones come first, so that whoever chooses a picture meanwhile doesn't wait long.
+ */
+const WARM_UP = [...Array<number>(6).fill(Math.sqrt(MOST_PIXELS) / 2), Math.sqrt(MOST_PIXELS)];
+
 async function prepare(): Promise<void> {
+  const its = net.value as Net;
   try {
-    showMachine(await engine.call("prepare", { net: net.value as Net }));
-    document.documentElement.dataset.ready = net.value;
+    showMachine(await engine.call("prepare", { net: its }));
+    document.documentElement.dataset.ready = its;
+    for (const side of WARM_UP) {
+      if (begun || net.value !== its) return;
+      await engine.call("warmUp", { net: its, side });
+    }
+    document.documentElement.dataset.warm = its;
   } catch (error) {
     element("engine").textContent = "";
     say(`The network could not be loaded: ${(error as Error).message}`, true);
   }
 }
 
+motion.addEventListener("change", () => void compare());
 net.addEventListener("change", () => {
   void prepare();
   void compare();
 });
 void prepare();
-stayAvailable(() => slots.every((slot) => slot.chosen === undefined) && asked === 0);
+stayAvailable(() => !begun && asked === 0);

@@ -1,14 +1,16 @@
 // Decodes and compares pictures, so that the page stays at hand meanwhile.
 
-import { type Device, type Metric, type Reading, load } from "../src/index.js";
+import { type Comparison, type Device, type Metric, type Planes, load } from "../src/index.js";
 import { PictureFile } from "./decoding.js";
-import type { Answer, Ask, Calls, Net } from "./messages.js";
-import { MOST_PIXELS, commonSize, text } from "./sizes.js";
+import type { Answer, Ask, Calls, Candidate, Net } from "./messages.js";
+import { commonSize, text } from "./sizes.js";
 
 const pictures = new Map<number, PictureFile>();
 const metrics = new Map<Net, Promise<Metric>>();
-/** What was read already: by picture, network and size. */
-const readings = new Map<string, Reading>();
+/** What was read already: by picture, network and size; pixels only, where the network read them moved. */
+const readings = new Map<string, Planes>();
+/** What was compared already: by both pictures, network, size, and whether what moved was undone. */
+const compared = new Map<string, Candidate>();
 
 function metric(net: Net): Promise<Metric> {
   let loading = metrics.get(net);
@@ -30,13 +32,14 @@ function metric(net: Net): Promise<Metric> {
 const answers: { [C in keyof Calls]: (ask: Calls[C]["ask"]) => Promise<Calls[C]["answer"]> } = {
   async prepare({ net }) {
     const its = await metric(net);
-    if (pictures.size === 0) {
-      // While somebody looks for pictures: memory grows to what a megapixel takes, and code is compiled for good. The
-      // first result took a third more of the processor's time without.
-      const side = Math.sqrt(MOST_PIXELS);
-      await its.read({ planes: new Float32Array(3 * MOST_PIXELS), width: side, height: side });
-    }
     return { device: its.device, threads: its.threads };
+  },
+
+  async warmUp({ net, side }) {
+    const its = await metric(net);
+    await its.read({ planes: new Float32Array(3 * side * side), width: side, height: side });
+    await its.compare(blocks(side / 4, 0), blocks(side / 4, 4), { motion: "similarity" });
+    return null;
   },
 
   async open({ key, file }) {
@@ -48,28 +51,55 @@ const answers: { [C in keyof Calls]: (ask: Calls[C]["ask"]) => Promise<Calls[C][
   async close({ key }) {
     pictures.get(key)?.close();
     pictures.delete(key);
-    for (const name of readings.keys()) if (name.startsWith(`${key} `)) readings.delete(name);
+    for (const known of [readings, compared]) {
+      for (const name of known.keys()) if (name.split(" ", 2).includes(String(key))) known.delete(name);
+    }
     return null;
   },
 
-  async compare({ net, keys }) {
+  async compare({ net, keys, motion }) {
     const size = commonSize(keys.map((key) => pictures.get(key)!.size));
     const its = await metric(net);
-    const sides: Reading[] = [];
-    for (const key of keys) {
+    const reading = async (key: number) => {
       const name = `${key} ${net} ${text(size)}`;
-      const reading = readings.get(name) ?? (await its.read(await pictures.get(key)!.planes(size)));
-      readings.set(name, reading);
-      sides.push(reading);
-    }
-    const [first, ...others] = sides;
+      const known = readings.get(name) ?? (await pictures.get(key)!.planes(size));
+      readings.set(name, known);
+      return known;
+    };
+    const [first, ...others] = keys;
     const candidates = [];
     for (const other of others) {
-      candidates.push({ distance: await its.distance(first, other), map: await its.map(first, other) });
+      const name = `${first} ${other} ${net} ${text(size)} ${motion}`;
+      let candidate = compared.get(name);
+      if (candidate === undefined) {
+        const sides = [await reading(first), await reading(other)] as const;
+        const comparison = await its.compare(...sides, { motion: motion ? "similarity" : undefined });
+        if (!comparison.found) {
+          [first, other].forEach((key, k) => readings.set(`${key} ${net} ${text(size)}`, comparison.sides[k]));
+        }
+        candidate = shown(comparison);
+        compared.set(name, candidate);
+      }
+      candidates.push(candidate);
     }
     return { size, justNoticeable: its.justNoticeable, candidates, engine: { device: its.device, threads: its.threads } };
   },
 };
+
+/** What the page shows of a comparison. */
+function shown(comparison: Comparison): Candidate {
+  const { distance, found, moved } = comparison;
+  const matrices = { matrix: moved.matrix, toOriginal: moved.part(-0.5), toCopy: moved.part(0.5) };
+  return { distance, map: comparison.map(), sentence: String(comparison), moved: found ? matrices : undefined };
+}
+
+/** A picture of blocks in shades of grey, moved to the left. */
+function blocks(side: number, left: number): Planes {
+  const shade = (x: number, y: number) => (1e4 * Math.abs(Math.sin(13 * Math.floor(x / 9) + 79 * Math.floor(y / 9)))) % 1;
+  const planes = new Float32Array(3 * side * side);
+  for (let k = 0; k < planes.length; k++) planes[k] = shade((k % side) + left, Math.floor(k / side) % side);
+  return { planes, width: side, height: side };
+}
 
 // One after the other: a comparison reads what an earlier message opened.
 let last: Promise<unknown> = Promise.resolve();

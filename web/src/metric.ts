@@ -1,7 +1,12 @@
 import { address, runtime, threadsAvailable } from "#runtime";
 import type * as ort from "onnxruntime-web";
-import { type Picture, type Planes, toPlanes } from "./planes.js";
-import { type Tap, spread, squaredDifferences } from "./windows.js";
+import { Comparison } from "./motion/comparison.js";
+import { type Model, checkedModel, estimateMotion } from "./motion/estimation.js";
+import { compensated } from "./motion/half-way.js";
+import { Motion } from "./motion/motion.js";
+import { type Calibration, multiples, withMotion } from "./motion/price.js";
+import { type Picture, type Planes, oneSize, toPlanes } from "./planes.js";
+import { type DifferenceMap, type Reading, differenceMap, distanceBetween } from "./windows.js";
 
 /** Shortest side that a model takes. */
 export const SMALLEST_SIDE = 64;
@@ -17,18 +22,11 @@ export interface LoadOptions {
   wasmPaths?: string;
 }
 
-/** A picture that was read once, to be compared with others by the metric that read it. */
-export interface Reading {
-  readonly width: number;
-  readonly height: number;
-  readonly taps: readonly Tap[];
-}
-
-/** Where two pictures differ: a value for each pixel, whose mean is the square of the distance. */
-export interface DifferenceMap {
-  readonly data: Float32Array<ArrayBuffer>;
-  readonly width: number;
-  readonly height: number;
+export interface CompareOptions {
+  /** What of a motion is measured, undone and priced apart from the rest; nothing by default. */
+  motion?: Model;
+  /** Pixels to a degree of visual angle, at which a shift is priced. */
+  pixelsPerDegree?: number;
 }
 
 /**
@@ -80,8 +78,7 @@ async function start(
 
 /** The perceptual distance of two pictures; made by {@link load}. */
 export class Metric {
-  /** The distance that people just notice. */
-  justNoticeable = NaN;
+  private calibration: Calibration = { d0: NaN, b: NaN };
 
   constructor(
     /** Where it runs. */
@@ -93,24 +90,53 @@ export class Metric {
     private readonly taps: readonly string[],
   ) {}
 
+  /** The distance that people just notice. */
+  get justNoticeable(): number {
+    return this.calibration.d0;
+  }
+
   /** Reads one picture, to compare it with several: the network runs once for each. */
   async read(picture: Picture | Planes): Promise<Reading> {
     const { width, height } = checked(picture);
-    const { planes } = "planes" in picture ? picture : toPlanes(picture);
+    const { planes } = asPlanes(picture);
     const image = new this.engine.Tensor("float32", planes, [1, 3, height, width]);
     const outputs = await this.session.run({ image }, [...this.taps]);
     const taps = this.taps.map((name) => {
       const { data, dims } = outputs[name];
       return { values: data as Float32Array, rows: dims[2], columns: dims[3] };
     });
-    return { width, height, taps };
+    return { planes, width, height, taps };
   }
 
   /** Distance of two pictures of one size: 0 for equal ones. */
   async distance(a: Picture | Planes | Reading, b: Picture | Planes | Reading): Promise<number> {
-    const [x, y] = await this.both(a, b);
-    const squares = x.taps.map((tap, k) => squaredDifferences(tap, y.taps[k]).reduce((sum, part) => sum + part, 0));
-    return Math.sqrt(squares.reduce((sum, part) => sum + part, 0));
+    return distanceBetween(...(await this.both(a, b)));
+  }
+
+  /**
+   * What moved between two pictures of one size, and what changed besides: as Python's `metric.compare` tells it. The
+   * distance is larger for what people notice of a motion, and smaller for all that the motion explains.
+   */
+  async compare(
+    a: Picture | Planes | Reading,
+    b: Picture | Planes | Reading,
+    { motion, pixelsPerDegree = 29 }: CompareOptions = {},
+  ): Promise<Comparison> {
+    if (!(pixelsPerDegree > 0 && pixelsPerDegree < Infinity)) {
+      throw new RangeError(`Option \`pixelsPerDegree\` must be above 0, but got ${pixelsPerDegree}.`);
+    }
+    let [x, y]: (Planes | Reading)[] = [a, b].map((side) => asPlanes(checked(side)));
+    oneSize(x, y);
+    let moved = Motion.none(x);
+    if (checkedModel(motion) !== undefined) {
+      moved = estimateMotion(x, y);
+      [x, y] = compensated(x, y, moved);
+    }
+    const sides = await this.both(x, y);
+    const appearance = distanceBetween(...sides);
+    const thresholds = multiples(moved, pixelsPerDegree);
+    const distance = withMotion(appearance, thresholds, this.calibration);
+    return new Comparison(distance, appearance, thresholds, moved, this.justNoticeable, motion !== undefined, sides);
   }
 
   /** A distance in multiples of the just noticeable one. */
@@ -120,11 +146,7 @@ export class Metric {
 
   /** Where two pictures of one size differ. */
   async map(a: Picture | Planes | Reading, b: Picture | Planes | Reading): Promise<DifferenceMap> {
-    const [x, y] = await this.both(a, b);
-    const { width, height } = x;
-    const data = new Float32Array(width * height);
-    x.taps.forEach((tap, k) => spread(squaredDifferences(tap, y.taps[k]), tap.rows, tap.columns, data, width));
-    return { data, width, height };
+    return differenceMap(...(await this.both(a, b)));
   }
 
   /** Frees what the model holds. */
@@ -137,25 +159,37 @@ export class Metric {
     const side = 2 * SMALLEST_SIDE;
     const image = new this.engine.Tensor("float32", new Float32Array(3 * side * side), [1, 3, side, side]);
     const outputs = await this.session.run({ image });
-    this.justNoticeable = (outputs.just_noticeable.data as Float32Array)[0];
+    const fit = outputs.just_noticeable.data as Float32Array;
+    if (fit.length !== 2) throw new Error("The model is one of an older web/models.py: make it again with this one.");
+    this.calibration = { d0: fit[0], b: fit[1] };
   }
 
   private async both(
     a: Picture | Planes | Reading,
     b: Picture | Planes | Reading,
   ): Promise<[Reading, Reading]> {
-    if (a.width !== b.width || a.height !== b.height) {
-      throw new RangeError(
-        `Two pictures must have one size, but got ${a.width} x ${a.height} and ${b.width} x ${b.height}; resize one.`,
-      );
-    }
+    for (const picture of [a, b]) present(picture);
+    oneSize(a, b);
     const x = "taps" in a ? a : await this.read(a);
     const y = "taps" in b ? b : await this.read(b);
     return [x, y];
   }
 }
 
+function present(picture: unknown): void {
+  if (typeof picture !== "object" || picture === null) {
+    throw new TypeError(
+      `A picture must be like ImageData, { data, width, height }, but got ${typeof picture}; decode files first.`,
+    );
+  }
+}
+
+function asPlanes(picture: Picture | Planes | Reading): Planes | Reading {
+  return "planes" in picture ? picture : toPlanes(picture);
+}
+
 function checked(picture: Picture | Planes): Picture | Planes {
+  present(picture);
   const { width, height } = picture;
   const [values, channels] = "planes" in picture ? [picture.planes, 3] : [picture.data, 4];
   if (!(values?.length === channels * width * height)) {

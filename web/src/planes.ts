@@ -12,6 +12,15 @@ export interface Planes {
   readonly height: number;
 }
 
+/** @throws RangeError where two pictures have two sizes */
+export function oneSize(a: Pick<Planes, "width" | "height">, b: Pick<Planes, "width" | "height">): void {
+  if (a.width !== b.width || a.height !== b.height) {
+    throw new RangeError(
+      `Two pictures must have one size, but got ${a.width} x ${a.height} and ${b.width} x ${b.height}; resize one.`,
+    );
+  }
+}
+
 /** Planes of a picture; what is transparent is shown against white, as `invariant-lpips compare` does. */
 export function toPlanes(picture: Picture): Planes {
   const shrinking = new Shrinking(picture.width, picture.height, picture.width, picture.height);

@@ -1,3 +1,5 @@
+import type { Planes } from "./planes.js";
+
 /** Windows of a tap: `values[(k * rows + p) * columns + q]` is statistic k of the window in row p and column q. */
 export interface Tap {
   readonly values: Float32Array;
@@ -5,8 +7,20 @@ export interface Tap {
   readonly columns: number;
 }
 
+/** A picture that was read once, to be compared with others by the metric that read it; it keeps its pixels. */
+export interface Reading extends Planes {
+  readonly taps: readonly Tap[];
+}
+
+/** Where two pictures differ: a value for each pixel, whose mean is the square of the distance. */
+export interface DifferenceMap {
+  readonly data: Float32Array<ArrayBuffer>;
+  readonly width: number;
+  readonly height: number;
+}
+
 /** Squared difference of two pictures in each window of a tap, summed over its statistics: rows x columns. */
-export function squaredDifferences(a: Tap, b: Tap): Float64Array {
+function squaredDifferences(a: Tap, b: Tap): Float64Array {
   const windows = a.rows * a.columns;
   const sums = new Float64Array(windows);
   for (let k = 0; k < a.values.length; k += windows) {
@@ -18,11 +32,34 @@ export function squaredDifferences(a: Tap, b: Tap): Float64Array {
   return sums;
 }
 
+/** Distance of two pictures that were read: the root of what they differ by in all windows. */
+export function distanceBetween(a: Reading, b: Reading): number {
+  const squares = a.taps.map((tap, k) => squaredDifferences(tap, b.taps[k]).reduce((sum, part) => sum + part, 0));
+  return Math.sqrt(squares.reduce((sum, part) => sum + part, 0));
+}
+
+/** Where two pictures that were read differ. */
+export function differenceMap(a: Reading, b: Reading): DifferenceMap {
+  const { width, height } = a;
+  const data = new Float32Array(width * height);
+  // Taps with the same windows are spread over the picture together.
+  const sums = new Map<string, { rows: number; columns: number; parts: Float64Array }>();
+  a.taps.forEach((tap, k) => {
+    const { rows, columns } = tap;
+    const parts = squaredDifferences(tap, b.taps[k]);
+    const sum = sums.get(`${rows} ${columns}`);
+    if (sum === undefined) sums.set(`${rows} ${columns}`, { rows, columns, parts });
+    else parts.forEach((part, window) => (sum.parts[window] += part));
+  });
+  for (const { rows, columns, parts } of sums.values()) spread(parts, rows, columns, data, width);
+  return { data, width, height };
+}
+
 /**
  * Spreads each window's part over the pixels it covers, in proportion to their weight in it, and adds that to a map
  * whose mean grows by the sum of the parts.
  */
-export function spread(parts: Float64Array, rows: number, columns: number, map: Float32Array, width: number): void {
+function spread(parts: Float64Array, rows: number, columns: number, map: Float32Array, width: number): void {
   const height = map.length / width;
   const down = softWindows(height, rows);
   const across = softWindows(width, columns);

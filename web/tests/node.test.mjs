@@ -3,16 +3,17 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, test } from "node:test";
-import { Shrinking, load } from "invariant-lpips";
+import { Motion, Shrinking, compensated, estimateMotion, load, toPlanes } from "invariant-lpips";
 
 const root = new URL("../", import.meta.url);
 const expected = JSON.parse(await readFile(new URL("build/pairs/expected.json", root), "utf8"));
 const names = Object.keys(expected).filter((name) => name !== "4k");
+const motions = JSON.parse(await readFile(new URL("build/pairs/motion.json", root), "utf8"));
 const metric = await load(new URL("models/pixels.onnx", root));
 after(() => metric.close());
 
 async function picture(name, side) {
-  const { width, height } = expected[name];
+  const { width, height } = expected[name] ?? motions[name];
   return { data: await readFile(new URL(`build/pairs/${name}-${side}.rgba`, root)), width, height };
 }
 
@@ -47,7 +48,87 @@ test("alex from bytes", async () => {
   const alex = await load(await readFile(new URL("models/alex.onnx", root)));
   const distance = await alex.distance(await picture("cat", "a"), await picture("cat", "b"));
   near(distance, expected.cat.alex.distance, 1e-3, "cat");
+  same(await alex.compare(...(await both("up")), { motion: "similarity" }), motions.up.alex, "up");
   await alex.close();
+});
+
+async function both(name) {
+  return Promise.all(["a", "b"].map((side) => picture(name, side)));
+}
+
+/** A comparison is what Python says of it: the same claim, shifts to .05 px, distances to 1e-3. */
+function same(found, wanted, what) {
+  assert.equal(found.found, wanted.found, what);
+  near(found.distance, wanted.distance, 1e-3, what);
+  within(found.appearance, wanted.appearance, 1e-3 * wanted.appearance + 1e-6, what); // nothing but rounding may be left
+  near(found.jnd, wanted.jnd, 1e-3, what);
+  near(found.motion, wanted.motion, 1e-3, what);
+  found.shift.forEach((pixels, axis) => within(pixels, wanted.shift[axis], 0.05, `${what}, shift`));
+  within(found.rotation, wanted.rotation, 0.005, `${what}, rotation`);
+  within(found.zoom, wanted.zoom, 1e-4, `${what}, zoom`);
+  within(found.overlap, wanted.overlap, 1e-3, `${what}, overlap`);
+  within(found.confidence, wanted.confidence, 1e-3, `${what}, confidence`);
+  found.matrix.flat().forEach((entry, k) => within(entry, wanted.matrix.flat()[k], 0.05, `${what}, matrix`));
+}
+
+function within(found, wanted, distance, what) {
+  assert.ok(Math.abs(found - wanted) <= distance, `${what}: ${found}, but Python says ${wanted}`);
+}
+
+test("what moved is what Python says, in words too", async () => {
+  const claimed = Object.values(motions).filter(({ pixels }) => pixels.found);
+  assert.equal(claimed.length, 11);
+  for (const [name, wanted] of Object.entries(motions)) {
+    const comparison = await metric.compare(...(await both(name)), { motion: "similarity" });
+    same(comparison, wanted.pixels, name);
+    assert.equal(String(comparison), wanted.pixels.text);
+    const { data } = comparison.map();
+    const mean = data.reduce((sum, value) => sum + value, 0) / data.length;
+    near(mean, comparison.appearance ** 2, 1e-5, `${name}, mean of the map`);
+  }
+});
+
+test("the other order is exactly the inverse, and gives the same distance", async () => {
+  for (const name of ["under noise", "all at once", "larger", "JPEG only", "stripes", "equal"]) {
+    const [a, b] = (await both(name)).map(toPlanes);
+    const [there, back] = [estimateMotion(a, b), estimateMotion(b, a)];
+    assert.equal(there.found, motions[name].pixels.found);
+    assert.deepEqual(back, there.inverse());
+    assert.deepEqual(back.inverse(), there);
+  }
+  const [a, b] = await both("all at once");
+  const there = await metric.compare(a, b, { motion: "similarity" });
+  const back = await metric.compare(b, a, { motion: "similarity" });
+  near(back.distance, there.distance, 1e-5, "distance");
+  const [[p, q, r], [s, t, u]] = back.matrix;
+  const [[x], [y]] = there.matrix.map(([c, d, e]) => [c * 30 + d * 200 + e]);
+  within(p * x + q * y + r, 30, 1e-9, "there and back");
+  within(s * x + t * y + u, 200, 1e-9, "there and back");
+});
+
+test("a motion costs what its viewing conditions and network make it cost", async () => {
+  const [a, b] = await Promise.all((await both("right")).map((each) => metric.read(each)));
+  const near29 = await metric.compare(a, b, { motion: "similarity", pixelsPerDegree: 29 });
+  same(near29, motions.right.pixels, "right");
+  const at71 = await metric.compare(a, b, { motion: "similarity", pixelsPerDegree: 71 });
+  near(at71.motion, (near29.motion * 29) / 71, 1e-6, "thresholds");
+  assert.ok(at71.distance < near29.distance);
+  const plain = await metric.compare(a, b);
+  assert.equal(plain.distance, await metric.distance(a, b));
+  assert.match(String(plain), /^motion not measured; looks [.\d]+ apart; [.\d]+ times just noticeable$/);
+  const equal = await metric.compare(a, a, { motion: "similarity" });
+  assert.deepEqual([equal.distance, equal.found, equal.confidence, ...equal.shift], [0, false, 1, 0, 0]);
+});
+
+test("where nothing is claimed both pictures stay what they are, and tiny ones are never claimed", async () => {
+  const [a, b] = (await both("JPEG only")).map(toPlanes);
+  const motion = estimateMotion(a, b);
+  assert.deepEqual([motion.found, motion.zoom, motion.rotation, motion.overlap], [false, 1, 0, 1]);
+  const sides = compensated(a, b, motion);
+  assert.ok(sides[0] === a && sides[1] === b);
+  assert.throws(() => compensated(a, b, Motion.none({ width: 64, height: 64 })), /that of pictures of 64 x 64, but one has 451 x 300/);
+  const tiny = (level) => ({ planes: new Float32Array(3 * 15 * 90).fill(level), width: 90, height: 15 });
+  assert.deepEqual(estimateMotion(tiny(0.2), tiny(0.4)), Motion.none({ width: 90, height: 15 }, 0));
 });
 
 test("equal pictures are 0 apart, and white is what transparency shows", async () => {
@@ -76,8 +157,13 @@ test("what is no picture is refused in a sentence", async () => {
   const cat = await picture("cat", "a");
   const rocket = await picture("rocket", "a");
   await assert.rejects(metric.distance(cat, rocket), /must have one size, but got 451 x 300 and 640 x 427; resize one/);
+  await assert.rejects(metric.read("cat.png"), /must be like ImageData, .* but got string; decode files first/);
+  await assert.rejects(metric.distance(cat, undefined), /but got undefined/);
   await assert.rejects(metric.read({ ...cat, width: 450 }), /4 values for each of its 450 x 300 pixels/);
   await assert.rejects(metric.read({ data: new Float32Array(4 * 64 * 64), width: 64, height: 64 }), /eight bits/);
   await assert.rejects(metric.read({ data: new Uint8Array(4 * 63 * 90), width: 63, height: 90 }), /at least 64 pixels/);
+  await assert.rejects(metric.compare(cat, rocket, { motion: "similarity" }), /must have one size/);
+  await assert.rejects(metric.compare(cat, cat, { motion: "affine" }), /`motion` must be "similarity" or left out, but got "affine"/);
+  await assert.rejects(metric.compare(cat, cat, { pixelsPerDegree: 0 }), /`pixelsPerDegree` must be above 0, but got 0/);
   await assert.rejects(load(new URL("models/pixels.onnx", root), { device: "webgpu" }), /WebGPU/);
 });

@@ -4,12 +4,13 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { launch, serve } from "./serving.mjs";
+import { PHONE, launch, serve } from "./serving.mjs";
 
 const root = join(import.meta.dirname, "..");
 const pairs = join(root, "build/pairs");
 const expected = JSON.parse(await readFile(join(pairs, "expected.json"), "utf8"));
 const names = Object.keys(expected).filter((name) => name !== "4k");
+const motions = JSON.parse(await readFile(join(pairs, "motion.json"), "utf8"));
 const file = (name) => join(pairs, name);
 
 let server, browser, context, page;
@@ -18,6 +19,7 @@ before(async () => {
   browser = await launch();
   context = await browser.newContext();
   page = await opened(context, "?threads=2");
+  await follow(false);
 });
 after(async () => {
   await browser?.close();
@@ -42,6 +44,11 @@ async function distances() {
   return page.$$eval(".distance", (found) => found.map((each) => Number(each.dataset.distance)));
 }
 
+/** Whether the page looks for what moved; it does unless told otherwise. */
+async function follow(motion) {
+  await page.getByLabel("Find what moved").setChecked(motion);
+}
+
 async function empty() {
   const remove = page.getByRole("button", { name: "Remove" });
   while ((await remove.count()) > 0) await remove.first().click();
@@ -58,7 +65,7 @@ function near(found, wanted, what) {
   assert.ok(Math.abs(found - wanted) <= 1e-3 * wanted, `${what}: ${found}, but Python says ${wanted}`);
 }
 
-for (const net of ["pixels", "alex"]) {
+for (const net of ["pixels", "alex", "alex-32"]) {
   test(`ten photographs with ${net} are as far apart as in Python`, async () => {
     await page.getByLabel("Network").selectOption(net);
     for (const name of names) {
@@ -86,6 +93,109 @@ test("one picture has no distance, a third picture ranks two copies", async () =
   assert.doesNotMatch(cards[1], /closer/);
   near((await distances())[0], expected.astronaut.pixels.distance, "astronaut");
 });
+
+test("what moved is said in Python's words, drawn, undone, and reached by keys", async () => {
+  await page.getByLabel("Network").selectOption("pixels");
+  await follow(true);
+  for (const name of ["up", "all at once", "under noise", "JPEG only", "unrelated"]) {
+    await empty();
+    await original().setInputFiles([file(`${name}-a.png`), file(`${name}-b.png`)]);
+    const wanted = motions[name].pixels;
+    near((await distances())[0], wanted.distance, name);
+    assert.equal(await sentence(), wanted.text);
+    assert.equal(await page.locator("#moved").isVisible(), wanted.found, name);
+    assert.equal(await page.getByLabel("Arrows").isVisible(), wanted.found, name);
+  }
+
+  await empty();
+  await original().setInputFiles([file("right-a.png"), file("right-b.png")]);
+  await distances();
+  const [right, down, right2] = await drawn();
+  assert.ok(right > 0 && Math.abs(down) < 1 && right2 > 0, "arrows point to the right");
+  assert.ok((await strongest()) < 20, "nothing but the motion has changed"); // of 255
+  assert.match(await page.textContent("#legend"), /once what moved is undone.* Arrows: what moved, drawn 2 times as long;/);
+  await page.getByLabel("Arrows").uncheck();
+  assert.equal(await page.locator("#moved").isVisible(), false);
+  await page.getByLabel("Arrows").check();
+
+  await page.getByLabel("Find what moved").focus();
+  await page.keyboard.press("Space"); // what was compared is compared again, as it lies
+  await page.waitForFunction(() => document.querySelector(".moved") === null);
+  assert.equal(await page.locator("#moved").isVisible(), false);
+  assert.ok((await strongest()) > 100);
+  await page.keyboard.press("Space");
+  await page.waitForSelector(".card .moved");
+  assert.equal(await sentence(), motions.right.pixels.text);
+});
+
+test("the map of what is left lies over what has changed, in the original and in the copy", async () => {
+  await empty();
+  await original().setInputFiles([file("patched-a.png"), file("patched-b.png")]);
+  await distances();
+  const places = [];
+  for (const over of ["the original", "the copy"]) {
+    await page.getByLabel(over).check();
+    places.push(await middle());
+  }
+  const [x, y] = places[1];
+  assert.ok(Math.hypot(x - 224.5, y - 204.5) < 10, `a patch around 224.5, 204.5 of the copy is shown around ${x}, ${y}`);
+  assert.ok(Math.abs(x - places[0][0] - 40) < 2, `${places[0]} in the original`);
+  await page.getByLabel("the original").check();
+});
+
+test("exchanged pictures moved the other way, and two copies are ranked by what is left", async () => {
+  await empty();
+  await original().setInputFiles([file("right-b.png"), file("right-a.png"), file("far and turned-b.png")]);
+  const [moved, another] = await distances();
+  near(moved, motions.right.pixels.distance, "right, exchanged");
+  assert.ok(moved < another);
+  assert.equal(await sentence(), motions.right.pixels.text.replace("to the right", "to the left"));
+  assert.match(await page.textContent(".card.closer"), /Copy A.*closer to the original/);
+  const [right] = await drawn();
+  assert.ok(right < 0, "arrows point to the left");
+  await page.getByLabel("Copy B", { exact: true }).last().check();
+  assert.equal(await page.locator("#moved").isVisible(), false);
+  await follow(false);
+});
+
+/** What the first card says of a motion, as Python does. */
+async function sentence() {
+  const said = await page.textContent(".card .moved");
+  return `${said[0].toLowerCase()}${said.slice(1, -1)}`;
+}
+
+/** How far the first and the second arrow go: to the right, and down. */
+async function drawn() {
+  const path = await page.locator("#moved .arrows .line").getAttribute("d");
+  const shafts = [...path.matchAll(/M(\S+) (\S+)L(\S+) (\S+)M/g)].slice(0, 2).map((found) => found.slice(1).map(Number));
+  return shafts.flatMap(([x, y, toX, toY]) => [toX - x, toY - y]);
+}
+
+/** The centre of what the map shows more than faintly. */
+async function middle() {
+  return page.evaluate(() => {
+    const { width, height } = document.getElementById("over");
+    const { data } = document.getElementById("over").getContext("2d").getImageData(0, 0, width, height);
+    const most = data.reduce((most, value, k) => (k % 4 === 3 ? Math.max(most, value) : most), 0);
+    let [x, y, weights] = [0, 0, 0];
+    for (let k = 0; k < width * height; k++) {
+      const weight = Math.max(0, data[4 * k + 3] - most / 2);
+      x += weight * (k % width);
+      y += weight * Math.floor(k / width);
+      weights += weight;
+    }
+    return [x / weights, y / weights];
+  });
+}
+
+/** The greatest opacity of the map. */
+async function strongest() {
+  return page.evaluate(() => {
+    const { width, height } = document.getElementById("over");
+    const { data } = document.getElementById("over").getContext("2d").getImageData(0, 0, width, height);
+    return data.reduce((most, value, k) => (k % 4 === 3 ? Math.max(most, value) : most), 0);
+  });
+}
 
 test("a photograph that its EXIF turns is compared upright", async () => {
   await empty();
@@ -137,7 +247,7 @@ test("pictures can be dropped, and everything is reached by keys", async () => {
     await page.keyboard.press("Tab");
     reached.add(await page.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.id ?? ""));
   }
-  for (const name of ["Original", "Remove Original", "Copy A", "Copy B", "net", "Strength of the map"]) {
+  for (const name of ["Original", "Remove Original", "Copy A", "Copy B", "net", "motion", "Strength of the map"]) {
     assert.ok(reached.has(name), `${name} is not among ${[...reached]}`);
   }
   await page.getByLabel("Strength of the map").focus();
@@ -145,6 +255,35 @@ test("pictures can be dropped, and everything is reached by keys", async () => {
   assert.equal(await page.locator("#over").evaluate((canvas) => canvas.style.opacity), "0");
   await page.keyboard.press("End");
   assert.equal(await page.locator("#over").evaluate((canvas) => canvas.style.opacity), "1");
+});
+
+test("on a telephone pictures are chosen by taps, and everything is legible, within the screen and as large as a fingertip", async () => {
+  const phone = await browser.newContext(PHONE);
+  const small = await opened(phone);
+  for (const [name, which] of [["Original", "rocket-a.png"], ["Copy A", "rocket-b.png"], ["Copy B", "rocket-a.png"]]) {
+    const [chooser] = await Promise.all([
+      small.waitForEvent("filechooser"),
+      small.getByLabel(name, { exact: true }).tap(),
+    ]);
+    await chooser.setFiles(file(which));
+  }
+  await small.waitForSelector(".card.closer");
+  const found = await small.evaluate(() => {
+    const seen = [...document.querySelectorAll("body *")].filter((each) => each.checkVisibility());
+    const own = (each) => [...each.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim() !== "");
+    // What a finger hits: a control, or the label around it.
+    const targets = seen.filter((each) => each.matches("button, select, input"));
+    const size = (each) => (["radio", "checkbox"].includes(each.type) ? each.closest("label") : each).getBoundingClientRect();
+    return {
+      width: document.documentElement.scrollWidth,
+      smallest: Math.min(...seen.filter(own).map((each) => parseFloat(getComputedStyle(each).fontSize))),
+      narrow: targets.filter((each) => Math.min(size(each).width, size(each).height) < 44).map((each) => each.outerHTML),
+    };
+  });
+  await phone.close();
+  assert.ok(found.width <= PHONE.viewport.width, `${found.width} px`);
+  assert.ok(found.smallest >= 14, `letters of ${found.smallest} px`);
+  assert.deepEqual(found.narrow, []);
 });
 
 test("the page works without its server, and never asks another", async () => {
@@ -158,10 +297,4 @@ test("the page works without its server, and never asks another", async () => {
   near((await distances())[0], expected.cat.pixels.distance, "cat");
   const others = asked.filter((url) => !url.startsWith(server.address) && !url.startsWith("blob:"));
   assert.deepEqual(others, []);
-});
-
-test("on a telephone nothing is wider than the screen", async () => {
-  await page.setViewportSize({ width: 400, height: 850 });
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-  assert.ok(wide <= 400, `${wide} px`);
 });

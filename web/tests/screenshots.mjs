@@ -2,7 +2,7 @@
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { launch, serve } from "./serving.mjs";
+import { PHONE, launch, serve } from "./serving.mjs";
 
 const root = join(import.meta.dirname, "..");
 const file = (name) => join(root, "build/pairs", name);
@@ -14,7 +14,8 @@ const browser = await launch();
 const looks = {
   desktop: { viewport: { width: 1280, height: 900 } },
   dark: { viewport: { width: 1280, height: 900 }, colorScheme: "dark" },
-  phone: { viewport: { width: 400, height: 850 }, deviceScaleFactor: 2, hasTouch: true },
+  phone: PHONE,
+  "phone dark": { ...PHONE, colorScheme: "dark" },
 };
 for (const [name, look] of Object.entries(looks)) {
   const page = await browser.newPage(look);
@@ -22,11 +23,19 @@ for (const [name, look] of Object.entries(looks)) {
   await page.waitForFunction(() => crossOriginIsolated);
   await page.waitForSelector("[data-ready]");
   await page.screenshot({ path: join(out, `${name}-empty.png`) });
-  const files = name === "phone" ? ["rocket-a.png", "rocket-b.png"] : ["astronaut-a.png", "astronaut-b.png", "tissue-b.png"];
+  const files = name.startsWith("phone") ? ["rocket-a.png", "rocket-b.png"] : ["astronaut-a.png", "astronaut-b.png", "tissue-b.png"];
   await page.getByLabel("Original", { exact: true }).setInputFiles(files.map(file));
   await page.waitForSelector(".card");
   await page.waitForTimeout(500);
   await page.screenshot({ path: join(out, `${name}.png`), fullPage: true });
+  for (const pair of ["all at once", "half a pixel, darker", "far and turned"]) {
+    const remove = page.getByRole("button", { name: "Remove" });
+    while ((await remove.count()) > 0) await remove.first().click();
+    await page.getByLabel("Original", { exact: true }).setInputFiles([file(`${pair}-a.png`), file(`${pair}-b.png`)]);
+    await page.waitForSelector("#status:has-text('Compared')");
+    await page.waitForTimeout(300);
+    await page.screenshot({ path: join(out, `${name} ${pair}.png`), fullPage: true });
+  }
   await page.close();
 }
 await browser.close();

@@ -15,6 +15,9 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 
+/** Of a browser's context that is like a telephone's. */
+export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 3, isMobile: true, hasTouch: true };
+
 /** Serves a folder on a free port; `close` drops open connections too. */
 export async function serve(folder) {
   const server = createServer(async (request, response) => {
