@@ -7,9 +7,7 @@ Up: Spearman correlation with the scores of TID2013 (resynthesised). Across: CPU
 lpips' with VGG-16. A metric that stands in one of the reports of agreement and in `cost.json` (or
 `cost_nets.json`, that of our other networks) under the same name is
 drawn, so a new one needs nothing here: score it (`benchmarks/left_out.py`, `bench tid2013 --json`), time it
-(`benchmarks/cost.py`), and draw again. A metric that was scored
-on some of the references only is a hollow dot, as far from VSI's as it was from VSI on these: scenes differ more than
-metrics do (VSI itself: .863 on all 24 references, .807 on the four of `tid2013_peers_part.json`). A metric that learned
+(`benchmarks/cost.py`), and draw again. A metric that learned
 from TID2013 has a second row, "NAME, types left out": it is drawn in orange, with a line down to what it reaches on
 types it never saw.
 """
@@ -26,10 +24,8 @@ from invariant_lpips.evaluation.figures import COLOURS, new_figure, save
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-#: Reports of agreement on the whole database, then on a part of it; where two know a metric, the first counts.
-WHOLE = ("tid2013.json", "tid2013_nets.json", "tid2013_peers.json", "tid2013_peers_slow.json")
-PART = "tid2013_peers_part.json"
-ANCHOR = "vsi"  # in both
+#: Reports of agreement; where two know a metric, the first counts.
+REPORTS = ("tid2013.json", "tid2013_nets.json", "tid2013_peers.json", "tid2013_peers_slow.json")
 UNSEEN = ", types left out"
 #: Metrics that are one and the same in the two files.
 SAME = {"lpips-vgg": "lpips:vgg", "lpips-alex": "lpips:alex"}
@@ -71,14 +67,8 @@ def results(name: str) -> dict[str, Any]:
 def main() -> None:
     """Draw the figure."""
     agreement: dict[str, Any] = {}
-    for file in reversed(WHOLE):
+    for file in reversed(REPORTS):
         agreement |= results(file)["metrics"]
-    part = results(PART)["metrics"]
-    hollow = part.keys() - agreement.keys()
-    for name in hollow:
-        agreement[name] = {
-            "srcc": agreement[ANCHOR]["srcc"] + part[name]["srcc"] - part[ANCHOR]["srcc"],
-        }
     cost = results("cost_nets.json")["metrics"] | results("cost.json")["metrics"]
     figure = new_figure(8.5, 5.2)
     axes = figure.subplots()
@@ -93,8 +83,7 @@ def main() -> None:
         if unseen:
             axes.plot([share, share], [unseen["srcc"], srcc], color=colour, linewidth=1)
             axes.plot(share, unseen["srcc"], "_", color=colour, markersize=8)
-        style = "none" if name in hollow else "full"
-        axes.plot(share, srcc, "o", color=colour, markersize=5, fillstyle=style)
+        axes.plot(share, srcc, "o", color=colour, markersize=5)
         label = LABELS.get(name, name if unseen else name.upper())
         # Ours stand close together, and most are labelled on the left.
         offset, side = ((-7, -3), "right") if unseen and name not in TO_THE_RIGHT else ((6, -3), "left")
@@ -123,8 +112,7 @@ def main() -> None:
     axes.set_xlabel("CPU time of a pair of 256 px, lpips with VGG-16 = 1")
     axes.set_ylabel("Spearman correlation, TID2013 (resynthesised)")
     axes.set_title(
-        "Orange: learned from TID2013, scored on references (dot) and types (bar) left out. Blue: saw none of it.\n"
-        "Hollow: scored on a part, placed by the difference from VSI on that part.",
+        "Orange: learned from TID2013, scored on references (dot) and types (bar) left out. Blue: saw none of it.",
         fontsize=9,
     )
     save(figure, ROOT / "docs" / "figures" / "agreement_cost.png", dpi=110, facecolor="white")
