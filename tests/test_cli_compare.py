@@ -291,14 +291,13 @@ def test_a_stopped_run_leaves_the_table_that_was_there_and_goes_on(
     assert not Path("out.json.unfinished").exists()
 
 
+@pytest.mark.parametrize("pair", [("ref/a.png", "dist/a.png"), ("ref", "dist")])
 def test_a_run_stopped_before_its_first_pair_leaves_nothing(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    pair: tuple[str, str], folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop_at(monkeypatch, "a.png")
-    assert compare("ref/a.png", "dist/a.png", "-o", "one.csv") == 130
-    stop_at(monkeypatch, "a.png")
-    assert compare("ref", "dist", "-o", "out.csv") == 130
-    assert "interrupted after 0 of 3 pairs" in capsys.readouterr().err
+    assert compare(*pair, "-o", "out.csv") == 130
+    assert "interrupted after 0 of" in capsys.readouterr().err
     assert not list(folder.glob("o*"))
 
 

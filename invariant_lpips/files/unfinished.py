@@ -136,6 +136,6 @@ def _state(file: Path) -> tuple[int, int] | tuple[()]:
     """Size and time of change; nothing of a file that isn't there, which is the problem of its row."""
     try:
         state = file.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no file can have
         return ()
     return state.st_size, state.st_mtime_ns
