@@ -120,8 +120,9 @@ def test_wrong_usage_is_said_of_the_command_it_is_about(arguments, said_of, caps
     assert ended.value.code == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith(f"usage: {said_of} ")
-    assert err.splitlines()[-1].startswith(f"{said_of}: ")
+    assert err.startswith(f"{said_of}: ")
+    assert err.endswith(f"; see {said_of} --help\n")
+    assert err.count("\n") == 1
     assert "error:" not in err
 
 

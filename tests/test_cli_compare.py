@@ -281,7 +281,7 @@ def test_a_stopped_run_leaves_the_table_that_was_there_and_goes_on(
     kept = Path("out.json.unfinished").read_bytes()
 
     assert compare("--csv", "pairs.csv", "-o", "out.json", "--resize", "80", options=options) == 2
-    assert "another run (resize: None / 80x80)" in capsys.readouterr().err
+    assert "another run (resize was None, and is 80x80 now)" in capsys.readouterr().err
     assert Path("out.json.unfinished").read_bytes() == kept
 
     assert compare("--csv", "pairs.csv", "-o", "out.json", options=options) == 1
@@ -301,6 +301,25 @@ def test_a_run_stopped_before_its_first_pair_leaves_nothing(
     assert not list(folder.glob("o*"))
 
 
+@pytest.mark.parametrize("options", [FAST, ["--metrics", "psnr"]])
+def test_a_table_stays_where_nothing_could_be_measured(
+    options: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare("ref", "dist", "-o", "out.csv", options=options) == 0
+    kept = Path("out.csv").read_bytes()
+    (folder / "bad").mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        (folder / "bad" / name).write_bytes(b"no picture")
+    assert compare("ref", "bad", "-o", "out.csv", options=options) == 2
+    assert "nothing was measured, so out.csv stays as it was" in capsys.readouterr().err
+    assert Path("out.csv").read_bytes() == kept
+    assert not Path("out.csv.unfinished").exists()
+    assert (
+        compare("ref", "bad", "-o", "new.csv", options=options) == 2
+    )  # there, the reasons are worth keeping
+    assert "bad/a.png" in Path("new.csv").read_text()
+
+
 def test_work_on_pictures_that_changed_is_not_mixed(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,7 +328,7 @@ def test_work_on_pictures_that_changed_is_not_mixed(
     picture(folder / "dist" / "a.png", 30, size=80)
     capsys.readouterr()
     assert compare("ref", "dist", "-o", "out.csv") == 2
-    assert "another run (files have changed)" in capsys.readouterr().err
+    assert "another run (files have been written anew since)" in capsys.readouterr().err
 
 
 # sizes ----------------------------------------------------------------------------------------------------

@@ -323,10 +323,10 @@ def test_a_stopped_run_goes_on(
         capsys, a, b, "-o", out, "--map", tmp_path / "maps"
     )  # of the frames before there are none
     assert status == 2
-    assert "holds the unfinished work of another run (map: None / " in said
+    assert "holds the unfinished work of another run (map was None, and is " in said
     status, _, said = compared(capsys, a, b, "-o", out, "--resize", 32)
     assert status == 2
-    assert "holds the unfinished work of another run (resize: None / 32x32)" in said
+    assert "holds the unfinished work of another run (resize was None, and is 32x32 now)" in said
     assert unfinished.read_bytes() == kept
 
     unfinished.write_bytes(kept[:-7])  # as a kill in the middle of a line leaves it
@@ -341,7 +341,7 @@ def test_a_stopped_run_goes_on(
     write_rgb(b, pictures(9, noise=5))
     status, _, said = compared(capsys, a, b, "-o", out)
     assert status == 2
-    assert "the unfinished work of another run (files have changed)" in said
+    assert "the unfinished work of another run (files have been written anew since)" in said
     assert json.loads(out.read_text())["summary"]["count"] == 9
 
 

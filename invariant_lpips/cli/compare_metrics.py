@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from invariant_lpips.cli.compare_options import Comparison
-from invariant_lpips.cli.output import Exit, print_text, say
+from invariant_lpips.cli.output import Exit, print_text, say, stays
 from invariant_lpips.cli.pair_run import PairRun, conclude
 from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.evaluation.scorers import Scorer
@@ -43,6 +43,8 @@ def run(asked: Comparison) -> Exit:
 
     def write(rows: Sequence[Scores]) -> None:
         assert asked.out is not None
+        if stays(asked.out, sum(value is not None for row in rows for value in row.values)):
+            return
         found = summaries(scorers, rows)
         write_text(asked.out, _text(asked.out.suffix.lower(), scorers, rows, found, pairing, settings))
         say("compare", f"{len(rows)} rows written to {asked.out}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from invariant_lpips.cli.compare_options import Comparison
 from invariant_lpips.cli.one_metric import OneMetric
-from invariant_lpips.cli.output import Exit, print_text, say
+from invariant_lpips.cli.output import Exit, print_text, say, stays
 from invariant_lpips.cli.pair_run import PairRun, conclude
 from invariant_lpips.files.writing import write_text
 from invariant_lpips.pictures import Outcome, Pair, Pairing, compare, reports
@@ -100,6 +100,9 @@ class PictureComparison:
     def _write(self, outcomes: Sequence[Outcome]) -> None:
         out = self.asked.out
         assert out is not None
+        count = sum(outcome.distance is not None for outcome in outcomes)
+        if stays(out, count):
+            return
         settings = {
             **self.asked.settings(self.by.metric.describe()),
             "fail_above": self.by.limit,
@@ -107,7 +110,6 @@ class PictureComparison:
         }
         text = reports.as_text(out.suffix.lower(), outcomes, self.asked.pairing, settings, self.by.noticed)
         write_text(out, text)
-        count = sum(outcome.distance is not None for outcome in outcomes)
         say("compare", f"{count} of {len(self.asked.pairing.pairs)} distances written to {out}")
 
     def _print(self, outcomes: Sequence[Outcome]) -> None:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from invariant_lpips.cli.compare_options import Comparison
 from invariant_lpips.cli.one_metric import OneMetric
-from invariant_lpips.cli.output import Exit, print_text, say
+from invariant_lpips.cli.output import Exit, print_text, say, stays
 from invariant_lpips.files.tables import csv_text
 from invariant_lpips.files.unfinished import Unfinished, fingerprint
 from invariant_lpips.pictures.folders import not_looked_at
@@ -74,15 +74,16 @@ class VideoComparison:
                         f"what was measured is in {unfinished.path}; the same command goes on from there",
                     )
                 return self._conclude(tally, interrupted)
-            write_table(
-                self.asked.out,
-                map(Row.from_dict, unfinished.rows()),
-                motion=self._motion,
-                report=self._report(tally),
-                noticed=self.by.noticed,
-            )
+            if not stays(self.asked.out, tally.measured):
+                write_table(
+                    self.asked.out,
+                    map(Row.from_dict, unfinished.rows()),
+                    motion=self._motion,
+                    report=self._report(tally),
+                    noticed=self.by.noticed,
+                )
+                say("compare", f"{tally.measured} of {tally.rows} distances written to {self.asked.out}")
             unfinished.remove()
-        say("compare", f"{tally.measured} of {tally.rows} distances written to {self.asked.out}")
         return self._conclude(tally, interrupted)
 
     def _measure(self, tally: Tally, keep: Callable[[Row], None]) -> bool:

@@ -42,7 +42,7 @@ PROGRAM = "invariant-lpips"
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are said as all others are, with the usage of the command that they are about.
+    """A parser whose errors are said as all others are, in a sentence that names the help to look into.
 
     What it parses has `called`: the command, as `say` takes it.
 
@@ -64,8 +64,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say it, and end as REFUSED."""
-        self.print_usage(sys.stderr)
-        say(self.get_default("called"), message)
+        say(self.get_default("called"), f"{message}; see {self.prog} --help")
         raise SystemExit(Exit.REFUSED)
 
 
@@ -80,6 +79,14 @@ def complaint(error: Exception) -> str:
 def say(command: str, sentence: str) -> None:
     """Say something about the work of a command (`bench csv`), on stderr."""
     print(f"{PROGRAM} {command}".rstrip() + f": {sentence}", file=sys.stderr)
+
+
+def stays(out: Path, measured: int) -> bool:
+    """Whether a file stays what it is, since nothing was measured that could take its place; it is said then."""
+    if measured or not out.exists():
+        return False
+    say("compare", f"nothing was measured, so {out} stays as it was")
+    return True
 
 
 @contextlib.contextmanager

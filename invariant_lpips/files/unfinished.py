@@ -114,10 +114,15 @@ class Unfinished:
         if name is None or self._of not in heading:
             how = f"not of {self._of}"
         else:
-            how = "files have changed" if name == "files" else f"{name}: {theirs.get(name)} / {run.get(name)}"
+            was, now = theirs.get(name), run.get(name)
+            how = (
+                "files have been written anew since"
+                if name == "files"
+                else f"{name} was {was}, and is {now} now"
+            )
         raise ValueError(
-            f"{self.path} holds the unfinished work of another run ({how}); finish that one, write to another file, or "
-            "delete it to begin anew"
+            f"{self.path} holds the unfinished work of another run ({how}); write to another file, or delete it to "
+            "begin anew"
         )
 
 

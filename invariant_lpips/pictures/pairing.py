@@ -56,6 +56,8 @@ def pair_paths(paths: Sequence[Path], *, recursive: bool = False) -> Pairing:
         return one_against_many(first, paths[1:], recursive=recursive)
     if not first.is_dir():
         return two_files(first, second)
+    if not second.exists():
+        raise FileNotFoundError(f"{second} does not exist; a folder to compare with {first} was expected")
     if not second.is_dir():
         raise ValueError(f"{first} is a folder and {second} is not; name the single reference first")
     return two_folders(first, second, recursive=recursive)
