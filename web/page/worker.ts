@@ -23,6 +23,10 @@ function metric(net: Net): Promise<Metric> {
       threads: Number(asked.get("threads")) || undefined,
       wasmPaths: new URL("ort/", import.meta.url).href,
     });
+    loading = loading.catch((error: Error) => {
+      if (!(error.cause instanceof TypeError)) throw error; // a server did answer
+      throw new Error(`Network ${net} is not on this device yet: use it once while online, and it is kept for use without a network.`);
+    });
     metrics.set(net, loading);
     loading.catch(() => metrics.delete(net)); // tried again when it is asked for again
   }

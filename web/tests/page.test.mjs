@@ -216,7 +216,7 @@ test("4K photographs are brought down to a megapixel, as Python does it", async 
 test("a file that is no picture, and pictures of two shapes, get one sentence", async () => {
   await empty();
   await original().setInputFiles(file("notes.txt"));
-  assert.match(await says("notes.txt"), /^“notes.txt” is not a picture that this browser can read: choose a JPEG, [^.]*\.$/);
+  assert.match(await says(/^“notes.txt”/), /^“notes.txt” is not a picture that this browser can read: choose a JPEG, [^.]*\.$/);
   await original().setInputFiles(file("cat-a.png"));
   await says("Choose a copy of it.");
   await copy("A").setInputFiles(file("camera-a.png"));
@@ -226,7 +226,56 @@ test("a file that is no picture, and pictures of two shapes, get one sentence", 
   );
   assert.equal(await page.locator("#results").isVisible(), false);
   await copy("A").setInputFiles(file("notes.txt")); // what was there stays
-  await says("notes.txt");
+  await says(/^“notes.txt”/);
+});
+
+test("where a file is refused, no result of the pictures before is shown", async () => {
+  await empty();
+  await original().setInputFiles([file("cat-a.png"), file("cat-b.png")]);
+  await distances();
+  await copy("A").setInputFiles([file("notes.txt"), file("expected.json")]);
+  assert.match(await says(/^“notes.txt”/), /^“notes.txt” is not a picture [^.]*\. “expected.json” is not a picture [^.]*\.$/);
+  assert.equal(await page.locator("#results").isVisible(), false);
+  await original().setInputFiles([file("rocket-a.png"), file("notes.txt")]); // a rocket is not compared with the cat
+  await says(/^“notes.txt”/);
+  assert.equal(await page.locator("#results").isVisible(), false);
+  await original().setInputFiles([file("cat-a.png"), file("cat-b.png")]);
+  near((await distances())[0], expected.cat.pixels.distance, "cat");
+});
+
+test("while pictures are read and compared, results before are dimmed", async () => {
+  await empty();
+  await original().setInputFiles([file("cat-a.png"), file("cat-b.png")]);
+  await distances();
+  const results = page.locator("#results");
+  const look = (element) => [element.ariaBusy, Number(getComputedStyle(element).opacity)];
+  assert.deepEqual(await results.evaluate(look), ["false", 1]);
+  const during = await page.evaluate(() => {
+    document.getElementById("motion").click();
+    const results = document.getElementById("results");
+    return [results.ariaBusy, Number(getComputedStyle(results).opacity)];
+  });
+  assert.deepEqual([during[0], during[1] < 0.5], ["true", true]);
+  await distances();
+  assert.deepEqual(await results.evaluate(look), ["false", 1]);
+  await follow(false);
+});
+
+test("the first visit is not loaded again once somebody has begun to use it", async () => {
+  for (const event of ["pointerdown", "keydown"]) {
+    const fresh = await browser.newContext();
+    const first = await fresh.newPage();
+    await first.addInitScript(
+      (kind) => addEventListener("DOMContentLoaded", () => document.body.dispatchEvent(new Event(kind, { bubbles: true }))),
+      event,
+    );
+    await first.goto(server.address);
+    await first.evaluate(() => (globalThis.here = navigator.serviceWorker.ready));
+    await first.waitForSelector("[data-ready]");
+    await first.waitForTimeout(300);
+    assert.deepEqual(await first.evaluate(() => ["here" in globalThis, crossOriginIsolated]), [true, false], event);
+    await fresh.close();
+  }
 });
 
 test("pictures can be dropped, and everything is reached by keys", async () => {
@@ -290,11 +339,17 @@ test("the page works without its server, and never asks another", async () => {
   const asked = [];
   context.on("request", (request) => asked.push(request.url()));
   await page.reload();
+  const fresh = await browser.newContext();
+  const another = await opened(fresh);
   await server.close();
   await page.reload();
   await page.waitForSelector("[data-ready]");
   await original().setInputFiles([file("cat-a.png"), file("cat-b.png")]);
   near((await distances())[0], expected.cat.pixels.distance, "cat");
+  await another.getByLabel("Network").selectOption("alex"); // which only the other context has used
+  const status = another.locator("#status.error", { hasText: /^Network alex is not on this device yet: use it once while online, [^.]*\.$/ });
+  await status.waitFor();
+  await fresh.close();
   const others = asked.filter((url) => !url.startsWith(server.address) && !url.startsWith("blob:"));
   assert.deepEqual(others, []);
 });
