@@ -93,8 +93,10 @@ const answers: { [C in keyof Calls]: (ask: Calls[C]["ask"]) => Promise<Calls[C][
 /** What the page shows of a comparison. */
 function shown(comparison: Comparison): Candidate {
   const { distance, found, moved } = comparison;
+  // A card says the distance, and how visible it is, by itself.
+  const sentence = String(comparison).split("; ").slice(0, found ? 2 : 1).join("; ");
   const matrices = { matrix: moved.matrix, toOriginal: moved.part(-0.5), toCopy: moved.part(0.5) };
-  return { distance, map: comparison.map(), sentence: String(comparison), moved: found ? matrices : undefined };
+  return { distance, map: comparison.map(), sentence, moved: found ? matrices : undefined };
 }
 
 /** A picture of blocks in shades of grey, moved to the left. */
