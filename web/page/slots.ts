@@ -63,7 +63,7 @@ export class Slot {
     if (chosen !== undefined) this.image.src = chosen.address;
     else this.image.removeAttribute("src");
     // The size stays in sight where a long name is cut.
-    const parts = chosen === undefined ? [this.invitation] : [chosen.name, `, ${text(chosen.size)}`];
+    const parts = chosen === undefined ? [this.invitation] : [chosen.name, `· ${text(chosen.size)}`];
     this.hint.replaceChildren(
       ...parts.map((part) => Object.assign(document.createElement("span"), { textContent: part })),
     );

@@ -269,12 +269,19 @@ test("small pictures are enlarged, tall ones keep their shape, and a long name l
   });
   const { width, ratio, rendering } = await shown();
   assert.deepEqual([width, rendering, ratio.toFixed(3)], [360, "pixelated", "1.125"]);
-  const places = await page.evaluate(() => {
-    const [name, size] = document.querySelectorAll(".slot .hint span");
-    const slot = name.closest("label").getBoundingClientRect();
-    return { cut: name.scrollWidth > name.clientWidth, size: size.textContent, inside: size.getBoundingClientRect().right <= slot.right };
-  });
-  assert.deepEqual(places, { cut: true, size: ", 72 × 64", inside: true });
+  for (const viewport of [{ width: 400, height: 800 }, { width: 1280, height: 720 }]) {
+    await page.setViewportSize(viewport);
+    const places = await page.evaluate(() => {
+      const [name, size] = document.querySelectorAll(".slot .hint span");
+      const { right } = name.closest("label").getBoundingClientRect();
+      return {
+        cut: name.scrollWidth > name.clientWidth,
+        size: size.textContent,
+        inside: size.getBoundingClientRect().right <= right && right <= innerWidth,
+      };
+    });
+    assert.deepEqual(places, { cut: true, size: "· 72 × 64", inside: true });
+  }
 
   await page.setViewportSize({ width: 1280, height: 500 });
   await empty();
@@ -364,8 +371,13 @@ test("on a telephone pictures are chosen by taps, and everything is legible, wit
     // What a finger hits: a control, or the label around it.
     const targets = seen.filter((each) => each.matches("button, select, input"));
     const size = (each) => (["radio", "checkbox"].includes(each.type) ? each.closest("label") : each).getBoundingClientRect();
+    const select = document.getElementById("net");
+    const pen = document.createElement("canvas").getContext("2d");
+    pen.font = getComputedStyle(select).font;
+    const room = select.clientWidth - 24; // for its arrow
     return {
       width: document.documentElement.scrollWidth,
+      cut: [...select.options].map(({ text }) => text).filter((text) => pen.measureText(text).width > room),
       smallest: Math.min(...seen.filter(own).map((each) => parseFloat(getComputedStyle(each).fontSize))),
       narrow: targets.filter((each) => Math.min(size(each).width, size(each).height) < 44).map((each) => each.outerHTML),
     };
@@ -373,7 +385,7 @@ test("on a telephone pictures are chosen by taps, and everything is legible, wit
   await phone.close();
   assert.ok(found.width <= PHONE.viewport.width, `${found.width} px`);
   assert.ok(found.smallest >= 14, `letters of ${found.smallest} px`);
-  assert.deepEqual(found.narrow, []);
+  assert.deepEqual([found.narrow, found.cut], [[], []]);
 });
 
 test("the page works without its server, and never asks another", async () => {
