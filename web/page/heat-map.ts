@@ -2,6 +2,9 @@ import { coloured } from "./colours.js";
 import type { Candidate } from "./messages.js";
 import { MotionDrawing, drawCarried } from "./moved.js";
 
+/** Pictures whose longer side is shorter than this are enlarged, by a whole factor, to about twice that. */
+const SMALL = 200;
+
 /** The map over a picture, and what moved, with the controls that say which, over which picture, and how strongly. */
 export class HeatMap {
   private readonly under = document.getElementById("under") as HTMLImageElement;
@@ -55,16 +58,21 @@ export class HeatMap {
     const { moved } = this.candidates[k];
     if (moved === undefined) context.putImageData(map, 0, 0);
     else drawCarried(context, map, overOriginal ? moved.toOriginal : moved.toCopy);
+    const { width, height } = map;
     const times = this.drawing.show(moved?.matrix, map);
     this.drawing.shown = this.arrows.checked;
     this.arrows.parentElement!.hidden = moved === undefined;
+    const arrows = `Arrows: what moved${times > 1 ? `, drawn ${times} times as long` : ""}; dashes: the frame of the original in the copy.`;
     const differ = `Where they differ${moved === undefined ? "" : " once what moved is undone"}`;
     this.over.ariaLabel = `Map: ${differ.toLowerCase()}`;
     this.legend.textContent =
       `${differ}, in multiples of what people just notice, on one scale for all pictures.` +
-      (moved === undefined ? "" : ` Arrows: what moved${times > 1 ? `, drawn ${times} times as long` : ""}; dashes: the frame of the original in the copy.`);
-    // Small pictures are shown at their size, large ones at that of the page.
-    this.under.width = map.width;
+      (moved === undefined || !this.arrows.checked ? "" : ` ${arrows}`);
+    // Pictures are shown at their size, large ones at that of the page.
+    const small = Math.max(width, height) < SMALL;
+    const shown = width * (small ? Math.floor((2 * SMALL) / Math.max(width, height)) : 1);
+    this.under.parentElement!.classList.toggle("enlarged", small);
+    this.under.style.width = `min(${shown}px, ${(75 * width) / height}vh)`;
     this.fade();
   }
 

@@ -34,7 +34,7 @@ export interface Comparison {
 export interface Candidate {
   readonly distance: number;
   readonly map: DifferenceMap;
-  /** What moved and what changed, in words. */
+  /** What moved, and what is left, in words. */
   readonly sentence: string;
   /** Where a motion is claimed. */
   readonly moved: Moved | undefined;

@@ -40,9 +40,9 @@ let begun = false;
 /** Takes files for a place and those after it. */
 async function take(files: readonly File[], place: number): Promise<void> {
   begun = true;
+  ask(`Reading ${files.map((file) => file.name).join(", ")} …`);
   const fitting = files.slice(0, slots.length - place);
-  let problem = fitting.length < files.length ? `Only ${fitting.length} of ${files.length} files fit here.` : "";
-  say(`Reading ${fitting.map((file) => file.name).join(", ")} …`);
+  const refused: string[] = [];
   for (const [k, file] of fitting.entries()) {
     const key = ++keys;
     try {
@@ -50,10 +50,14 @@ async function take(files: readonly File[], place: number): Promise<void> {
       forget(slots[place + k].chosen);
       slots[place + k].show({ key, name: file.name, size, address: URL.createObjectURL(file) });
     } catch (error) {
-      problem = (error as Error).message;
+      refused.push((error as Error).message);
     }
   }
-  await compare(problem);
+  const problems = [...refused];
+  if (fitting.length < files.length) problems.push(`Only ${fitting.length} of ${files.length} files fit here.`);
+  if (refused.length === 0) return compare(problems.join(" "));
+  asked++; // a result would be that of other pictures than were chosen
+  fail(problems.join(" "));
 }
 
 async function clear(place: number): Promise<void> {
@@ -68,8 +72,20 @@ function forget(chosen: Chosen | undefined): void {
   void engine.call("close", { key: chosen.key });
 }
 
+/** Counts a question, and dims the answer to the one before. */
+function ask(words: string): number {
+  results.ariaBusy = "true";
+  say(words);
+  return ++asked;
+}
+
+function fail(sentence: string): void {
+  results.hidden = true;
+  say(sentence, true);
+}
+
 async function compare(problem = ""): Promise<void> {
-  const mine = ++asked;
+  const mine = ask("Comparing …");
   const [original, ...copies] = slots;
   const compared = copies.filter((slot) => slot.chosen !== undefined);
   if (original.chosen === undefined || compared.length === 0) {
@@ -80,7 +96,6 @@ async function compare(problem = ""): Promise<void> {
     return;
   }
   const chosen = [original.chosen, ...compared.map((slot) => slot.chosen!)];
-  say("Comparing …");
   const start = performance.now();
   try {
     const its = net.value as Net;
@@ -94,9 +109,7 @@ async function compare(problem = ""): Promise<void> {
     const [first, ...others] = chosen.map(({ name }) => name);
     say(problem || `Compared ${first} with ${others.join(" and ")}.`, problem !== "");
   } catch (error) {
-    if (mine !== asked) return;
-    results.hidden = true;
-    say(problem || (error as Error).message, true);
+    if (mine === asked) fail(`${problem} ${(error as Error).message}`.trim());
   }
 }
 
@@ -121,6 +134,7 @@ function show(comparison: Comparison, compared: Slot[], chosen: Chosen[], took: 
     `in ${(took / 1000).toFixed(1)} s.`;
   showMachine(comparison.engine);
   results.hidden = false;
+  results.ariaBusy = "false";
 }
 
 function card(
@@ -203,7 +217,7 @@ async function prepare(): Promise<void> {
     document.documentElement.dataset.warm = its;
   } catch (error) {
     element("engine").textContent = "";
-    say(`The network could not be loaded: ${(error as Error).message}`, true);
+    say((error as Error).message, true);
   }
 }
 
@@ -213,4 +227,4 @@ net.addEventListener("change", () => {
   void compare();
 });
 void prepare();
-stayAvailable(() => !begun && asked === 0);
+void stayAvailable();

@@ -62,6 +62,11 @@ export class Slot {
     this.image.hidden = this.remove.hidden = chosen === undefined;
     if (chosen !== undefined) this.image.src = chosen.address;
     else this.image.removeAttribute("src");
-    this.hint.textContent = chosen === undefined ? this.invitation : `${chosen.name}, ${text(chosen.size)}`;
+    // The size stays in sight where a long name is cut.
+    const parts = chosen === undefined ? [this.invitation] : [chosen.name, `· ${text(chosen.size)}`];
+    this.hint.replaceChildren(
+      ...parts.map((part) => Object.assign(document.createElement("span"), { textContent: part })),
+    );
+    this.hint.title = chosen?.name ?? "";
   }
 }

@@ -23,6 +23,10 @@ function metric(net: Net): Promise<Metric> {
       threads: Number(asked.get("threads")) || undefined,
       wasmPaths: new URL("ort/", import.meta.url).href,
     });
+    loading = loading.catch((error: Error) => {
+      if (!(error.cause instanceof TypeError)) throw error; // a server did answer
+      throw new Error(`Network ${net} is not on this device yet: use it once while online, and it is kept for use without a network.`);
+    });
     metrics.set(net, loading);
     loading.catch(() => metrics.delete(net)); // tried again when it is asked for again
   }
@@ -89,8 +93,10 @@ const answers: { [C in keyof Calls]: (ask: Calls[C]["ask"]) => Promise<Calls[C][
 /** What the page shows of a comparison. */
 function shown(comparison: Comparison): Candidate {
   const { distance, found, moved } = comparison;
+  // A card says the distance, and how visible it is, by itself.
+  const sentence = String(comparison).split("; ").slice(0, found ? 2 : 1).join("; ");
   const matrices = { matrix: moved.matrix, toOriginal: moved.part(-0.5), toCopy: moved.part(0.5) };
-  return { distance, map: comparison.map(), sentence: String(comparison), moved: found ? matrices : undefined };
+  return { distance, map: comparison.map(), sentence, moved: found ? matrices : undefined };
 }
 
 /** A picture of blocks in shades of grey, moved to the left. */

@@ -1,17 +1,12 @@
-import { address, runtime, threadsAvailable } from "#runtime";
-import type * as ort from "onnxruntime-web";
 import { Comparison } from "./motion/comparison.js";
 import { type Model, checkedModel, estimateMotion } from "./motion/estimation.js";
 import { compensated } from "./motion/half-way.js";
 import { Motion } from "./motion/motion.js";
-import { type Calibration, multiples, withMotion } from "./motion/price.js";
+import { multiples, withMotion } from "./motion/price.js";
+import { type Device, type Network, SMALLEST_SIDE, hasGPU, opened, start } from "./network.js";
+import { knownOptions, quoted } from "./options.js";
 import { type Picture, type Planes, oneSize, toPlanes } from "./planes.js";
 import { type DifferenceMap, type Reading, differenceMap, distanceBetween } from "./windows.js";
-
-/** Shortest side that a model takes. */
-export const SMALLEST_SIDE = 64;
-
-export type Device = "webgpu" | "wasm";
 
 export interface LoadOptions {
   /** Where to run: `auto` is WebGPU where the browser has it on a real GPU, WASM elsewhere. */
@@ -37,75 +32,53 @@ export interface CompareOptions {
  */
 export async function load(
   model: string | URL | Uint8Array | ArrayBuffer,
-  { device = "auto", threads, wasmPaths }: LoadOptions = {},
+  options: LoadOptions = {},
 ): Promise<Metric> {
-  const source = model instanceof ArrayBuffer ? new Uint8Array(model) : model instanceof URL ? address(model) : model;
+  knownOptions(options, ["device", "threads", "wasmPaths"]);
+  const { device = "auto", threads, wasmPaths } = options;
+  if (!["auto", "webgpu", "wasm"].includes(device)) {
+    throw new RangeError(`Option \`device\` must be "auto", "webgpu" or "wasm", but got ${quoted(device)}.`);
+  }
+  if (threads !== undefined && !(Number.isInteger(threads) && threads > 0)) {
+    throw new RangeError(`Option \`threads\` must be a whole number above 0, but got ${quoted(threads)}.`);
+  }
+  const bytes = await opened(model);
   if (device !== "wasm" && (await hasGPU(device === "webgpu"))) {
     try {
-      return await start("webgpu", source, threads, wasmPaths);
+      return new Metric(await start("webgpu", bytes, threads, wasmPaths));
     } catch (error) {
       if (device === "webgpu") throw error; // with `auto` the CPU can do it all
     }
   } else if (device === "webgpu") {
     throw new Error("WebGPU was asked for, but this browser has none for this page; use device: \"wasm\".");
   }
-  return start("wasm", source, threads, wasmPaths);
-}
-
-async function start(
-  device: Device,
-  source: string | Uint8Array,
-  threads: number | undefined,
-  wasmPaths: string | undefined,
-): Promise<Metric> {
-  const engine = await runtime(device);
-  if (wasmPaths !== undefined) engine.env.wasm.wasmPaths = wasmPaths;
-  engine.env.wasm.numThreads = threads ?? threadsAvailable();
-  const options = { executionProviders: [device] };
-  const session =
-    typeof source === "string"
-      ? await engine.InferenceSession.create(source, options)
-      : await engine.InferenceSession.create(source, options);
-  const taps = session.outputNames.filter((name) => name !== "just_noticeable");
-  if (session.inputNames.join() !== "image" || taps.length === session.outputNames.length) {
-    await session.release();
-    throw new Error("The model must be one that web/models.py makes, with input `image` and output `just_noticeable`.");
-  }
-  const metric = new Metric(device, engine.env.wasm.numThreads, engine, session, taps);
-  await metric.warmUp();
-  return metric;
+  return new Metric(await start("wasm", bytes, threads, wasmPaths));
 }
 
 /** The perceptual distance of two pictures; made by {@link load}. */
 export class Metric {
-  private calibration: Calibration = { d0: NaN, b: NaN };
+  /** Where it runs. */
+  readonly device: Device;
+  /** Threads of WASM. */
+  readonly threads: number;
+  private closed = false;
 
-  constructor(
-    /** Where it runs. */
-    readonly device: Device,
-    /** Threads of WASM. */
-    readonly threads: number,
-    private readonly engine: typeof ort,
-    private readonly session: ort.InferenceSession,
-    private readonly taps: readonly string[],
-  ) {}
+  constructor(private readonly network: Network) {
+    this.device = network.device;
+    this.threads = network.threads;
+  }
 
   /** The distance that people just notice. */
   get justNoticeable(): number {
-    return this.calibration.d0;
+    return this.network.calibration.d0;
   }
 
   /** Reads one picture, to compare it with several: the network runs once for each. */
   async read(picture: Picture | Planes): Promise<Reading> {
-    const { width, height } = checked(picture);
-    const { planes } = asPlanes(picture);
-    const image = new this.engine.Tensor("float32", planes, [1, 3, height, width]);
-    const outputs = await this.session.run({ image }, [...this.taps]);
-    const taps = this.taps.map((name) => {
-      const { data, dims } = outputs[name];
-      return { values: data as Float32Array, rows: dims[2], columns: dims[3] };
-    });
-    return { planes, width, height, taps };
+    this.checkOpen();
+    const { planes, width, height } = asPlanes(checked(picture));
+    const taps = await this.network.run({ planes, width, height });
+    return { planes, width, height, taps, model: this.network.model };
   }
 
   /** Distance of two pictures of one size: 0 for equal ones. */
@@ -120,13 +93,15 @@ export class Metric {
   async compare(
     a: Picture | Planes | Reading,
     b: Picture | Planes | Reading,
-    { motion, pixelsPerDegree = 29 }: CompareOptions = {},
+    options: CompareOptions = {},
   ): Promise<Comparison> {
-    if (!(pixelsPerDegree > 0 && pixelsPerDegree < Infinity)) {
-      throw new RangeError(`Option \`pixelsPerDegree\` must be above 0, but got ${pixelsPerDegree}.`);
+    knownOptions(options, ["motion", "pixelsPerDegree"]);
+    const { motion, pixelsPerDegree = 29 } = options;
+    if (!(Number.isFinite(pixelsPerDegree) && pixelsPerDegree > 0)) {
+      throw new RangeError(`Option \`pixelsPerDegree\` must be a number above 0, but got ${quoted(pixelsPerDegree)}.`);
     }
-    let [x, y]: (Planes | Reading)[] = [a, b].map((side) => asPlanes(checked(side)));
-    oneSize(x, y);
+    this.checkPair(a, b);
+    let [x, y]: (Planes | Reading)[] = [asPlanes(a), asPlanes(b)];
     let moved = Motion.none(x);
     if (checkedModel(motion) !== undefined) {
       moved = estimateMotion(x, y);
@@ -135,12 +110,15 @@ export class Metric {
     const sides = await this.both(x, y);
     const appearance = distanceBetween(...sides);
     const thresholds = multiples(moved, pixelsPerDegree);
-    const distance = withMotion(appearance, thresholds, this.calibration);
+    const distance = withMotion(appearance, thresholds, this.network.calibration);
     return new Comparison(distance, appearance, thresholds, moved, this.justNoticeable, motion !== undefined, sides);
   }
 
   /** A distance in multiples of the just noticeable one. */
   jnd(distance: number): number {
+    if (!(Number.isFinite(distance) && distance >= 0)) {
+      throw new RangeError(`A distance must be a number from 0 on, but got ${quoted(distance)}.`);
+    }
     return distance / this.justNoticeable;
   }
 
@@ -149,30 +127,36 @@ export class Metric {
     return differenceMap(...(await this.both(a, b)));
   }
 
-  /** Frees what the model holds. */
+  /** Frees what the model holds; the metric can't be used any more. */
   async close(): Promise<void> {
-    await this.session.release();
-  }
-
-  /** Runs once on a small picture, so that the first real one finds everything compiled. */
-  async warmUp(): Promise<void> {
-    const side = 2 * SMALLEST_SIDE;
-    const image = new this.engine.Tensor("float32", new Float32Array(3 * side * side), [1, 3, side, side]);
-    const outputs = await this.session.run({ image });
-    const fit = outputs.just_noticeable.data as Float32Array;
-    if (fit.length !== 2) throw new Error("The model is one of an older web/models.py: make it again with this one.");
-    this.calibration = { d0: fit[0], b: fit[1] };
+    if (this.closed) return;
+    this.closed = true;
+    await this.network.release();
   }
 
   private async both(
     a: Picture | Planes | Reading,
     b: Picture | Planes | Reading,
   ): Promise<[Reading, Reading]> {
-    for (const picture of [a, b]) present(picture);
-    oneSize(a, b);
+    this.checkPair(a, b);
     const x = "taps" in a ? a : await this.read(a);
     const y = "taps" in b ? b : await this.read(b);
     return [x, y];
+  }
+
+  private checkPair(a: Picture | Planes | Reading, b: Picture | Planes | Reading): void {
+    this.checkOpen();
+    for (const side of [a, b]) {
+      checked(side);
+      if ("taps" in side && (side as Reading).model !== this.network.model) {
+        throw new TypeError("A reading can be compared by the model that read it only, but this is one of another model.");
+      }
+    }
+    oneSize(a, b);
+  }
+
+  private checkOpen(): void {
+    if (this.closed) throw new Error("This metric was closed; load it again.");
   }
 }
 
@@ -207,16 +191,4 @@ function checked(picture: Picture | Planes): Picture | Planes {
     );
   }
   return picture;
-}
-
-async function hasGPU(anyAdapter: boolean): Promise<boolean> {
-  // What TypeScript's library doesn't know yet of WebGPU.
-  const gpu = (globalThis.navigator as { gpu?: { requestAdapter(): Promise<Adapter | null> } } | undefined)?.gpu;
-  const adapter = await gpu?.requestAdapter().catch(() => null);
-  // A software adapter is slower than WASM.
-  return adapter != null && (anyAdapter || !adapter.info?.isFallbackAdapter);
-}
-
-interface Adapter {
-  readonly info?: { readonly isFallbackAdapter?: boolean };
 }

@@ -2,6 +2,6 @@
 declare module "node:os" {
   export function availableParallelism(): number;
 }
-declare module "node:url" {
-  export function fileURLToPath(url: URL): string;
+declare module "node:fs/promises" {
+  export function readFile(path: string | URL): Promise<Uint8Array>;
 }

@@ -1,6 +1,7 @@
+import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { fileURLToPath } from "node:url";
 import type * as ort from "onnxruntime-web";
+import { fetched } from "./fetching.js";
 
 /** ONNX Runtime Web in Node, whose own build runs WASM only. */
 export async function runtime(_device: "webgpu" | "wasm"): Promise<typeof ort> {
@@ -12,7 +13,9 @@ export function threadsAvailable(): number {
   return Math.min(8, Math.ceil(availableParallelism() / 2));
 }
 
-/** What ONNX Runtime opens: a file by its path. */
-export function address(url: URL): string {
-  return url.protocol === "file:" ? fileURLToPath(url) : url.href;
+/** The bytes of a file, by its path or address, or of what a server has. */
+export async function modelBytes(address: string): Promise<Uint8Array> {
+  const scheme = /^([a-z][a-z\d+.-]+):/i.exec(address)?.[1].toLowerCase(); // not a drive, of one letter
+  if (scheme === undefined) return readFile(address);
+  return scheme === "file" ? readFile(new URL(address)) : fetched(address);
 }

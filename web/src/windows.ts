@@ -7,8 +7,10 @@ export interface Tap {
   readonly columns: number;
 }
 
-/** A picture that was read once, to be compared with others by the metric that read it; it keeps its pixels. */
+/** A picture that was read once, to be compared with others by the model that read it; it keeps its pixels. */
 export interface Reading extends Planes {
+  /** Which model that was. */
+  readonly model: string;
   readonly taps: readonly Tap[];
 }
 

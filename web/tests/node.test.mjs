@@ -1,8 +1,12 @@
 // The npm package in Node: Python's numbers, and refusals.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { Motion, Shrinking, compensated, estimateMotion, load, toPlanes } from "invariant-lpips";
 
 const root = new URL("../", import.meta.url);
@@ -48,6 +52,10 @@ test("alex from bytes", async () => {
   const alex = await load(await readFile(new URL("models/alex.onnx", root)));
   const distance = await alex.distance(await picture("cat", "a"), await picture("cat", "b"));
   near(distance, expected.cat.alex.distance, 1e-3, "cat");
+  const [own, foreign] = [await alex.read(await picture("cat", "a")), await metric.read(await picture("cat", "b"))];
+  for (const mixed of [alex.distance(own, foreign), metric.map(own, foreign), alex.compare(own, foreign)]) {
+    await assert.rejects(mixed, { name: "TypeError", message: /^A reading can be compared by the model that read it only/ });
+  }
   same(await alex.compare(...(await both("up")), { motion: "similarity" }), motions.up.alex, "up");
   await alex.close();
 });
@@ -164,6 +172,69 @@ test("what is no picture is refused in a sentence", async () => {
   await assert.rejects(metric.read({ data: new Uint8Array(4 * 63 * 90), width: 63, height: 90 }), /at least 64 pixels/);
   await assert.rejects(metric.compare(cat, rocket, { motion: "similarity" }), /must have one size/);
   await assert.rejects(metric.compare(cat, cat, { motion: "affine" }), /`motion` must be "similarity" or left out, but got "affine"/);
-  await assert.rejects(metric.compare(cat, cat, { pixelsPerDegree: 0 }), /`pixelsPerDegree` must be above 0, but got 0/);
+  await assert.rejects(metric.compare(cat, cat, { pixelsPerDegree: 0 }), /`pixelsPerDegree` must be a number above 0, but got 0/);
   await assert.rejects(load(new URL("models/pixels.onnx", root), { device: "webgpu" }), /WebGPU/);
+});
+
+test("a model is loaded from its address as a string, its path, and what the package's name stands for", async () => {
+  const address = import.meta.resolve("invariant-lpips/models/pixels.onnx");
+  const [a, b] = await both("JPEG only");
+  const distance = await metric.distance(a, b);
+  for (const model of [address, fileURLToPath(address), new URL(address)]) {
+    const its = await load(model);
+    assert.equal(await its.distance(await metric.read(a), b), distance); // a reading of an equal model
+    await its.close();
+  }
+});
+
+test("what is no model is refused in a sentence", async () => {
+  await assert.rejects(load(), /^TypeError: A model must be an address \(a string or a URL\) or bytes, but got undefined/);
+  await assert.rejects(load(new URL("models/none.onnx", root)), /^Error: The model could not be read from file:.*none.onnx: ENOENT/);
+  await assert.rejects(load(new URL("package.json", root)), /^Error: This is no model that web\/models.py makes, or it can't be run/);
+});
+
+test("options and distances that mean nothing are refused in a sentence", async () => {
+  const model = new URL("models/pixels.onnx", root);
+  await assert.rejects(load(model, { device: "foo" }), /`device` must be "auto", "webgpu" or "wasm", but got "foo"\./);
+  for (const threads of [-1, 0, 1.5, "2"]) {
+    await assert.rejects(load(model, { threads }), /`threads` must be a whole number above 0, but got /);
+  }
+  await assert.rejects(load(model, { thread: 2 }), /There is no option `thread`, only `device`, `threads`, `wasmPaths`\./);
+  const cat = await picture("cat", "a");
+  await assert.rejects(metric.compare(cat, cat, { pixelsPerDegree: "29" }), /must be a number above 0, but got "29"\./);
+  await assert.rejects(metric.compare(cat, cat, { pixels_per_degree: 29 }), /There is no option `pixels_per_degree`/);
+  await assert.rejects(metric.compare(cat, cat, "similarity"), /Options must be an object, but got "similarity"\./);
+  for (const distance of [-1, NaN, Infinity, "x", undefined]) {
+    assert.throws(() => metric.jnd(distance), /A distance must be a number from 0 on, but got /);
+  }
+  await assert.rejects(metric.distance({ ...cat, width: 450 }, cat), /4 values for each of its 450 x 300 pixels, but has 541200/);
+});
+
+test("a closed metric says so, and can be closed again", async () => {
+  const its = await load(new URL("models/pixels.onnx", root));
+  const reading = await its.read(await picture("cat", "a"));
+  await its.close();
+  await its.close();
+  for (const use of [its.read(await picture("cat", "a")), its.distance(reading, reading), its.compare(reading, reading)]) {
+    await assert.rejects(use, /^Error: This metric was closed; load it again\.$/);
+  }
+});
+
+test("the types need none of a browser's", async () => {
+  const folder = await mkdtemp(join(fileURLToPath(root), "build/types-"));
+  try {
+    const file = join(folder, "caller.mts");
+    await writeFile(file, `
+      declare global { interface URL { href: string } }
+      import { load } from "invariant-lpips";
+      const metric = await load("pixels.onnx");
+      const white = { data: new Uint8Array(4 * 64 * 64).fill(255), width: 64, height: 64 };
+      export const distance: number = (await metric.compare(white, white, { motion: "similarity" })).distance;
+    `);
+    const tsc = fileURLToPath(new URL("node_modules/typescript/bin/tsc", root));
+    const options = ["--noEmit", "--ignoreConfig", "--strict", "--target", "es2022", "--lib", "es2022", "--module", "nodenext", "--types", ""];
+    await promisify(execFile)(process.execPath, [tsc, ...options, file]).catch(({ stdout }) => assert.fail(stdout));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
