@@ -117,15 +117,15 @@ FIGURES = [
     *[
         (f"cost{part}", name, ("share",), shown)
         for part, name, shown in (
-            ("_motion", "regional-32+alex+motion", ".131"),
-            ("_motion", "regional-32+pixels+motion", ".094"),
-            ("_motion", "default+motion", ".94"),
-            ("", "regional", ".90"),
-            ("", "gap", ".87"),
+            ("_motion", "regional-32+alex+motion", ".106"),
+            ("_motion", "regional-32+pixels+motion", ".071"),
+            ("_motion", "default+motion", ".81"),
+            ("", "regional", ".78"),
+            ("", "gap", ".74"),
             ("", "vsi", ".034"),
             ("", "mdsi", ".012"),
             ("", "dists", ".96"),
-            ("", "lpips:alex", ".052"),
+            ("", "lpips:alex", ".049"),
             ("", "ssim", ".007"),
         )
     ],
