@@ -112,6 +112,26 @@ def overwritable(*tensors: Tensor) -> bool:
     return not (graph or captured() or transformed(*tensors))
 
 
+def eager_on_cpu(x: Tensor, *constants: Tensor) -> bool:
+    """An operation on x and constants is run as it is written, in float32 on a CPU: another way to its result serves.
+
+    It does not ask whether a gradient of x is wanted: of two equal pictures one may be read with a graph and one
+    without, and both must give the same numbers.
+
+    Example:
+        >>> eager_on_cpu(torch.zeros(1, requires_grad=True)), eager_on_cpu(torch.zeros(1, dtype=torch.float64))
+        (True, False)
+    """
+    return (
+        not (captured() or transformed(x, *constants))
+        and type(x) is Tensor
+        and x.device.type == "cpu"
+        and all(tensor.dtype == torch.float32 for tensor in (x, *constants))
+        and not any(constant.requires_grad for constant in constants)
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
 def safe_sqrt(x: Tensor, floor: float = ROOT_FLOOR) -> Tensor:
     """Square root whose gradient is finite everywhere and 0 at 0.
 

@@ -69,10 +69,7 @@ class VideoComparison:
             interrupted = self._measure(tally, lambda row: unfinished.add(row.to_dict()))
             if interrupted:
                 if tally.rows:
-                    say(
-                        "compare",
-                        f"what was measured is in {unfinished.path}; the same command goes on from there",
-                    )
+                    say("compare", unfinished.in_words())
                 return self._conclude(tally, interrupted)
             if not stays(self.asked.out, tally.measured):
                 write_table(

@@ -74,13 +74,13 @@ def check_maps(args: argparse.Namespace) -> None:
     """Refuse options about maps where none are asked for, and a place that can't hold them."""
     if args.map is None and (args.map_npy or args.map_scale is not None):
         raise ValueError("--map-npy and --map-scale belong to --map DIR")
-    if args.map is None or names_a_file(args.map):
+    if args.map is None or args.map.is_dir() or names_a_file(args.map):
         return
-    if args.map.exists() and not args.map.is_dir():
+    if args.map.exists():
         raise ValueError(
             f"--map {args.map} is a file; a folder was expected, which is made if it isn't there"
         )
-    if args.map.suffix.lower() in PICTURE_SUFFIXES and not args.map.is_dir():
+    if args.map.suffix.lower() in PICTURE_SUFFIXES:
         raise ValueError(f"--map {args.map} must end in .png, in which maps are written, or be a folder")
 
 

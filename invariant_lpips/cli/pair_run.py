@@ -66,10 +66,7 @@ class PairRun(Generic[R]):
                 write(rows)
                 unfinished.remove()
             elif rows:
-                say(
-                    "compare",
-                    f"what was measured is in {unfinished.path}; the same command goes on from there",
-                )
+                say("compare", unfinished.in_words())
         return rows, interrupted
 
     def _measure(self, rows: list[R], keep: Callable[[R], None]) -> bool:

@@ -65,6 +65,10 @@ class Unfinished:
         self._close()
         self.path.unlink(missing_ok=True)
 
+    def in_words(self) -> str:
+        """Where a run that was stopped has left its rows, in a sentence."""
+        return f"what was measured is in {self.path}; the same command goes on from there"
+
     def _close(self) -> None:
         with contextlib.suppress(OSError):  # of what waits to be written still, it was said when it was to be
             self._file.close()

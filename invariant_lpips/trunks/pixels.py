@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from invariant_lpips.functional import captured, overwritable, transformed
+from invariant_lpips.functional import eager_on_cpu, overwritable
 from invariant_lpips.trunks.circular import wrapped
 from invariant_lpips.trunks.frozen_weights import Frozen
 from invariant_lpips.trunks.pooling import Window
@@ -86,17 +86,10 @@ class PixelLayer(Frozen):
     def by_sums(self, x: Tensor, *parameters: Tensor) -> bool:
         """Whether sums of shifted planes may stand for a convolution of x with these parameters, which are all it has.
 
-        They must be the numbers that it was made with, since sums take these from this file. Whether a gradient is
-        wanted must not matter: of two equal pictures one may be read with a graph and one without.
+        They must be the numbers that it was made with, since sums take these from this file.
         """
-        return (
-            type(x) is Tensor
-            and x.device.type == "cpu"
-            and x.dtype == torch.float32
-            and not any(parameter.requires_grad for parameter in parameters)
-            and not (torch.is_autocast_enabled("cpu") or captured() or transformed(x, *parameters))
-            and [parameter.tolist() for parameter in parameters] == list(self._numbers.values())
-        )
+        unchanged = list(self._numbers.values())
+        return eager_on_cpu(x, *parameters) and [each.tolist() for each in parameters] == unchanged
 
 
 class _Summed(torch.autograd.Function):

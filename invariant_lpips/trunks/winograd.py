@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from invariant_lpips.functional import captured, transformed
+from invariant_lpips.functional import eager_on_cpu
 
 #: Channels on both sides, and positions in all images, from which it was faster on the machine of docs/speed.md.
 FEWEST_CHANNELS = 128
@@ -26,18 +26,10 @@ PATCHES = 2**23
 
 
 def serves(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
-    """Whether :func:`convolved` may, and is expected to be faster: a wide map of even sides, and a fixed weight.
-
-    It does not ask whether a gradient is wanted: of two equal pictures one may be read with a graph and one without,
-    and both must give the same numbers.
-    """
-    if captured() or transformed(x, weight):
+    """Whether :func:`convolved` may, and is expected to be faster: a wide map of even sides, and a fixed weight."""
+    if bias is None or not eager_on_cpu(x, weight, bias):
         return False
-    if not (type(x) is Tensor and x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32):
-        return False
-    if bias is None or weight.shape[2:] != (3, 3) or min(weight.shape[:2]) < FEWEST_CHANNELS or x.dim() != 4:
-        return False
-    if weight.requires_grad or bias.requires_grad or torch.is_autocast_enabled("cpu"):
+    if weight.shape[2:] != (3, 3) or min(weight.shape[:2]) < FEWEST_CHANNELS or x.dim() != 4:
         return False
     images, _, height, width = x.shape
     return (
