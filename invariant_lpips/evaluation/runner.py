@@ -25,6 +25,7 @@ from invariant_lpips.evaluation.metrics import resolve_metric
 from invariant_lpips.evaluation.score_cache import ScoreCache, pair_key
 from invariant_lpips.evaluation.scorers import EmbeddingScorer, Scorer
 from invariant_lpips.pictures.images import read_image
+from invariant_lpips.trunks.winograd import Filters, kept_filters
 
 __all__ = ["Scores", "score_pairs"]
 
@@ -177,9 +178,9 @@ def worker_task(task: Task) -> Result:
 
 
 class ReferenceMemory:
-    """The last reference that was read, as a picture and as what the metric makes of it.
+    """The last reference that was read, as a picture and as what the metric makes of it, and a network's filters.
 
-    One is enough: tasks come ordered by reference, and activations of many would not fit.
+    One reference is enough: tasks come ordered by reference, and activations of many would not fit.
     """
 
     def __init__(self, scorer: Scorer, device: str) -> None:
@@ -187,6 +188,7 @@ class ReferenceMemory:
         self.path: Path | None = None
         self.picture = torch.empty(0)
         self.embedding: Any = None
+        self.filters: Filters = {}
 
     def load(self, path: Path) -> None:
         """Make `path` the reference that is held."""
@@ -201,6 +203,14 @@ class ReferenceMemory:
 def score_task(task: Task, scorer: Scorer, device: str, batch_size: int, memory: ReferenceMemory) -> Result:
     """The scores of one task's pairs."""
     indices, pairs = task
+    with kept_filters(memory.filters):
+        return indices, scores_of(pairs, scorer, device, batch_size, memory)
+
+
+def scores_of(
+    pairs: list[RatedPair], scorer: Scorer, device: str, batch_size: int, memory: ReferenceMemory
+) -> list[float]:
+    """The scores of pairs that share one reference."""
     memory.load(pairs[0].reference)
     scores: list[float] = []
     for first in range(0, len(pairs), batch_size):
@@ -221,7 +231,7 @@ def score_task(task: Task, scorer: Scorer, device: str, batch_size: int, memory:
             bad = batch[int((~torch.isfinite(values)).nonzero()[0])]
             raise ValueError(f"Metric {scorer.name} gave a value that is not finite for pair {bad.key}.")
         scores.extend(values.double().tolist())
-    return indices, scores
+    return scores
 
 
 def read_unit(path: Path) -> Tensor:
