@@ -1,4 +1,4 @@
-"""invariant-lpips: a perceptual image metric called like lpips that keeps agreeing with people when an image moves.
+"""invariant-lpips: a perceptual image metric called like lpips that tells what moved from what changed.
 
     import invariant_lpips as il
 

@@ -1,4 +1,4 @@
-"""`InvariantLPIPS`: a perceptual distance that keeps agreeing with people when an image has moved.
+"""`InvariantLPIPS`: a perceptual distance as lpips is one, of which what has moved can be told apart.
 
 A frozen VGG-16 is read through statistics of its activations, so that an image becomes one vector, and the distance of
 two images is the root mean square difference of their weighted vectors. With head `gap` the statistics are averages

@@ -79,7 +79,7 @@ def test_tables() -> None:
     means = measurements.mean([first, second])
     assert means[NAMES[0]]["SSIM"] == 2
     shares = measurements.shares([first, second])
-    assert [shares[name]["InvariantLPIPS"] for name in NAMES] == [1, 2, 3, 4, 5, 6]
+    assert [shares[name]["ours, motion off"] for name in NAMES] == [1, 2, 3, 4, 5, 6]
     roots = [shares[name]["LPIPS vgg, root"] ** 2 for name in NAMES]
     assert roots == pytest.approx([1, 2, 3, 4, 5, 6])  # a mean of squares
     text = measurements.as_text(means, measurements.COLUMNS, digits=3)
@@ -92,7 +92,7 @@ def test_tables() -> None:
     assert rows[0] == {
         "photograph": "cat",
         "copy": "noise sigma 20 of 255",
-        "metric": "ours, motion",
+        "metric": "ours",
         "value": "1",
     }
 
@@ -115,24 +115,24 @@ def test_the_whole_of_it_offline(
     assert main(["--out", str(tmp_path / "demo")]) == 0
     out, err = capsys.readouterr()
     assert "rotation 2 degrees" in out
-    assert "InvariantLPIPS(net=vgg16" in err
+    assert "InvariantLPIPS(net=alexnet" in err
     assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == ["figure.png", "table.csv"]
     rows = list(csv.DictReader((tmp_path / "demo" / "table.csv").open()))
     values = {(row["copy"], row["metric"]): float(row["value"]) for row in rows}
     # what the package is for: a moved picture is nearer than a damaged one
     for moved in ("shift 4 px", "rotation 2 degrees", "zoom 2 %"):
         for damaged in ("noise sigma 20 of 255", "JPEG quality 10", "blur sigma 2 px"):
-            assert values[moved, "InvariantLPIPS"] < values[damaged, "InvariantLPIPS"]
+            assert values[moved, "ours"] < values[damaged, "ours"]
 
 
 def test_numbers_and_maps_are_on_one_scale() -> None:
     metrics = measurements.Metrics()
     row = dict.fromkeys(measurements.NETWORKS, 0.25)
     said = metrics.said({"noise": row})["noise"]
-    assert said[measurements.INVARIANT] == "0.25 = 2.5 JND"
+    assert said[measurements.PLAIN] == "0.25 = 2.5 JND"
     assert said["LPIPS vgg"] == "0.50"  # the root
     window = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
-    for metric in (measurements.INVARIANT, "LPIPS vgg"):
+    for metric in (measurements.PLAIN, "LPIPS vgg"):
         heat = metrics.maps(metric, window, {"inverse": 255 - window})["inverse"]
         x, y = (measurements.as_tensor([picture]) for picture in (window, 255 - window))
         squares = metrics.networks[metric].maps(x, y)
@@ -146,7 +146,9 @@ def test_figure_shows_every_copy(tmp_path: Path) -> None:
     maps = dict.fromkeys(measurements.NETWORKS[:2], heat)
     moved = dict.fromkeys(NAMES, "moved 4.0 px to the right; looks 0.01 apart otherwise")
     shares = {name: dict.fromkeys(measurements.DISTANCES, 0.5) for name in NAMES}
-    figure.draw(tmp_path / "figure.png", window, dict.fromkeys(NAMES, window), maps, said, shares, moved)
+    brightest = dict.fromkeys(maps, (0.5, "5 JND"))
+    copied = dict.fromkeys(NAMES, window)
+    figure.draw(tmp_path / "figure.png", window, copied, maps, brightest, said, shares, moved)
     from PIL import Image
 
     with Image.open(tmp_path / "figure.png") as drawn:

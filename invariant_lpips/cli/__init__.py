@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = Parser(
         prog=PROGRAM,
-        description="Perceptual image distances that keep agreeing with people when an image has moved.",
+        description="Perceptual image distances, and what moved told from what changed.",
         epilog=EXIT_STATUS,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")

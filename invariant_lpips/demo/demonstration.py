@@ -9,7 +9,7 @@ from pathlib import Path
 
 from invariant_lpips.demo import copies, measurements
 from invariant_lpips.demo.figure import draw
-from invariant_lpips.demo.measurements import MOVING, NETWORKS, Table
+from invariant_lpips.demo.measurements import MAPPED, MOVING, Table
 from invariant_lpips.files.writing import write_text
 
 
@@ -73,8 +73,9 @@ def demonstrate(
         figure=out / "figure.png",
         table=out / "table.csv",
     )
-    maps = {metric: metrics.maps(metric, reference, altered) for metric in NETWORKS[:3]}
+    maps = {metric: metrics.maps(metric, reference, altered) for metric in MAPPED}
+    brightest = {metric: metrics.brightest(metric, heats) for metric, heats in maps.items()}
     said = metrics.said(tables[shown])
-    draw(found.figure, reference, altered, maps, said, found.shares, found.moved)
+    draw(found.figure, reference, altered, maps, brightest, said, found.shares, found.moved)
     write_text(found.table, measurements.as_csv(tables))
     return found

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from invariant_lpips.demo.copies import DAMAGE, DISPLACEMENT
-from invariant_lpips.demo.measurements import INVARIANT, MOVING, Table, as_tensor
+from invariant_lpips.demo.measurements import MOVING, PLAIN, Table, as_tensor
 from invariant_lpips.files.writing import replacing
 from invariant_lpips.pictures.heat_maps import overlay
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 COLOURS = {
     MOVING: "#c2185b",
-    INVARIANT: "#f48fb1",
-    "LPIPS vgg, root": "#5c6bc0",
-    "LPIPS alex, root": "#9fa8da",
+    PLAIN: "#f48fb1",
+    "LPIPS alex, root": "#5c6bc0",
+    "LPIPS vgg, root": "#9fa8da",
     "1 - SSIM, root": "#b0bec5",
 }
 
 #: What a row of maps is called where that is not the metric's name: its numbers and maps are the root's.
-LABELS = {"LPIPS vgg": "LPIPS vgg,\nroot,"}
+LABELS = {"LPIPS alex": "LPIPS alex,\nroot,"}
 
 
 def draw(
@@ -35,6 +35,7 @@ def draw(
     reference: NDArray[np.uint8],
     copies: Mapping[str, NDArray[np.uint8]],
     maps: Mapping[str, Mapping[str, Tensor]],
+    brightest: Mapping[str, tuple[float, str]],
     said: Mapping[str, Mapping[str, str]],
     shares: Table,
     moved: Mapping[str, str],
@@ -45,6 +46,7 @@ def draw(
         path: a .png file.
         reference, copies: the photograph shown and its copies, uint8 (H, W, 3).
         maps: metric -> copy -> heat map (1, 1, H, W) in units of the distance; a row for each metric.
+        brightest: metric -> the value that is drawn brightest in its row, and what the key calls it.
         said: copy -> metric -> what stands above its map: the distance for the photograph shown.
         shares: copy -> metric -> distance in proportion to the noisy copy's, over all photographs.
         moved: copy -> what moved and what changed, in words; what moved stands below the copy.
@@ -59,7 +61,7 @@ def draw(
     FigureCanvasAgg(figure)
     parts: Any = figure.subfigures(2, 1, height_ratios=[2.15 * rows + 0.6, 4.0])
     upper, lower = parts
-    _draw_pictures(upper, reference, copies, maps, said, moved)
+    _draw_pictures(upper, reference, copies, maps, brightest, said, moved)
     _draw_bars(lower, shares)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110, facecolor="white")
@@ -70,6 +72,7 @@ def _draw_pictures(
     reference: NDArray[np.uint8],
     copies: Mapping[str, NDArray[np.uint8]],
     maps: Mapping[str, Mapping[str, Tensor]],
+    brightest: Mapping[str, tuple[float, str]],
     said: Mapping[str, Mapping[str, str]],
     moved: Mapping[str, str],
 ) -> None:
@@ -89,21 +92,21 @@ def _draw_pictures(
         axes[row, 0].text(
             0.98, 0.66, f"{LABELS.get(metric, metric)}\nsees", ha="right", va="center", fontsize=13
         )
-        draw_colour_key(axes[row, 0].inset_axes((0.28, 0.3, 0.55, 0.09)))
         # One scale for the whole row: a brighter map is a larger part of the distance.
-        scale = max(float(heat.abs().amax()) for heat in heats.values())
+        scale, most = brightest[metric]
+        draw_colour_key(axes[row, 0].inset_axes((0.28, 0.3, 0.55, 0.09)), ("0", most))
         for column, (name, heat) in enumerate(heats.items(), start=1):
             picture = overlay(heat, as_tensor([reference]), scale)[0].movedim(0, -1).add(1).div(2).numpy()
             axes[row, column].imshow(picture.clip(0, 1))
             axes[row, column].set_title(said[name][metric], fontsize=11, pad=3)
 
 
-def draw_colour_key(axis: Any, *, fontsize: float = 9) -> None:
-    """The colours of a map, from where the pictures are the same to where they differ most."""
+def draw_colour_key(axis: Any, ends: tuple[str, str] = ("same", "different"), *, fontsize: float = 9) -> None:
+    """The colours of a map, from where the pictures are the same to where they differ most, and what these are."""
     ramp = torch.linspace(0, 1, 128).expand(1, 1, 12, 128)
     key = overlay(ramp, torch.zeros(1, 3, 12, 128), 1.0)[0].movedim(0, -1).add(1).div(2).numpy()
     axis.imshow(key.clip(0, 1), aspect="auto")
-    axis.set_xticks([0, 127], ["same", "different"], fontsize=fontsize)
+    axis.set_xticks([0, 127], ends, fontsize=fontsize)
     axis.set_yticks([])
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)

@@ -19,17 +19,21 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: Ours, with the motion of each pair measured and undone, and plain.
-MOVING, INVARIANT = "ours, motion", "InvariantLPIPS"
-NETWORKS = (MOVING, INVARIANT, "LPIPS vgg", "LPIPS alex")
+#: Ours as the README recommends it, with the motion of each pair measured and undone, and the same without.
+MOVING, PLAIN = "ours", "ours, motion off"
+NETWORKS = (MOVING, PLAIN, "LPIPS alex", "LPIPS vgg")
 COLUMNS = (*NETWORKS, "SSIM", "PSNR dB")
+#: Whose maps are drawn.
+MAPPED = (MOVING, "LPIPS alex")
+#: What the brightest places of our maps differ by, in just noticeable ones.
+BRIGHTEST_JND = 5
 #: The metrics whose values can be put in proportion, 0 meaning no difference: the name of their column -> the values.
 #: Means of squares are shown by their roots, so that all are distances on one scale.
 DISTANCES = {
     MOVING: (MOVING, False),
-    INVARIANT: (INVARIANT, False),
-    "LPIPS vgg, root": ("LPIPS vgg", True),
+    PLAIN: (PLAIN, False),
     "LPIPS alex, root": ("LPIPS alex", True),
+    "LPIPS vgg, root": ("LPIPS vgg", True),
     "1 - SSIM, root": ("1 - SSIM", True),
     "mean square, root": ("mean square", True),
 }
@@ -42,10 +46,10 @@ class Metrics:
 
     def __init__(self) -> None:
         self.networks: dict[str, Any] = {
-            MOVING: InvariantLPIPS(motion="similarity"),
-            INVARIANT: InvariantLPIPS(),
-            "LPIPS vgg": LPIPS(net="vgg", verbose=False),
+            MOVING: InvariantLPIPS("alex", "regional-32", motion="similarity"),
+            PLAIN: InvariantLPIPS("alex", "regional-32"),
             "LPIPS alex": LPIPS(net="alex", verbose=False),
+            "LPIPS vgg": LPIPS(net="vgg", verbose=False),
         }
 
     def table(self, reference: NDArray[np.uint8], copies: Mapping[str, NDArray[np.uint8]]) -> Table:
@@ -84,6 +88,13 @@ class Metrics:
         heat = heat.sign() * heat.abs().sqrt()  # the map of each is one of squares
         return dict(zip(copies, heat.split(1), strict=True))
 
+    def brightest(self, metric: str, heats: Mapping[str, Tensor]) -> tuple[float, str]:
+        """The value that is drawn brightest in all maps of a metric, and how a key names it."""
+        if metric in (MOVING, PLAIN):
+            return BRIGHTEST_JND / self.networks[metric].jnd(torch.ones(())).item(), f"{BRIGHTEST_JND} JND"
+        largest = max(float(heat.abs().amax()) for heat in heats.values())
+        return largest, f"{largest:.1f}"
+
     def said(self, table: Table) -> dict[str, dict[str, str]]:
         """copy -> metric -> its distance as it is shown: in just noticeable ones too, or the root of squares."""
         return {
@@ -92,7 +103,7 @@ class Metrics:
         }
 
     def _shown(self, metric: str, distance: float) -> str:
-        if metric in (MOVING, INVARIANT):
+        if metric in (MOVING, PLAIN):
             return f"{distance:.2f} = {self.networks[metric].jnd(torch.tensor(distance)).item():.1f} JND"
         return f"{math.sqrt(distance):.2f}"
 
@@ -129,10 +140,10 @@ THRESHOLDS = {
 
 def against_thresholds(means: Table, metric: Any) -> str:
     """What the metric's `jnd` says of the displaced copies, beside what people were found to need."""
-    lines = [f"{'':22}{MOVING:>15}{INVARIANT:>17}{'people':>10}"]
+    lines = [f"{'':22}{MOVING:>15}{PLAIN:>18}{'people':>10}"]
     for name, people in THRESHOLDS.items():
-        moving, plain = (metric.jnd(torch.tensor(means[name][ours])).item() for ours in (MOVING, INVARIANT))
-        lines.append(f"{name.replace(chr(10), ' '):22}{moving:15.2f}{plain:17.2f}{people:10.2f}")
+        moving, plain = (metric.jnd(torch.tensor(means[name][ours])).item() for ours in (MOVING, PLAIN))
+        lines.append(f"{name.replace(chr(10), ' '):22}{moving:15.2f}{plain:18.2f}{people:10.2f}")
     return "\n".join(lines)
 
 
