@@ -103,7 +103,6 @@ FIGURES = [
         for part, name, shown in (
             ("_motion", "regional-32+alex+motion", ".946"),
             ("_motion", "regional-32+pixels+motion", ".966"),
-            ("_motion", "default+motion", ".986"),
             ("_motion", "regional-32+alex", ".731"),
             ("", "default", ".913"),
             ("", "gap", ".624"),
