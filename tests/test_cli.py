@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from invariant_lpips import classifier, cli, indexing
+from invariant_lpips import InvariantLPIPS, classifier, cli, indexing
 from invariant_lpips.cli import (
     bench_bapps,
     bench_translation,
@@ -20,19 +20,21 @@ from invariant_lpips.cli import (
     main,
     matrix,
     metric_options,
+    metric_parts,
     search,
     train_backbone,
     train_linear,
 )
 from invariant_lpips.cli.bench import BENCHES
+from invariant_lpips.cli.metric_parts import check_parts
 from invariant_lpips.cli.train import TARGETS
 from invariant_lpips.evaluation import bapps
 from invariant_lpips.evaluation.metrics import METRICS
 from invariant_lpips.evaluation.translation import bench
-from invariant_lpips.heads import HEADS
+from invariant_lpips.heads import DEFAULT_HEAD, HEADS, make_head
 from invariant_lpips.motion import MODELS
 from invariant_lpips.training import backbone_engine, strengths
-from invariant_lpips.trunks import ALIASES, ARCHITECTURES
+from invariant_lpips.trunks import ALIASES, ARCHITECTURES, Trunk
 from invariant_lpips.trunks.pooling import PADDINGS, POOLINGS
 
 #: A command for each way in which a file that isn't there is met.
@@ -194,6 +196,15 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
         ["compare", "a.png", "a.png", "--head", "gapp"],
         ["compare", "a.png", "a.png", "--net", "vg"],
         ["compare", "a.png", "a.png", "--weights", "nowhere.safetensors"],
+        ["compare", "a.png", "a.png", "--head", "regional-32"],
+        ["compare", "a.png", "a.png", "--net", "alexnet", "--pooling", "polyphase"],
+        ["compare", "a.png", "a.png", "--net", "squeeze", "--head", "regional"],
+        ["compare", "a.png", "a.png", "--metric", "lpips", "--net", "pixels"],
+        ["compare", "a.png", "a.png", "--metric", "lpips", "--weights", "unit"],
+        ["compare", "a.png", "a.png", "--motion", "shift", "--pixels-per-degree", "0"],
+        ["compare", "a.png", "a.png", "--unequal-sizes"],
+        ["compare", "a.png", "a.png", "--jnd", "--weights", "unit"],
+        ["compare", "a.png", "a.png", "--mask", "a.png", "--head", "gap-spatial"],
         ["compare", "a.png", "a.png", "--device", "toaster"],
         ["compare", "a.png", "a.png", "--metrics", "default,nothing"],
         ["compare", "a.png", "a.png", "--metrics", "gap+resnet"],
@@ -212,6 +223,7 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
         ["compare", "a.mp4", "a.mp4", "-o", "x.txt"],
         ["embed", "nowhere", "-o", "x.npz"],
         ["embed", ".", "-o", "x.csv"],
+        ["embed", ".", "-o", "x.npz", "--net", "pixels", "--pooling", "blur"],
         ["embed", ".", "-o", "x.npz", "--device", "cuda:x"],
         ["embed", ".", "-o", "nowhere/x.npz"],
         ["matrix", "nowhere"],
@@ -242,8 +254,10 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
 
 def test_names_known_without_torch_are_those_there_are():
     assert METRICS == metric_options.METRICS
-    assert set(metric_options.ARCHITECTURES) == set(ARCHITECTURES)
-    assert set(metric_options.ALIASES) == set(ALIASES)
+    assert {net: found.name for net, found in ARCHITECTURES.items()} == metric_parts.TRUNKS
+    assert metric_parts.ALIASES == ALIASES
+    assert metric_parts.DEFAULT_HEAD == DEFAULT_HEAD
+    assert tuple(net for net, found in ARCHITECTURES.items() if found.trained) == metric_parts.LPIPS_NETS
     with pytest.raises(RuntimeError) as refused:
         torch.device("toaster")
     kinds = re.findall(r"one of (.*) device type", str(refused.value))[0].split(", ")
@@ -262,6 +276,49 @@ def test_names_known_without_torch_are_those_there_are():
     assert bench_translation.SIZES == bench.SIZES
     assert bench_bapps.PARTS == bapps.PARTS
     assert search.BACKENDS == indexing.neighbours.BACKENDS
+
+
+def test_what_is_refused_without_torch_is_what_the_metric_refuses():
+    for net in ARCHITECTURES:
+        for head in HEADS:
+            refused = refusal(lambda net=net, head=head: make_head(head, net))
+            assert (refusal(lambda net=net, head=head: check_parts(net, head, None, "unit")) is None) == (
+                refused is None
+            )
+            if refused is None and net != "squeeze":  # whose file is not in the package
+                assert make_head(head, net).sizeless == (head not in metric_parts.SIZED_HEADS)
+                missing = refusal(lambda net=net, head=head: InvariantLPIPS(net, head))
+                said = refusal(lambda net=net, head=head: check_parts(net, head, None, None))
+                assert (said is None) == (missing is None)
+        for pooling in POOLINGS:
+            refused = refusal(lambda net=net, pooling=pooling: Trunk(net, pooling))
+            said = refusal(lambda net=net, pooling=pooling: check_parts(net, "gap", pooling, "unit"))
+            assert (said is None) == (refused is None)
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        (("vgg16", "regional-32", None, None), "--net vgg --head regional-32: use --net alex or pixels, or"),
+        (("squeeze", None, None, None), "--net squeeze --head gap: use --net vgg, alex or pixels, or"),
+        (("alex", "gap", "polyphase", None), "--pooling polyphase goes with --net vgg, but got alex"),
+        (
+            ("squeeze", "regional", None, None),
+            "--head regional goes with --net vgg, alex or pixels, but got squeeze",
+        ),
+    ],
+)
+def test_parts_that_do_not_go_together_say_which_do(parts, said):
+    assert said in str(refusal(lambda: check_parts(*parts)))
+    check_parts("folder/of/mine", "regional-32", "polyphase", None)  # seen once it is read
+
+
+def refusal(make):
+    try:
+        make()
+    except ValueError as error:
+        return error
+    return None
 
 
 def test_torch_is_loaded_without_looking_for_garbage_and_that_is_looked_for_again():

@@ -196,6 +196,18 @@ def test_a_broken_picture_does_not_stop_the_rest(folder: Path, capsys: pytest.Ca
     )
 
 
+@pytest.mark.parametrize("more", [(), ("--metrics", "psnr,ssim")], ids=["one", "several"])
+def test_a_picture_that_fails_many_pairs_is_said_once(
+    folder: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    (folder / "pairs.csv").write_text("reference,distorted\nref/a.png,dist/a.png\nref/a.png,dist/b.png\n")
+    assert main(["compare", "--csv", "pairs.csv", "--frame", "7", "--quiet", *more]) == 2
+    printed, said = capsys.readouterr()
+    assert printed.count("but frame 7 was asked for") == 2  # a row for each pair
+    assert said.count("but frame 7 was asked for") == 1
+    assert "2 of 2 pairs failed" in said
+
+
 def test_json_says_what_was_used(folder: Path) -> None:
     assert compare("ref", "dist", "-o", "out.json", "--resize", "80x64") == 0
     report = json.loads((folder / "out.json").read_text())
@@ -354,6 +366,8 @@ def test_unequal_sizes_need_a_head_without_size(folder: Path, capsys: pytest.Cap
     options = ["--net", "alex", "--head", "spatial", "--weights", "unit", "--unequal-sizes"]
     assert compare("ref/a.png", "dist/a.png", options=options) == 2
     assert "--head gap" in capsys.readouterr().err
+    assert compare("ref/a.png", "dist/a.png", "--unequal-sizes", "--motion", "shift", options=[]) == 2
+    assert "--unequal-sizes does not go with --motion" in capsys.readouterr().err
 
 
 def test_too_small_a_picture_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -802,7 +816,7 @@ def test_a_limit_in_units_of_what_people_notice(folder: Path, capsys: pytest.Cap
     for limit, status in ((distance / noticeable * 1.01, 0), (distance / noticeable * 0.99, 3)):
         assert compare("ref/a.png", "dist/a.png", "--fail-above-jnd", str(limit), options=options) == status
     assert compare("ref/a.png", "dist/a.png", "--fail-above-jnd", "1") == 2, "unit weights are not calibrated"
-    assert "carry no calibration" in capsys.readouterr().err
+    assert "--weights unit does not" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -163,10 +163,12 @@ def test_nothing_but_an_incomplete_copy_says_how_to_go_on(
 ) -> None:
     kadid_tree(tmp_path / "data")
     places = ["--root", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
-    assert main(["bench", "all", *places, "--metrics", "psnr", "--no-cache", "--quiet"]) == 1
-    printed = capsys.readouterr().out
+    assert main(["bench", "all", *places, "--metrics", "psnr", "--no-cache"]) == 1
+    printed, said = capsys.readouterr()
     assert printed.startswith("problems: kadid10k: kadid10k under")  # no table of nothing
     assert "--allow-missing" in printed
+    assert "kadid10k could not be run; why is said at the end" in said
+    assert (printed + said).count("is not complete") == 1
     assert "1 metric on 0 databases, 0 judgements" in (tmp_path / "out" / "report.html").read_text()
 
 

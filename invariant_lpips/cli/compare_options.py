@@ -76,7 +76,7 @@ class Comparison:
             keep_pictures_from_maps(args.map, compared)
         check_reading(args)
         metric = MetricChoice.of(args)
-        metric.check()
+        metric.check_together()
         if pairing is None:
             check_videos(args)
         if pairing is not None and (args.frames is not None or args.every is not None):

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from invariant_lpips.cli.index_options import Embedding, add_embedding_options, report_problems
+from invariant_lpips.cli.metric_options import MetricChoice
 from invariant_lpips.cli.output import Exit, check_out, say
 from invariant_lpips.cli.picture_options import add_engine_options, ray_workers
 
@@ -51,6 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     check_out(args.out, SUFFIXES, of=" for an index")
+    MetricChoice.of(args).check_together()
     workers, embedding = ray_workers(args), Embedding.of(args)
     engine = None
     if workers is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invariant_lpips.cli.devices import check_device, device_of
+from invariant_lpips.cli.metric_parts import ALIASES, TRUNKS, check_lpips_parts, check_parts
 from invariant_lpips.cli.start_up import load_torch
 from invariant_lpips.evaluation.metric_names import Vocabulary, check_masks, check_names
 from invariant_lpips.registry.entries import ENTRIES
@@ -22,15 +24,13 @@ if TYPE_CHECKING:
 
 DTYPES = ("float32", "float16", "bfloat16", "float64")
 
-# The names in METRICS, ARCHITECTURES, ALIASES, HEADS, POOLINGS and MODELS, which can't be asked before torch is loaded.
+# The names in METRICS, HEADS, POOLINGS and MODELS, which can't be asked before torch is loaded.
 METRICS = (
     *("psnr", "ssim", "ssim-rgb", "ms-ssim", "vsi", "fsimc", "haarpsi", "dss", "mdsi", "gmsd", "ssimulacra2"),
     *("flip", "cvvdp", "cvvdp-fhd", "dists", "dists-full", "st-lpips", "st-lpips-alex", "st-lpips-vgg"),
     *("lpips:vgg", "lpips:alex", "lpips:squeeze", "torchmetrics:vgg", "piq:vgg"),
     *("lpips-vgg", "lpips-alex", "lpips-squeeze"),
 )
-ARCHITECTURES = ("vgg", "alex", "squeeze", "pixels")
-ALIASES = ("vgg16", "alexnet", "squeezenet", "squeezenet1_1")
 HEADS = ("gap", "spatial", "gap-spatial", "regional", "regional-32")
 POOLINGS = ("max", "blur", "polyphase")
 CLASSIFIER_HEADS = ("flatten", "final-gap", "multi-gap", "gap-flatten")  # of `invariant_lpips.classifier`
@@ -87,6 +87,10 @@ class MetricChoice:
             raise ValueError("-v (--version) is lpips' and needs --metric lpips")
         if self.pixels_per_degree is not None and self.motion is None:
             raise ValueError("--pixels-per-degree prices a motion and needs --motion")
+        if self.pixels_per_degree is not None and not 0 < self.pixels_per_degree < math.inf:
+            raise ValueError(
+                f"--pixels-per-degree must be a positive number, but got {self.pixels_per_degree:g}"
+            )
         for name, known in (
             ("head", _with_added(("default", *HEADS), "invariant_lpips.heads", "HEADS")),
             ("pooling", known_poolings()),
@@ -95,7 +99,7 @@ class MetricChoice:
                 raise ValueError(f"--{name} must be one of {', '.join(known)}, but got {given!r}")
         if (
             self.net is not None
-            and self.net not in (*ARCHITECTURES, *ALIASES, *ENTRIES)
+            and self.net not in (*TRUNKS, *ALIASES, *ENTRIES)
             and not _names_a_file(self.net)
         ):
             raise ValueError(
@@ -107,13 +111,25 @@ class MetricChoice:
                 f"--weights must be `unit` or a file of linear weights, but {self.weights!r} is none"
             )
 
+    def check_together(self) -> None:
+        """The same as :meth:`check` of the whole metric, for commands that take nothing of it from an index.
+
+        Raises:
+            ValueError, FileNotFoundError: what was expected and what came.
+        """
+        self.check()
+        if self.metric == "lpips":
+            check_lpips_parts(self.net, self.weights)
+        else:
+            check_parts(self.net, self.head, self.pooling, self.weights)
+
     def build(self) -> InvariantLPIPS | LPIPS:
         """The metric, on its device and in its dtype; ValueError where the options conflict."""
         return self._build_stock() if self.metric == "lpips" else self.build_invariant()
 
     def build_invariant(self) -> InvariantLPIPS:
         """The same, for commands that have no `--metric`."""
-        self.check()
+        self.check_together()
         load_torch()
         from invariant_lpips.metric import InvariantLPIPS
 
@@ -129,7 +145,7 @@ class MetricChoice:
         return metric.to(*place)
 
     def _build_stock(self) -> LPIPS:
-        self.check()
+        self.check_together()
         load_torch()
         from invariant_lpips.stock import LPIPS
 
@@ -153,7 +169,7 @@ def check_metrics(names: Sequence[str], *, masked: bool = False) -> None:
     """
     singles = _with_added(METRICS, "invariant_lpips.evaluation.metrics", "PEERS")
     heads = _with_added(HEADS, "invariant_lpips.heads", "HEADS")
-    nets = _with_added(ARCHITECTURES, "invariant_lpips.trunks", "ARCHITECTURES")
+    nets = _with_added(tuple(TRUNKS), "invariant_lpips.trunks", "ARCHITECTURES")
     poolings = known_poolings()
     known = Vocabulary(tuple(singles), tuple(heads), tuple(nets), tuple(poolings))
     check_names(names, known)
