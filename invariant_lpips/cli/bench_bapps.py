@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from invariant_lpips.cli.bench import words
-from invariant_lpips.cli.scoring_options import add_cache_options, cache_of, named_metrics
-from invariant_lpips.datasets.bapps import OBTAIN
+from invariant_lpips.cli.scoring_options import add_cache_options, cache_of, database_root, named_metrics
+from invariant_lpips.datasets.bapps import NAME, OBTAIN
 from invariant_lpips.evaluation.metric_names import BAPPS
 
 #: Those of :mod:`invariant_lpips.evaluation.bapps`.
@@ -19,7 +19,9 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     parser.description = (
         "BAPPS, the LPIPS paper's benchmark: 2AFC agreement and JND average precision of metrics, by subset."
     )
-    parser.add_argument("--root", type=Path, required=True, help=f"where the data lie. {OBTAIN}")
+    parser.add_argument(
+        "--root", type=Path, required=True, help=f"where the data lie, or a folder above them. {OBTAIN}"
+    )
     parser.add_argument("--metrics", default=",".join(BAPPS), metavar="A,B,...")
     parser.add_argument("--parts", default=",".join(PARTS), help="2afc, jnd or both (default: %(default)s)")
     parser.add_argument("--split", default="val", choices=["val", "train"], help="of 2AFC")
@@ -41,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
     report = bapps.run(
         bapps.BappsBench(
-            root=args.root,
+            root=database_root(args, NAME),
             metrics=metrics,
             parts=words(args.parts),
             split=args.split,

@@ -9,6 +9,7 @@ from invariant_lpips.cli.scoring_options import (
     add_cache_options,
     add_running_options,
     cache_of,
+    database_root,
     named_metrics,
 )
 from invariant_lpips.datasets import find_database
@@ -18,10 +19,11 @@ from invariant_lpips.evaluation.metric_names import RATED
 def configure(parser: argparse.ArgumentParser, name: str) -> None:
     """The options of the benchmark of one database."""
     database = find_database(name)
+    below = "" if name == "csv" else ", or a folder above it"
     parser.description = database.summary
     parser.set_defaults(dataset=name, download=False, scales=None)
     parser.add_argument(
-        "--root", type=Path, required=True, help=f"where the database lies. {database.obtain}"
+        "--root", type=Path, required=True, help=f"where the database lies{below}. {database.obtain}"
     )
     parser.add_argument(
         "--metrics",
@@ -69,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     report = rated.run(
         rated.RatedBench(
             dataset=args.dataset,
-            root=args.root,
+            root=args.root if args.download else database_root(args, args.dataset),
             metrics=metrics,
             types=args.types,
             levels=args.levels,

@@ -8,13 +8,49 @@ from pathlib import Path
 from invariant_lpips.cli.bench import words
 from invariant_lpips.cli.devices import check_device
 from invariant_lpips.cli.metric_options import check_metrics
+from invariant_lpips.cli.output import say
 from invariant_lpips.cli.start_up import load_torch
 
 
-def add_cache_options(parser: argparse.ArgumentParser, *, kept: str = "cached scores") -> None:
-    """Add `--cache` (`kept` is what lies there) and `--no-cache`."""
-    parser.add_argument("--cache", type=Path, metavar="DIR", help=f"{kept} (default: the user's cache)")
+def add_cache_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--cache` and `--no-cache`."""
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="where scores and what is unpacked of archives are kept (default: the user's cache)",
+    )
     parser.add_argument("--no-cache", action="store_true", help="neither read nor write cached scores")
+
+
+def unpacked_of(args: argparse.Namespace) -> Path:
+    """The folder of what is unpacked of archives."""
+    from invariant_lpips.registry.download import cache_folder
+
+    return (args.cache or cache_folder()) / "databases"
+
+
+def database_root(args: argparse.Namespace, name: str) -> Path:
+    """The folder to hand to a database's reader: what `bench all` finds below `--root`, or `--root` if that is nothing.
+
+    Raises:
+        ValueError, OSError: an archive can't be read, or a folder.
+    """
+    from invariant_lpips.datasets.finding import NAMES, find_databases, open_database
+
+    root: Path = args.root
+    if name not in NAMES or not root.is_dir():
+        return root
+    finding = find_databases(root, [name])
+    found = finding.databases.get(name)
+    if found is None or found.missing:
+        for remark in finding.remarks:  # an archive that isn't read may be what is missing
+            say(args.called, remark)
+    if found is None:
+        return root
+    if found.root != root:
+        say(args.called, f"{name} in {found.where}")
+    return open_database(found, unpacked_of(args))
 
 
 def cache_of(args: argparse.Namespace) -> Path | None:
