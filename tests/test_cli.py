@@ -133,7 +133,7 @@ def test_wrong_usage_is_said_of_the_command_it_is_about(arguments, said_of, caps
     [
         ("bench speed -o x.json --only zzz", "bench speed: Pattern `only` must match the name of a case"),
         ("bench speed -o x.json --only (", "bench speed: Pattern `only` must be a regular expression"),
-        ("bench csv --root x.csv --resamples -1", "bench csv: Argument `resamples` must be at least 0"),
+        ("bench csv --root x.csv --metrics ,", "bench csv: At least one metric must be named"),
         ("bench translation figures --out nodir", "bench translation figures: nodir must hold"),
         ("bench translation report --out nodir", "bench translation report: nodir must hold"),
         ("train linear --dataset nowhere --root x", "train linear: Option --dataset must be one of"),
@@ -233,6 +233,11 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
         ["search", "a.png", "--index", "a.png", "-o", "nowhere/x.csv"],
         ["search", "a.png", "--index", "nowhere.npz"],
         ["export", "onnx", "-o", "x.onnx", "--head", "gapp"],
+        ["export", "onnx", "-o", "x.onnx", "--motion", "shift"],
+        ["export", "onnx", "-o", "nowhere/x.onnx"],
+        ["compare", "a.png", "a.png", "-N", "3"],
+        ["compare", "a.png", "a.png", "--all-pairs"],
+        ["bench", "bapps", "--root", ".", "--subsets", "cnn,nothing"],
         ["bench", "tid2013", "--root", ".", "--metrics", "nothing"],
         ["bench", "all", "--root", ".", "--device", "toaster"],
         ["bench", "ladder", "--images", ".", "--metrics", "gap+alexx"],
@@ -294,6 +299,28 @@ def test_what_is_refused_without_torch_is_what_the_metric_refuses():
             refused = refusal(lambda net=net, pooling=pooling: Trunk(net, pooling))
             said = refusal(lambda net=net, pooling=pooling: check_parts(net, "gap", pooling, "unit"))
             assert (said is None) == (refused is None)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "bench tid2013 --root . --workers 0",
+        "bench tid2013 --root . --resamples -1",
+        "bench bapps --root . --size 0",
+        "bench ladder --images . --limit -1",
+        "bench translation digits --seeds 0",
+        "compare -d . -N 1",
+    ],
+)
+def test_counts_that_mean_nothing_are_refused_at_once(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(command.split())
+    assert ended.value.code == 2
+    option, value = command.split()[-2:]
+    said = capsys.readouterr().err
+    assert re.search(
+        f"argument {option}: expected a whole number of at least [012], but got '{value}'; see", said
+    )
 
 
 @pytest.mark.parametrize(

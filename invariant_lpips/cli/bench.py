@@ -12,7 +12,7 @@ import importlib
 import runpy
 from pathlib import Path
 
-from invariant_lpips.cli.output import PROGRAM, Parser
+from invariant_lpips.cli.output import EXIT_STATUS, PROGRAM, Parser, sentence
 from invariant_lpips.datasets import DATASETS
 
 #: name -> (module, one line of help); of databases, those that say more than that people are agreed with.
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         return script["main"](args.arguments) or 0
     module_name, line = BENCHES[args.name]
     module = importlib.import_module(module_name)
-    parser = Parser(prog=f"{PROGRAM} {args.called}", description=line)
+    parser = Parser(prog=f"{PROGRAM} {args.called}", description=sentence(line), epilog=EXIT_STATUS)
     module.configure(parser, args.name)
     parsed = parser.parse_args(args.arguments)
     args.called = parsed.called  # with the part of `translation`

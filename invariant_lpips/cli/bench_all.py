@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--allow-missing", action="store_true", help="score what is there of incomplete copies"
     )
-    parser.add_argument("--no-verify", action="store_true", help="do not look at every file first")
+    parser.add_argument("--no-verify", action="store_true", help="score without looking at every file first")
     parser.add_argument(
         "--out",
         type=Path,
@@ -49,7 +49,9 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
         metavar="DIR",
         help="for the report (default: %(default)s)",
     )
-    parser.add_argument("--compare", type=Path, metavar="FILE", help="report.json of an earlier run")
+    parser.add_argument(
+        "--compare", type=Path, metavar="FILE", help="report.json of an earlier run, to show what has changed"
+    )
     add_cache_options(parser)
     add_running_options(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")

@@ -19,12 +19,10 @@ from invariant_lpips.evaluation.metric_names import RATED
 def configure(parser: argparse.ArgumentParser, name: str) -> None:
     """The options of the benchmark of one database."""
     database = find_database(name)
-    below = "" if name == "csv" else ", or a folder above it"
+    where = "the csv file" if name == "csv" else "where the database lies, or a folder above it"
     parser.description = database.summary
     parser.set_defaults(dataset=name, download=False, scales=None)
-    parser.add_argument(
-        "--root", type=Path, required=True, help=f"where the database lies{below}. {database.obtain}"
-    )
+    parser.add_argument("--root", type=Path, required=True, help=f"{where}. {database.obtain}")
     parser.add_argument(
         "--metrics",
         default=",".join(RATED),
@@ -39,7 +37,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--allow-missing", action="store_true", help="score what is there of an incomplete copy"
     )
-    parser.add_argument("--no-verify", action="store_true", help="do not look at every file first")
+    parser.add_argument("--no-verify", action="store_true", help="score without looking at every file first")
     parser.add_argument(
         "--label", help="what to call the database in the report, e.g. 'TID2013 (resynthesised)'"
     )

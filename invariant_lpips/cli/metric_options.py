@@ -206,7 +206,7 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
         "--metric",
         choices=("invariant", "lpips"),
         default="invariant",
-        help="lpips: the stock metric, its numbers",
+        help="this package's (default), or that of lpips with its numbers",
     )
     which.add_argument(
         "--net",
@@ -222,9 +222,10 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
         "--pixels-per-degree",
         type=float,
         metavar="N",
-        help="of visual angle, for the price of a shift (29); pi / 180 * distance to the screen / size of a pixel",
+        help="pixels in a degree of visual angle, for the price of a shift (29): pi / 180 * distance to the screen / "
+        "size of a pixel",
     )
-    which.add_argument("-v", "--version", choices=("0.0", "0.1"), help="of --metric lpips (0.1)")
+    which.add_argument("-v", "--version", choices=("0.0", "0.1"), help="version of --metric lpips (0.1)")
 
 
 def add_invariant_options(parser: argparse.ArgumentParser) -> None:
@@ -241,16 +242,21 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--use_gpu", dest="device", action="store_const", const="cuda", help="as --device cuda"
     )
-    where.add_argument("--dtype", choices=DTYPES, default="float32", help="of the network (float32)")
+    where.add_argument(
+        "--dtype", choices=DTYPES, default="float32", help="precision of the network (float32)"
+    )
 
 
 def _add_head(which: argparse._ArgumentGroup) -> None:
     which.add_argument(
         "--head",
-        help="regional, regional-32 (alex, pixels), gap, gap-spatial, spatial (default: the network's default head)",
+        help="what of the network's activations is compared: regional (default; of squeeze gap), gap; of alex and "
+        "pixels also regional-32; of vgg also gap-spatial, spatial. With --weights others go together too",
     )
-    which.add_argument("--weights", metavar="FILE", help="linear weights of your own, or `unit` for none")
+    which.add_argument(
+        "--weights", metavar="FILE", help="linear weights of your own, or `unit` to weigh all alike"
+    )
     which.add_argument(
         "--pooling",
-        help="the trunk's downsampler: max, blur, polyphase, ... (default: the backbone's own, else max)",
+        help="how the network subsamples: max, blur (vgg, alex) or polyphase (vgg) (default: as it was trained)",
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from invariant_lpips.cli.bench import words
+from invariant_lpips.cli.counts import at_least
 from invariant_lpips.cli.devices import check_device
 from invariant_lpips.cli.metric_options import check_metrics
 from invariant_lpips.cli.output import say
@@ -62,11 +64,27 @@ def cache_of(args: argparse.Namespace) -> Path | None:
 
 def add_running_options(parser: argparse.ArgumentParser) -> None:
     """Add processes, threads, batches, the device and the bootstrap."""
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
-    parser.add_argument("--threads", type=int, help="threads of torch, divided between the processes")
-    parser.add_argument("--batch-size", type=int, help="pictures at once (default: 1 on a CPU, 16 on a GPU)")
-    parser.add_argument("--device", default="cpu", help="where deep metrics run (default: %(default)s)")
-    parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
+    add_count = partial(parser.add_argument, type=at_least(1), metavar="N")
+    add_count("--workers", default=1, help="processes (default: %(default)s)")
+    add_count("--threads", help="threads of PyTorch, divided between the processes")
+    add_count("--batch-size", help="pictures at once (default: 1 on a CPU, 16 on a GPU)")
+    add_device_option(parser)
+    parser.add_argument(
+        "--resamples",
+        type=at_least(0),
+        default=1000,
+        metavar="N",
+        help="draws for intervals and tests (default: %(default)s); 0 leaves them out",
+    )
+
+
+def add_device_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--device`."""
+    parser.add_argument(
+        "--device",
+        default="cpu",
+        help="where deep metrics run: cpu, cuda, cuda:1, mps (default: %(default)s)",
+    )
 
 
 def named_metrics(args: argparse.Namespace) -> tuple[str, ...]:
