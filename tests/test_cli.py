@@ -208,6 +208,8 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
         ["compare", "a.png", "a.png", "--device", "toaster"],
         ["compare", "a.png", "a.png", "--metrics", "default,nothing"],
         ["compare", "a.png", "a.png", "--metrics", "gap+resnet"],
+        ["compare", "a.png", "a.png", "--metrics", "default,regional-32+vgg"],
+        ["bench", "tid2013", "--root", ".", "--metrics", "default,gap+pixels+blur"],
         ["compare", "a.png", "a.png", "--metrics", "gap=nowhere.safetensors"],
         ["compare", "a.png", "a.png", "--metrics", "psnr", "--device", "toaster"],
         ["compare", "a.png", "a.png", "--batch-size", "0"],

@@ -59,7 +59,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = f"benchmarks:\n{listing}\n\n`invariant-lpips bench NAME --help` says what each takes."
     parser.add_argument("name", choices=sorted(lines), metavar="NAME", help="which benchmark")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the benchmark takes")
+    arguments = parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the benchmark takes")
+    arguments.required = False  # in the complaint that a name is missing
 
 
 def run(args: argparse.Namespace) -> int:

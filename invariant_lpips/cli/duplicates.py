@@ -91,7 +91,10 @@ def _for_copies(index: Index, choice: MetricChoice) -> float:
     """The distance below which two pictures are copies, with the metric of the index; it is said."""
     multiple = _multiple_for_copies(index.settings.metric)
     below = multiple * just_noticeable(metric_of(index, choice))
-    say("duplicates", f"below {number(below)}, {multiple:g} times just noticeable; --below chooses another")
+    say(
+        "duplicates",
+        f"below {number(below)}, {multiple:g} times the just noticeable distance; --below chooses another",
+    )
     return below
 
 

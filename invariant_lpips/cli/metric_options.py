@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 from invariant_lpips.cli.devices import check_device, device_of
 from invariant_lpips.cli.metric_parts import ALIASES, TRUNKS, check_lpips_parts, check_parts
 from invariant_lpips.cli.start_up import load_torch
-from invariant_lpips.evaluation.metric_names import Vocabulary, check_masks, check_names
+from invariant_lpips.evaluation.metric_names import (
+    OwnName,
+    Vocabulary,
+    check_masks,
+    check_names,
+    is_callable_name,
+    own_name,
+)
 from invariant_lpips.registry.entries import ENTRIES
 
 if TYPE_CHECKING:
@@ -173,8 +180,21 @@ def check_metrics(names: Sequence[str], *, masked: bool = False) -> None:
     poolings = known_poolings()
     known = Vocabulary(tuple(singles), tuple(heads), tuple(nets), tuple(poolings))
     check_names(names, known)
+    for name in names:
+        if name not in known.singles and not is_callable_name(name):
+            _check_own(name, own_name(name, known))
     if masked:
         check_masks(names, known)
+
+
+def _check_own(name: str, own: OwnName) -> None:
+    """Refuse a name of ours whose parts don't go together."""
+    try:
+        check_parts(own.net, own.head, own.pooling, own.weights)
+    except ValueError as error:
+        raise ValueError(
+            f"metric {name} can't be made: {error} (in a metric's name: +NET, =FILE, +unit)"
+        ) from None
 
 
 def known_poolings() -> list[str]:
