@@ -195,6 +195,7 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
         ["compare", "a.png", "a.png", "--pooling", "blurr"],
         ["compare", "a.png", "a.png", "--head", "gapp"],
         ["compare", "a.png", "a.png", "--net", "vg"],
+        ["compare", "a.png", "a.png", "--net", "lpips-vgg-v0.1"],
         ["compare", "a.png", "a.png", "--weights", "nowhere.safetensors"],
         ["compare", "a.png", "a.png", "--head", "regional-32"],
         ["compare", "a.png", "a.png", "--net", "alexnet", "--pooling", "polyphase"],

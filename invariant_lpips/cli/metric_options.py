@@ -104,13 +104,15 @@ class MetricChoice:
         ):
             if (given := getattr(self, name)) is not None and given not in known:
                 raise ValueError(f"--{name} must be one of {', '.join(known)}, but got {given!r}")
+        classifiers = [name for name in ENTRIES if name.endswith(CLASSIFIER_HEADS)]
         if (
             self.net is not None
-            and self.net not in (*TRUNKS, *ALIASES, *ENTRIES)
+            and self.net not in (*TRUNKS, *ALIASES, *classifiers)
             and not _names_a_file(self.net)
         ):
             raise ValueError(
-                f"--net must be one of vgg, alex, squeeze, pixels, or the folder of a backbone, but got {self.net!r}"
+                f"--net must be one of {', '.join((*TRUNKS, *classifiers))}, or the folder of a backbone, but got "
+                f"{self.net!r}"
             )
         check_device(self.device)
         if self.weights not in (None, "unit", *ENTRIES) and not Path(str(self.weights)).is_file():
