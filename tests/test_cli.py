@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from invariant_lpips import classifier, cli, indexing
+from invariant_lpips import InvariantLPIPS, classifier, cli, indexing
 from invariant_lpips.cli import (
     bench_bapps,
     bench_translation,
@@ -20,19 +20,21 @@ from invariant_lpips.cli import (
     main,
     matrix,
     metric_options,
+    metric_parts,
     search,
     train_backbone,
     train_linear,
 )
 from invariant_lpips.cli.bench import BENCHES
+from invariant_lpips.cli.metric_parts import check_parts
 from invariant_lpips.cli.train import TARGETS
 from invariant_lpips.evaluation import bapps
 from invariant_lpips.evaluation.metrics import METRICS
 from invariant_lpips.evaluation.translation import bench
-from invariant_lpips.heads import HEADS
+from invariant_lpips.heads import DEFAULT_HEAD, HEADS, make_head
 from invariant_lpips.motion import MODELS
 from invariant_lpips.training import backbone_engine, strengths
-from invariant_lpips.trunks import ALIASES, ARCHITECTURES
+from invariant_lpips.trunks import ALIASES, ARCHITECTURES, Trunk
 from invariant_lpips.trunks.pooling import PADDINGS, POOLINGS
 
 #: A command for each way in which a file that isn't there is met.
@@ -131,7 +133,7 @@ def test_wrong_usage_is_said_of_the_command_it_is_about(arguments, said_of, caps
     [
         ("bench speed -o x.json --only zzz", "bench speed: Pattern `only` must match the name of a case"),
         ("bench speed -o x.json --only (", "bench speed: Pattern `only` must be a regular expression"),
-        ("bench csv --root x.csv --resamples -1", "bench csv: Argument `resamples` must be at least 0"),
+        ("bench csv --root x.csv --metrics ,", "bench csv: At least one metric must be named"),
         ("bench translation figures --out nodir", "bench translation figures: nodir must hold"),
         ("bench translation report --out nodir", "bench translation report: nodir must hold"),
         ("train linear --dataset nowhere --root x", "train linear: Option --dataset must be one of"),
@@ -193,10 +195,22 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
         ["compare", "a.png", "a.png", "--pooling", "blurr"],
         ["compare", "a.png", "a.png", "--head", "gapp"],
         ["compare", "a.png", "a.png", "--net", "vg"],
+        ["compare", "a.png", "a.png", "--net", "lpips-vgg-v0.1"],
         ["compare", "a.png", "a.png", "--weights", "nowhere.safetensors"],
+        ["compare", "a.png", "a.png", "--head", "regional-32"],
+        ["compare", "a.png", "a.png", "--net", "alexnet", "--pooling", "polyphase"],
+        ["compare", "a.png", "a.png", "--net", "squeeze", "--head", "regional"],
+        ["compare", "a.png", "a.png", "--metric", "lpips", "--net", "pixels"],
+        ["compare", "a.png", "a.png", "--metric", "lpips", "--weights", "unit"],
+        ["compare", "a.png", "a.png", "--motion", "shift", "--pixels-per-degree", "0"],
+        ["compare", "a.png", "a.png", "--unequal-sizes"],
+        ["compare", "a.png", "a.png", "--jnd", "--weights", "unit"],
+        ["compare", "a.png", "a.png", "--mask", "a.png", "--head", "gap-spatial"],
         ["compare", "a.png", "a.png", "--device", "toaster"],
         ["compare", "a.png", "a.png", "--metrics", "default,nothing"],
         ["compare", "a.png", "a.png", "--metrics", "gap+resnet"],
+        ["compare", "a.png", "a.png", "--metrics", "default,regional-32+vgg"],
+        ["bench", "tid2013", "--root", ".", "--metrics", "default,gap+pixels+blur"],
         ["compare", "a.png", "a.png", "--metrics", "gap=nowhere.safetensors"],
         ["compare", "a.png", "a.png", "--metrics", "psnr", "--device", "toaster"],
         ["compare", "a.png", "a.png", "--batch-size", "0"],
@@ -212,6 +226,7 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
         ["compare", "a.mp4", "a.mp4", "-o", "x.txt"],
         ["embed", "nowhere", "-o", "x.npz"],
         ["embed", ".", "-o", "x.csv"],
+        ["embed", ".", "-o", "x.npz", "--net", "pixels", "--pooling", "blur"],
         ["embed", ".", "-o", "x.npz", "--device", "cuda:x"],
         ["embed", ".", "-o", "nowhere/x.npz"],
         ["matrix", "nowhere"],
@@ -221,6 +236,11 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
         ["search", "a.png", "--index", "a.png", "-o", "nowhere/x.csv"],
         ["search", "a.png", "--index", "nowhere.npz"],
         ["export", "onnx", "-o", "x.onnx", "--head", "gapp"],
+        ["export", "onnx", "-o", "x.onnx", "--motion", "shift"],
+        ["export", "onnx", "-o", "nowhere/x.onnx"],
+        ["compare", "a.png", "a.png", "-N", "3"],
+        ["compare", "a.png", "a.png", "--all-pairs"],
+        ["bench", "bapps", "--root", ".", "--subsets", "cnn,nothing"],
         ["bench", "tid2013", "--root", ".", "--metrics", "nothing"],
         ["bench", "all", "--root", ".", "--device", "toaster"],
         ["bench", "ladder", "--images", ".", "--metrics", "gap+alexx"],
@@ -242,8 +262,10 @@ def test_what_can_be_refused_without_torch_is(tmp_path):
 
 def test_names_known_without_torch_are_those_there_are():
     assert METRICS == metric_options.METRICS
-    assert set(metric_options.ARCHITECTURES) == set(ARCHITECTURES)
-    assert set(metric_options.ALIASES) == set(ALIASES)
+    assert {net: found.name for net, found in ARCHITECTURES.items()} == metric_parts.TRUNKS
+    assert metric_parts.ALIASES == ALIASES
+    assert metric_parts.DEFAULT_HEAD == DEFAULT_HEAD
+    assert tuple(net for net, found in ARCHITECTURES.items() if found.trained) == metric_parts.LPIPS_NETS
     with pytest.raises(RuntimeError) as refused:
         torch.device("toaster")
     kinds = re.findall(r"one of (.*) device type", str(refused.value))[0].split(", ")
@@ -262,6 +284,71 @@ def test_names_known_without_torch_are_those_there_are():
     assert bench_translation.SIZES == bench.SIZES
     assert bench_bapps.PARTS == bapps.PARTS
     assert search.BACKENDS == indexing.neighbours.BACKENDS
+
+
+def test_what_is_refused_without_torch_is_what_the_metric_refuses():
+    for net in ARCHITECTURES:
+        for head in HEADS:
+            refused = refusal(lambda net=net, head=head: make_head(head, net))
+            assert (refusal(lambda net=net, head=head: check_parts(net, head, None, "unit")) is None) == (
+                refused is None
+            )
+            if refused is None and net != "squeeze":  # whose file is not in the package
+                assert make_head(head, net).sizeless == (head not in metric_parts.SIZED_HEADS)
+                missing = refusal(lambda net=net, head=head: InvariantLPIPS(net, head))
+                said = refusal(lambda net=net, head=head: check_parts(net, head, None, None))
+                assert (said is None) == (missing is None)
+        for pooling in POOLINGS:
+            refused = refusal(lambda net=net, pooling=pooling: Trunk(net, pooling))
+            said = refusal(lambda net=net, pooling=pooling: check_parts(net, "gap", pooling, "unit"))
+            assert (said is None) == (refused is None)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "bench tid2013 --root . --workers 0",
+        "bench tid2013 --root . --resamples -1",
+        "bench bapps --root . --size 0",
+        "bench ladder --images . --limit -1",
+        "bench translation digits --seeds 0",
+        "compare -d . -N 1",
+    ],
+)
+def test_counts_that_mean_nothing_are_refused_at_once(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(command.split())
+    assert ended.value.code == 2
+    option, value = command.split()[-2:]
+    said = capsys.readouterr().err
+    assert re.search(
+        f"argument {option}: expected a whole number of at least [012], but got '{value}'; see", said
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        (("vgg16", "regional-32", None, None), "--net vgg --head regional-32: use --net alex or pixels, or"),
+        (("squeeze", None, None, None), "--net squeeze --head gap: use --net vgg, alex or pixels, or"),
+        (("alex", "gap", "polyphase", None), "--pooling polyphase goes with --net vgg, but got alex"),
+        (
+            ("squeeze", "regional", None, None),
+            "--head regional goes with --net vgg, alex or pixels, but got squeeze",
+        ),
+    ],
+)
+def test_parts_that_do_not_go_together_say_which_do(parts, said):
+    assert said in str(refusal(lambda: check_parts(*parts)))
+    check_parts("folder/of/mine", "regional-32", "polyphase", None)  # seen once it is read
+
+
+def refusal(make):
+    try:
+        make()
+    except ValueError as error:
+        return error
+    return None
 
 
 def test_torch_is_loaded_without_looking_for_garbage_and_that_is_looked_for_again():

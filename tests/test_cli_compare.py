@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from PIL import Image
 
 from invariant_lpips import InvariantLPIPS, pictures, read_image
 from invariant_lpips.cli import main
+from invariant_lpips.files.contents import Contents
 from invariant_lpips.files.writing import write_text
 from invariant_lpips.pictures.folders import pictures_in
 from invariant_lpips.pictures.heat_maps import overlay
@@ -196,6 +198,18 @@ def test_a_broken_picture_does_not_stop_the_rest(folder: Path, capsys: pytest.Ca
     )
 
 
+@pytest.mark.parametrize("more", [(), ("--metrics", "psnr,ssim")], ids=["one", "several"])
+def test_a_picture_that_fails_many_pairs_is_said_once(
+    folder: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    (folder / "pairs.csv").write_text("reference,distorted\nref/a.png,dist/a.png\nref/a.png,dist/b.png\n")
+    assert main(["compare", "--csv", "pairs.csv", "--frame", "7", "--quiet", *more]) == 2
+    printed, said = capsys.readouterr()
+    assert printed.count("but frame 7 was asked for") == 2  # a row for each pair
+    assert said.count("but frame 7 was asked for") == 1
+    assert "2 of 2 pairs failed" in said
+
+
 def test_json_says_what_was_used(folder: Path) -> None:
     assert compare("ref", "dist", "-o", "out.json", "--resize", "80x64") == 0
     report = json.loads((folder / "out.json").read_text())
@@ -325,13 +339,50 @@ def test_work_on_pictures_that_changed_is_not_mixed(
 ) -> None:
     stop_at(monkeypatch, "c.png")
     assert compare("ref", "dist", "-o", "out.csv") == 130
+    kept = Path("out.csv.unfinished").read_bytes()
     picture(folder / "dist" / "a.png", 30, size=80)
     capsys.readouterr()
     assert compare("ref", "dist", "-o", "out.csv") == 2
-    assert "another run (files have been written anew since)" in capsys.readouterr().err
+    assert "another run (dist/a.png has been written anew since)" in capsys.readouterr().err
+    picture(folder / "dist" / "0.png", 31)
+    picture(folder / "ref" / "0.png", 32)
+    assert compare("ref", "dist", "-o", "out.csv") == 2
+    assert "another run (of other pictures)" in capsys.readouterr().err
+    assert Path("out.csv.unfinished").read_bytes() == kept
 
 
-# sizes ----------------------------------------------------------------------------------------------------
+def test_pictures_that_were_only_touched_and_those_not_yet_measured_cost_no_row(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "masks").mkdir()
+    for name in ("a", "b", "c"):
+        Image.new("L", (SIZE, SIZE), 255).save(folder / "masks" / f"{name}.png")
+    options = ["--mask", "masks", "-o", "out.csv"]
+    stop_at(monkeypatch, "c.png")
+    assert compare("ref", "dist", *options) == 130
+    for file in ("ref/a.png", "dist/b.png", "masks/a.png"):
+        os.utime(folder / file, (1, 1))
+    picture(folder / "dist" / "c.png", 40)
+    capsys.readouterr()
+    assert compare("ref", "dist", *options) == 0
+    assert "goes on after 2 of 3 pairs" in capsys.readouterr().err
+    assert compare("ref", "dist", "--mask", "masks", "-o", "whole.csv") == 0
+    assert Path("out.csv").read_text() == Path("whole.csv").read_text()
+
+
+def test_a_file_that_is_written_while_it_is_read_is_not_taken_for_what_it_became(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    file.write_bytes(b"old")
+    begun = Contents([file])
+    file.write_bytes(b"new")
+    os.utime(file, (1, 1))
+    kept = begun.of(file)
+    os.utime(file, (2, 2))
+    assert not Contents([file]).are_still(file, kept)
+    missing = Contents([tmp_path / "gone"]).of(tmp_path / "gone")
+    assert Contents([tmp_path / "gone"]).are_still(tmp_path / "gone", missing)
+    (tmp_path / "gone").touch()
+    assert not Contents([tmp_path / "gone"]).are_still(tmp_path / "gone", missing)
 
 
 def test_unequal_sizes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -354,6 +405,8 @@ def test_unequal_sizes_need_a_head_without_size(folder: Path, capsys: pytest.Cap
     options = ["--net", "alex", "--head", "spatial", "--weights", "unit", "--unequal-sizes"]
     assert compare("ref/a.png", "dist/a.png", options=options) == 2
     assert "--head gap" in capsys.readouterr().err
+    assert compare("ref/a.png", "dist/a.png", "--unequal-sizes", "--motion", "shift", options=[]) == 2
+    assert "--unequal-sizes does not go with --motion" in capsys.readouterr().err
 
 
 def test_too_small_a_picture_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -802,7 +855,7 @@ def test_a_limit_in_units_of_what_people_notice(folder: Path, capsys: pytest.Cap
     for limit, status in ((distance / noticeable * 1.01, 0), (distance / noticeable * 0.99, 3)):
         assert compare("ref/a.png", "dist/a.png", "--fail-above-jnd", str(limit), options=options) == status
     assert compare("ref/a.png", "dist/a.png", "--fail-above-jnd", "1") == 2, "unit weights are not calibrated"
-    assert "carry no calibration" in capsys.readouterr().err
+    assert "--weights unit does not" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

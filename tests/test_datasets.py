@@ -111,7 +111,7 @@ def test_tid2008_knows_its_own_counts(tmp_path: Path) -> None:
 
 def test_missing_root_says_where_to_get_it(tmp_path: Path) -> None:
     for name in DATASETS:
-        with pytest.raises(DatasetError, match="missing") as caught:
+        with pytest.raises(DatasetError, match="nowhere, which does not exist") as caught:
             load_dataset(name, tmp_path / "nowhere")
         assert find_database(name).obtain in str(caught.value)
         assert "--allow-missing" not in str(caught.value)  # nothing is there

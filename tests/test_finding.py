@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from invariant_lpips.cli import main
 from invariant_lpips.datasets import bapps, load_dataset
-from invariant_lpips.datasets.finding import NAMES, find_databases, open_database
+from invariant_lpips.datasets.finding import NAMES, find_databases, how_to_obtain, open_database
 from invariant_lpips.datasets.unpacking import unpack
 from tests.rated_trees import TREES, kadid_tree, tid2008_tree, tid_tree
 
@@ -101,6 +102,42 @@ def test_archives_and_scattered_parts_are_put_together_in_the_cache(tmp_path: Pa
     open_database(finding.databases["kadid10k"], cache)
     assert lost.is_file()
     assert kept.stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize("name", ["tid2008", "bapps"])
+def test_a_benchmark_of_one_database_finds_it_too(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "data" / "IQA"
+    for other in (name, "tid2013"):
+        TREES[other](root / other.upper())
+    (root / "csiq.rar").write_bytes(b"Rar!")  # is another's, and not what is missing
+
+    def bench(place: Path, *more: str) -> str:
+        options = ["--metrics", "psnr", "--cache", str(tmp_path / "cache"), "--quiet", *more]
+        assert main(["bench", name, "--root", str(place), *options]) == 0
+        return capsys.readouterr().err
+
+    more = () if name == "bapps" else ("--allow-missing",)
+    assert (
+        bench(tmp_path / "data", *more) == f"invariant-lpips bench {name}: {name} in {root / name.upper()}\n"
+    )
+    assert bench(root / name.upper(), *more) == ""
+    if name == "tid2008":
+        zipped(root / "TID2008", root / "tid2008.zip", inside="tid2008")
+        shutil.rmtree(root / "TID2008")
+        assert f"tid2008 in {root / 'tid2008.zip'}" in bench(tmp_path / "data", *more)
+
+
+@pytest.mark.parametrize("name", ["kadid10k", "bapps", "csv"])
+def test_a_root_that_is_nowhere_is_told_as_such(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "nowhere"
+    assert main(["bench", name, "--root", str(root), "--metrics", "psnr"]) == 2
+    said, obtain = capsys.readouterr().err.splitlines()
+    assert said == f"invariant-lpips bench {name}: {name} was to be read from {root}, which does not exist"
+    assert obtain == how_to_obtain(name)
 
 
 def test_a_part_that_is_nowhere_is_named_and_a_complete_copy_is_taken(tmp_path: Path) -> None:

@@ -419,7 +419,7 @@ def test_duplicates_start_with_a_threshold_for_copies(
         ["2", "coffee-small.jpg"],
         ["2", "coffee.png"],
     ]
-    assert "3.6 times just noticeable; --below chooses another" in err
+    assert "3.6 times the just noticeable distance; --below chooses another" in err
     monkeypatch.setattr("invariant_lpips.indexing.embed_folder", None)  # what can't be done isn't begun
     assert main([*command, "--weights", "unit"]) == 2
     assert "name it with --below" in capsys.readouterr().err

@@ -21,7 +21,7 @@ from invariant_lpips.evaluation.metrics import METRICS
 from invariant_lpips.evaluation.peers import PEERS, Peer
 from invariant_lpips.evaluation.scorers import FunctionScorer
 from invariant_lpips.evaluation.survey import SurveyBench, run
-from invariant_lpips.evaluation.survey.charts import cost, ticks
+from invariant_lpips.evaluation.survey.charts import cost, intervals, scatter, ticks
 from invariant_lpips.evaluation.survey.page import missing
 from invariant_lpips.evaluation.survey.published import PUBLISHED, SOURCES, published_value
 from tests.rated_trees import TREES, kadid_tree, raid_tree
@@ -40,7 +40,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = dict(attributes)
-        self.open += [] if tag == "meta" else [tag]
+        self.open += [] if tag in ("meta", "wbr") else [tag]
         self.tables += tag == "table"
         self.captions += tag == "caption"
         self.drawings += tag == "svg"
@@ -163,10 +163,12 @@ def test_nothing_but_an_incomplete_copy_says_how_to_go_on(
 ) -> None:
     kadid_tree(tmp_path / "data")
     places = ["--root", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
-    assert main(["bench", "all", *places, "--metrics", "psnr", "--no-cache", "--quiet"]) == 1
-    printed = capsys.readouterr().out
+    assert main(["bench", "all", *places, "--metrics", "psnr", "--no-cache"]) == 1
+    printed, said = capsys.readouterr()
     assert printed.startswith("problems: kadid10k: kadid10k under")  # no table of nothing
     assert "--allow-missing" in printed
+    assert "kadid10k could not be run; why is said at the end" in said
+    assert (printed + said).count("is not complete") == 1
     assert "1 metric on 0 databases, 0 judgements" in (tmp_path / "out" / "report.html").read_text()
 
 
@@ -278,6 +280,36 @@ def test_names_in_the_drawing_of_cost_do_not_overlap() -> None:
     for k, (x, y) in enumerate(places):
         assert 0 <= x < 340 - 50
         assert all(abs(y - b) > 11 or abs(x - a) > 6.2 * 8 for a, b in places[:k])
+
+
+LONG = "gap+pixels=weights/fitted_on_my_own_scores-of-november.safetensors"
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        intervals("t", [(LONG, 0.7, (0.6, 0.8), None, "s0"), ("psnr", 0.6, None, 0.5, "s1")], "SRCC"),
+        cost(
+            "t",
+            {LONG: (10.0, 0.7), "psnr": (10.1, 0.7)},
+            x_label="",
+            y_label="",
+            colours={LONG: "", "psnr": ""},
+        ),
+        scatter("t", [(0, 1), (1, 2)], [(0, 1)], x_label=f"{LONG} (SRCC 0.7)", y_label="", colour="s0"),
+    ],
+    ids=["intervals", "cost", "scatter"],
+)
+def test_a_long_name_is_whole_and_within_its_drawing(drawing: str) -> None:
+    texts = re.findall(
+        r'<text x="([\d.]+)" y="([\d.]+)"(?: text-anchor="(\w+)")?[^>]*>([^<]+)</text>', drawing
+    )
+    assert LONG in "".join(text for *_, text in texts)
+    height = float(re.findall(r'viewBox="0 0 340 (\d+)"', drawing)[0])
+    for x, y, anchor, text in texts:
+        start = float(x) - {"": 0, "middle": 0.5, "end": 1}[anchor] * 6.7 * len(text)
+        assert 0 <= start <= start + 6.7 * len(text) <= 340, text
+        assert 0 < float(y) < height
 
 
 def test_ticks_are_round_and_few() -> None:

@@ -255,10 +255,15 @@ def test_chosen_frames_batches_and_a_limit(tmp_path: Path, capsys: pytest.Captur
     status, _, said = compared(capsys, a, b, "--frames", "12:")
     assert status == 2
     assert "there is no frame to compare: the frames chosen begin with 12, but only 12 are in both" in said
-    for wrong in (("--frames", "3:2"), ("--every", 0)):
+    for wrong, sentence in (
+        (("--frames", "3:2"), "--frames must end after its start, but got 3:2"),
+        (("--every", 0), "--every must be at least 1, but got 0"),
+    ):
         status, _, said = compared(capsys, a, b, *wrong)
         assert status == 2
-        assert "Frames are chosen by 0 <= start < stop and every >= 1" in said
+        assert sentence in said
+    with pytest.raises(ValueError, match="0 <= start < stop and every >= 1"):
+        Selection(3, 2)
     with pytest.raises(SystemExit):
         compared(capsys, a, b, "--frames", "5")
     assert "expected frame numbers as 10:20, 10: or :20, but got '5'" in capsys.readouterr().err

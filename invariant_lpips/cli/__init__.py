@@ -21,6 +21,7 @@ from invariant_lpips.cli.output import (
     own_warnings_said,
     replace_closed_streams,
     say,
+    sentence,
 )
 
 # name -> (module, one line of help). Only the module of the chosen command is imported.
@@ -60,7 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, (module_name, help_line) in COMMANDS.items():
-        command = commands.add_parser(name, help=help_line, description=help_line, epilog=EXIT_STATUS)
+        command = commands.add_parser(
+            name, help=help_line, description=sentence(help_line), epilog=EXIT_STATUS
+        )
         if name == chosen:
             module = importlib.import_module(module_name)
             module.configure(command)

@@ -12,7 +12,7 @@ import importlib
 import runpy
 from pathlib import Path
 
-from invariant_lpips.cli.output import PROGRAM, Parser
+from invariant_lpips.cli.output import EXIT_STATUS, PROGRAM, Parser, sentence
 from invariant_lpips.datasets import DATASETS
 
 #: name -> (module, one line of help); of databases, those that say more than that people are agreed with.
@@ -59,7 +59,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = f"benchmarks:\n{listing}\n\n`invariant-lpips bench NAME --help` says what each takes."
     parser.add_argument("name", choices=sorted(lines), metavar="NAME", help="which benchmark")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the benchmark takes")
+    arguments = parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the benchmark takes")
+    arguments.required = False  # in the complaint that a name is missing
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         return script["main"](args.arguments) or 0
     module_name, line = BENCHES[args.name]
     module = importlib.import_module(module_name)
-    parser = Parser(prog=f"{PROGRAM} {args.called}", description=line)
+    parser = Parser(prog=f"{PROGRAM} {args.called}", description=sentence(line), epilog=EXIT_STATUS)
     module.configure(parser, args.name)
     parsed = parser.parse_args(args.arguments)
     args.called = parsed.called  # with the part of `translation`

@@ -13,6 +13,7 @@ from invariant_lpips.cli.scoring_options import (
     add_running_options,
     cache_of,
     named_metrics,
+    unpacked_of,
 )
 from invariant_lpips.datasets.finding import NAMES
 from invariant_lpips.evaluation.metric_names import RATED
@@ -40,7 +41,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--allow-missing", action="store_true", help="score what is there of incomplete copies"
     )
-    parser.add_argument("--no-verify", action="store_true", help="do not look at every file first")
+    parser.add_argument("--no-verify", action="store_true", help="score without looking at every file first")
     parser.add_argument(
         "--out",
         type=Path,
@@ -48,8 +49,10 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
         metavar="DIR",
         help="for the report (default: %(default)s)",
     )
-    parser.add_argument("--compare", type=Path, metavar="FILE", help="report.json of an earlier run")
-    add_cache_options(parser, kept="scores and unpacked archives")
+    parser.add_argument(
+        "--compare", type=Path, metavar="FILE", help="report.json of an earlier run, to show what has changed"
+    )
+    add_cache_options(parser)
     add_running_options(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")
 
@@ -69,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         out=args.out,
         compare=args.compare,
         cache=cache_of(args),
-        unpacked=args.cache and args.cache / "databases",
+        unpacked=unpacked_of(args),
         workers=args.workers,
         batch_size=args.batch_size,
         device=args.device,

@@ -6,8 +6,15 @@ import argparse
 from pathlib import Path
 
 from invariant_lpips.cli.bench import words
-from invariant_lpips.cli.scoring_options import add_cache_options, cache_of, named_metrics
-from invariant_lpips.datasets.bapps import OBTAIN
+from invariant_lpips.cli.counts import at_least
+from invariant_lpips.cli.scoring_options import (
+    add_cache_options,
+    add_device_option,
+    cache_of,
+    database_root,
+    named_metrics,
+)
+from invariant_lpips.datasets.bapps import JND_SUBSETS, NAME, OBTAIN, TWO_AFC_SUBSETS
 from invariant_lpips.evaluation.metric_names import BAPPS
 
 #: Those of :mod:`invariant_lpips.evaluation.bapps`.
@@ -19,16 +26,35 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     parser.description = (
         "BAPPS, the LPIPS paper's benchmark: 2AFC agreement and JND average precision of metrics, by subset."
     )
-    parser.add_argument("--root", type=Path, required=True, help=f"where the data lie. {OBTAIN}")
-    parser.add_argument("--metrics", default=",".join(BAPPS), metavar="A,B,...")
+    parser.add_argument(
+        "--root", type=Path, required=True, help=f"where the data lie, or a folder above them. {OBTAIN}"
+    )
+    parser.add_argument(
+        "--metrics",
+        default=",".join(BAPPS),
+        metavar="A,B,...",
+        help="metrics by name (default: %(default)s)",
+    )
     parser.add_argument("--parts", default=",".join(PARTS), help="2afc, jnd or both (default: %(default)s)")
-    parser.add_argument("--split", default="val", choices=["val", "train"], help="of 2AFC")
+    parser.add_argument(
+        "--split", default="val", choices=["val", "train"], help="of 2AFC (default: %(default)s)"
+    )
     parser.add_argument("--subsets", metavar="cnn,deblur", help="only these subsets")
     parser.add_argument(
-        "--size", type=int, default=64, help="side that patches are resized to, as lpips does"
+        "--size",
+        type=at_least(1),
+        default=64,
+        metavar="N",
+        help="side that patches are resized to, as lpips does (default: %(default)s)",
     )
-    parser.add_argument("--batch-size", type=int, default=50)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--batch-size",
+        type=at_least(1),
+        default=50,
+        metavar="N",
+        help="patches at once (default: %(default)s)",
+    )
+    add_device_option(parser)
     add_cache_options(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write everything as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -36,12 +62,15 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, and print a table for each part."""
+    known = dict.fromkeys([*TWO_AFC_SUBSETS[args.split], *JND_SUBSETS])
+    if unknown := [name for name in words(args.subsets or "") if name not in known]:
+        raise ValueError(f"--subsets must be among {', '.join(known)}, but got {', '.join(unknown)}")
     metrics = named_metrics(args)
     from invariant_lpips.evaluation import bapps
 
     report = bapps.run(
         bapps.BappsBench(
-            root=args.root,
+            root=database_root(args, NAME),
             metrics=metrics,
             parts=words(args.parts),
             split=args.split,

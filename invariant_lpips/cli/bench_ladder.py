@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from invariant_lpips.cli.counts import at_least
 from invariant_lpips.cli.output import say
-from invariant_lpips.cli.scoring_options import named_metrics
+from invariant_lpips.cli.scoring_options import add_device_option, named_metrics
 from invariant_lpips.evaluation.metric_names import LADDER
 from invariant_lpips.pictures.folders import list_folder, not_looked_at
 
@@ -17,11 +18,16 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
         "How metrics rank displacements against noise: the ladder of detection thresholds, on any photographs of at "
         "least 320 x 416 pixels. A rerun with --out measures only metrics that are not yet in it."
     )
-    parser.add_argument("--images", type=Path, required=True, help="folder of photographs")
-    parser.add_argument("--metrics", default=",".join(LADDER), help="names, separated by commas")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--limit", type=int, help="use only the first N pictures")
-    parser.add_argument("--out", type=Path, help="JSON to write, and to go on from")
+    parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of photographs")
+    parser.add_argument(
+        "--metrics",
+        default=",".join(LADDER),
+        metavar="A,B,...",
+        help="metrics by name (default: %(default)s)",
+    )
+    add_device_option(parser)
+    parser.add_argument("--limit", type=at_least(1), metavar="N", help="use only the first N pictures")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="JSON to write, and to go on from")
 
 
 def run(args: argparse.Namespace) -> int:

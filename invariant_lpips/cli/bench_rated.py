@@ -9,6 +9,7 @@ from invariant_lpips.cli.scoring_options import (
     add_cache_options,
     add_running_options,
     cache_of,
+    database_root,
     named_metrics,
 )
 from invariant_lpips.datasets import find_database
@@ -18,11 +19,10 @@ from invariant_lpips.evaluation.metric_names import RATED
 def configure(parser: argparse.ArgumentParser, name: str) -> None:
     """The options of the benchmark of one database."""
     database = find_database(name)
+    where = "the csv file" if name == "csv" else "where the database lies, or a folder above it"
     parser.description = database.summary
     parser.set_defaults(dataset=name, download=False, scales=None)
-    parser.add_argument(
-        "--root", type=Path, required=True, help=f"where the database lies. {database.obtain}"
-    )
+    parser.add_argument("--root", type=Path, required=True, help=f"{where}. {database.obtain}")
     parser.add_argument(
         "--metrics",
         default=",".join(RATED),
@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--allow-missing", action="store_true", help="score what is there of an incomplete copy"
     )
-    parser.add_argument("--no-verify", action="store_true", help="do not look at every file first")
+    parser.add_argument("--no-verify", action="store_true", help="score without looking at every file first")
     parser.add_argument(
         "--label", help="what to call the database in the report, e.g. 'TID2013 (resynthesised)'"
     )
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     report = rated.run(
         rated.RatedBench(
             dataset=args.dataset,
-            root=args.root,
+            root=args.root if args.download else database_root(args, args.dataset),
             metrics=metrics,
             types=args.types,
             levels=args.levels,

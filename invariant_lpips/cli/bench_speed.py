@@ -6,6 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
+from invariant_lpips.cli.counts import at_least
 from invariant_lpips.cli.start_up import load_torch
 
 DESCRIPTION = """\
@@ -35,7 +36,13 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
         "--budget", type=float, default=60, help="seconds of rounds in a case, at least two rounds"
     )
     parser.add_argument("--round-seconds", type=float, default=100, help="leave out cases with longer rounds")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--threads",
+        type=at_least(1),
+        default=1,
+        metavar="N",
+        help="threads of PyTorch (default: %(default)s)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,7 +13,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from invariant_lpips.cli.counts import at_least
 from invariant_lpips.cli.metric_options import CLASSIFIER_HEADS
+from invariant_lpips.cli.output import sentence
 from invariant_lpips.cli.scoring_options import set_threads
 from invariant_lpips.cli.start_up import load_torch
 
@@ -46,7 +48,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
         "report": ("tables of what is in --out, on stdout", None),
         "figures": ("the figures of what is in --out, drawn again", None),
     }.items():
-        part = parts.add_parser(name, help=does, description=does, formatter_class=WithDefaults)
+        part = parts.add_parser(name, help=does, description=sentence(does), formatter_class=WithDefaults)
         part.add_argument(
             "--out", type=Path, default=Path("results"), help="folder of the result and figures"
         )
@@ -57,7 +59,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
             "--work", type=Path, help="folder of what a stopped run goes on from (default: OUT/work)"
         )
         part.add_argument("--device", default="cpu", help="of PyTorch")
-        part.add_argument("--threads", type=int, help="threads of PyTorch on a CPU")
+        part.add_argument("--threads", type=at_least(1), metavar="N", help="threads of PyTorch on a CPU")
         part.add_argument("--quiet", action="store_true", help="no progress bars")
         add_options(part.add_argument_group(f"options of {name}"))
 
@@ -213,7 +215,7 @@ def add_digits(group: argparse._ArgumentGroup) -> None:
     )
     add("--tuned-canvases", type=int, nargs="+", default=[128], help="canvases to tune on too")
     add("--tune-lr", type=float, default=1e-4, help="Adam's step for the trunk")
-    add("--seeds", type=int, default=1, help="of training")
+    add("--seeds", type=at_least(1), default=1, metavar="N", help="trainings of each, to average over")
 
 
 def picture_size(text: str) -> tuple[int, int]:

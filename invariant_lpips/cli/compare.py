@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from invariant_lpips.cli.compare_options import Comparison
+from invariant_lpips.cli.counts import at_least
 from invariant_lpips.cli.map_options import add_map_options
 from invariant_lpips.cli.metric_options import add_device_options, add_metric_options
 from invariant_lpips.cli.output import Exit
@@ -31,8 +32,7 @@ Perceptual distance between pictures: 0 for equal ones, larger for more differen
   invariant-lpips compare a/ b/ --frames :         frames of two folders in their order, as of videos
 
 More than one pair gives a table (reference,distorted,distance,error) in the order of the files named, of the
-names in a folder (2 before 10), or of the rows of the csv. Mean, median and
-worst, progress and complaints go to stderr.
+names in a folder (2 before 10), or of the rows of the csv. Mean, median, worst, progress and complaints go to stderr.
 """
 
 
@@ -69,8 +69,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--mask",
         type=Path,
         metavar="FILE|DIR",
-        help="what counts: white does, black doesn't; one for all pairs, or a folder with one named as each reference "
-        "(of a video: or one a frame)",
+        help="pictures of what counts, where white does and black doesn't: one for all pairs, or a folder with one "
+        "named as each reference (of a video, or one for each frame); not with --map or --motion",
     )
 
     add_metric_options(parser)
@@ -101,7 +101,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--out", type=Path, metavar="FILE", help="write to FILE (.csv, .json, or .txt for lpips' lines)"
     )
     output.add_argument(
-        "--jnd", action="store_true", help="beside each distance, in how many multiples people just notice it"
+        "--jnd",
+        action="store_true",
+        help="beside each distance, how many times the just noticeable one it is",
     )
     add_map_options(output)
     output.add_argument(
@@ -114,23 +116,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--fail-above-jnd",
         type=float,
         metavar="D",
-        help="the same, with D in units of the just noticeable one",
+        help="the same, with D in multiples of the just noticeable one",
     )
-    output.add_argument("--quiet", action="store_true", help="no progress bar, nor where maps are")
+    output.add_argument("--quiet", action="store_true", help="no progress bar, and no word on where maps are")
     output.add_argument("--verbose", action="store_true", help="say what is used, with hashes (on stderr)")
 
     scripts = parser.add_argument_group(
         "as lpips' scripts are called", "they print lpips' lines; for its numbers add --metric lpips"
     )
-    scripts.add_argument("-p0", "--path0", type=Path, metavar="FILE", help="as lpips_2imgs.py")
-    scripts.add_argument("-p1", "--path1", type=Path, metavar="FILE")
-    scripts.add_argument("-d0", "--dir0", type=Path, metavar="DIR", help="as lpips_2dirs.py")
-    scripts.add_argument("-d1", "--dir1", type=Path, metavar="DIR")
+    scripts.add_argument(
+        "-p0", "--path0", type=Path, metavar="FILE", help="first picture, as of lpips_2imgs.py"
+    )
+    scripts.add_argument("-p1", "--path1", type=Path, metavar="FILE", help="second picture")
+    scripts.add_argument("-d0", "--dir0", type=Path, metavar="DIR", help="first folder, as of lpips_2dirs.py")
+    scripts.add_argument("-d1", "--dir1", type=Path, metavar="DIR", help="second folder")
     scripts.add_argument(
         "-d", "--dir", type=Path, metavar="DIR", help="as lpips_1dir_allpairs.py: neighbours in natural order"
     )
     scripts.add_argument("--all-pairs", action="store_true", help="with -d: each picture with each other")
-    scripts.add_argument("-N", type=int, metavar="COUNT", help="with -d: only the first COUNT pictures")
+    scripts.add_argument(
+        "-N", type=at_least(2), metavar="COUNT", help="with -d: only the first COUNT pictures"
+    )
 
 
 def run(args: argparse.Namespace) -> Exit:

@@ -10,6 +10,7 @@ from pathlib import Path
 from invariant_lpips.cli.bench import words
 from invariant_lpips.cli.map_options import check_maps, names_a_file
 from invariant_lpips.cli.metric_options import MetricChoice, check_metrics
+from invariant_lpips.cli.metric_parts import SIZED_HEADS, default_head
 from invariant_lpips.cli.output import check_out
 from invariant_lpips.cli.video_options import names_a_video
 from invariant_lpips.pictures import reports
@@ -36,8 +37,14 @@ def check_together(args: argparse.Namespace) -> None:
         if limit is not None and not 0 <= limit < math.inf:
             raise ValueError(f"--{name.replace('_', '-')} must be a distance of at least 0, but got {limit}")
     for name, given in {"--fail-above-jnd": args.fail_above_jnd is not None, "--jnd": args.jnd}.items():
-        if given and args.metric == "lpips":
-            raise ValueError(f"{name} needs a metric that knows what people notice; --metric lpips does not")
+        for option, ignorant in (
+            ("--metric lpips", args.metric == "lpips"),
+            ("--weights unit", args.weights == "unit"),
+        ):
+            if given and ignorant:
+                raise ValueError(
+                    f"{name} needs a metric that knows what people notice, and {option} does not; leave one of them out"
+                )
     if args.jnd and (
         args.path0 or args.dir0 or args.dir or (out is not None and out.suffix.lower() == ".txt")
     ):
@@ -55,6 +62,7 @@ def check_together(args: argparse.Namespace) -> None:
             "--map": args.map is not None,
             "--motion": args.motion is not None,
             "--metric lpips": args.metric == "lpips",
+            "--head gap-spatial": args.head == "gap-spatial",
             "--unequal-sizes": args.unequal_sizes,
             "--engine ray": args.engine == "ray",
         }
@@ -65,8 +73,22 @@ def check_together(args: argparse.Namespace) -> None:
         raise ValueError("--frame A,B reads in this process and does not go with --engine ray")
     if args.motion is not None and args.engine == "ray":
         raise ValueError("--motion measures in this process and does not go with --engine ray")
-    if args.unequal_sizes and args.metric == "lpips":
-        raise ValueError("--unequal-sizes does not belong to --metric lpips")
+    if args.unequal_sizes:
+        _check_unequal_sizes(args)
+
+
+def _check_unequal_sizes(args: argparse.Namespace) -> None:
+    for name, given in {
+        "--metric lpips": args.metric == "lpips",
+        "--motion": args.motion is not None,
+    }.items():
+        if given:
+            raise ValueError(f"--unequal-sizes does not go with {name}")
+    if (head := default_head(args.net, args.head)) in SIZED_HEADS:
+        raise ValueError(
+            f"--unequal-sizes needs embeddings that do not grow with the picture, but those of --head {head} do; use "
+            "--head gap, or bring the pictures to one size with --resize"
+        )
 
 
 def _check_metrics(args: argparse.Namespace) -> None:

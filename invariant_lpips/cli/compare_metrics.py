@@ -73,9 +73,13 @@ def run(asked: Comparison) -> Exit:
     for refusal in refusals(rows):
         of = "" if total == 1 else f" {len(refusal.pairs)} of {total} pairs, first {refusal.pairs[0]}"
         say("compare", f"{refusal.metric} could not measure{of}: {refusal.why}")
+    problems: dict[str, list[Pair]] = {}
     for row in rows:
         if row.problem is not None:
-            say("compare", row.problem if total == 1 else f"{row.pair}: {row.problem}")
+            problems.setdefault(row.problem, []).append(row.pair)
+    for problem, pairs in problems.items():
+        more = f" and {len(pairs) - 1} more" if len(pairs) > 1 else ""
+        say("compare", problem if total == 1 else f"{pairs[0]}{more}: {problem}")
     return conclude(
         asked,
         len(rows),

@@ -76,7 +76,7 @@ class Comparison:
             keep_pictures_from_maps(args.map, compared)
         check_reading(args)
         metric = MetricChoice.of(args)
-        metric.check()
+        metric.check_together()
         if pairing is None:
             check_videos(args)
         if pairing is not None and (args.frames is not None or args.every is not None):
@@ -184,6 +184,8 @@ def _pairing(args: argparse.Namespace) -> Pairing | None:
         raise ValueError("-p0 and -p1 go together: two pictures are compared")
     if (args.dir0 is None) != (args.dir1 is None):
         raise ValueError("-d0 and -d1 go together: two folders are compared")
+    if args.dir is None and (args.all_pairs or args.N is not None):
+        raise ValueError("--all-pairs and -N choose pairs within one folder and need -d DIR")
     if args.pair is not None:
         folders = args.paths or [folder for folder in (args.dir0, args.dir1) if folder is not None]
         if not folders:

@@ -63,8 +63,8 @@ class PictureComparison:
             for outcome in failing:
                 say("compare", f"  {reports.number(outcome.distance)}  {outcome.pair}")
         failed = [outcome for outcome in measured if outcome.problem is not None]
-        for outcome in failed:
-            say("compare", str(outcome.problem))
+        for problem in dict.fromkeys(str(outcome.problem) for outcome in failed):  # of many pairs, one file's
+            say("compare", problem)
         return conclude(
             asked,
             len(measured),

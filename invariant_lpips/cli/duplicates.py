@@ -31,8 +31,9 @@ Groups of near-duplicates: pictures joined by distances below a threshold, direc
   invariant-lpips duplicates photos/ --below 0.05 --head gap
   invariant-lpips duplicates photos.npz --below 1 --jnd
 
-Without --below, 2 to 3.6 times the just noticeable distance, as the network and head need to tell photographs in JPEG
-50 from other parts of one scene; 1 with head gap, which takes shared textures for the same. It is said on stderr.
+Without --below it is 2 to 3.6 times the just noticeable distance, as much as the network and head need to tell a
+photograph in JPEG 50 from other parts of its scene (1 with head gap, to which shared textures are the same), and is
+said on stderr.
 
 Prints a table group,path,distance, where distance is that to the nearest other picture of the group.
 """
@@ -90,7 +91,10 @@ def _for_copies(index: Index, choice: MetricChoice) -> float:
     """The distance below which two pictures are copies, with the metric of the index; it is said."""
     multiple = _multiple_for_copies(index.settings.metric)
     below = multiple * just_noticeable(metric_of(index, choice))
-    say("duplicates", f"below {number(below)}, {multiple:g} times just noticeable; --below chooses another")
+    say(
+        "duplicates",
+        f"below {number(below)}, {multiple:g} times the just noticeable distance; --below chooses another",
+    )
     return below
 
 

@@ -6,7 +6,13 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from invariant_lpips.cli.index_options import Embedding, add_embedding_options, report_problems
+from invariant_lpips.cli.index_options import (
+    Embedding,
+    add_embedding_options,
+    report_problems,
+    require_there,
+)
+from invariant_lpips.cli.metric_options import MetricChoice
 from invariant_lpips.cli.output import Exit, check_out, say
 from invariant_lpips.cli.picture_options import add_engine_options, ray_workers
 
@@ -25,6 +31,9 @@ OUT.unfinished: the same command goes on after any kind of end. OUT is complete 
 """
 
 
+SOURCE = "a folder of pictures, or a .parquet file with a column path"
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command to its parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -33,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "source",
         type=Path,
         metavar="SOURCE",
-        help="a folder of pictures, or a .parquet file with a column path",
+        help=SOURCE,
     )
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="FILE", help=".npz, .safetensors or .parquet"
@@ -51,6 +60,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Exit:
     """Do what the parsed options ask for; returns the exit status."""
     check_out(args.out, SUFFIXES, of=" for an index")
+    MetricChoice.of(args).check_together()
+    require_there(args.source, SOURCE)
     workers, embedding = ray_workers(args), Embedding.of(args)
     engine = None
     if workers is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from invariant_lpips.cli.metric_options import MetricChoice, add_metric_options
-from invariant_lpips.cli.output import Exit, print_text, say
+from invariant_lpips.cli.output import Exit, check_out, print_text, say
 from invariant_lpips.cli.sizes import width_and_height
 
 
@@ -34,6 +34,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Exit:
     """Write the file and print its path."""
+    check_out(args.out)
+    if args.motion is not None:
+        raise ValueError(
+            "--motion decides pair by pair what moved, which no exported graph holds; leave it out"
+        )
     metric = MetricChoice.of(args).build()
     from invariant_lpips.integrations import export  # torch, which help and complaints don't wait for
 

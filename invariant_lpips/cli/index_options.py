@@ -98,16 +98,16 @@ class Embedding:
         )
 
 
-def require_there(source: Path) -> None:
-    """Refuse a folder or file that isn't there, before torch is loaded to read it.
+def require_there(
+    source: Path, expected: str = "a folder of pictures, or an index that `embed` wrote"
+) -> None:
+    """Refuse a folder or file that isn't there, before torch is loaded to read it; `expected` is what may be.
 
     Raises:
         FileNotFoundError: it isn't.
     """
     if not source.exists():
-        raise FileNotFoundError(
-            f"{source} is not there; name a folder of pictures, or an index that `embed` wrote"
-        )
+        raise FileNotFoundError(f"{source} is not there; name {expected}")
 
 
 def add_embedding_options(parser: argparse.ArgumentParser) -> None:
@@ -115,7 +115,7 @@ def add_embedding_options(parser: argparse.ArgumentParser) -> None:
     add_invariant_options(parser)
     add_device_options(parser)
     add_reading_options(parser, batch="pictures of one size embedded at once (1); for GPUs")
-    run = parser.add_argument_group("which pictures, and with how much help")
+    run = parser.add_argument_group("which pictures, and how")
     run.add_argument("--recursive", action="store_true", help="look into subfolders too")
     run.add_argument(
         "--workers",

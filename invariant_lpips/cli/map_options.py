@@ -57,17 +57,19 @@ def add_map_options(output: argparse._ArgumentGroup) -> None:
     output.add_argument(
         "--map",
         type=Path,
-        metavar="DIR",
-        help="a picture of each pair to DIR, or of one pair to a file NAME.png: reference, distorted, heat map",
+        metavar="DIR|FILE.png",
+        help="draw each pair into DIR, or the only one into FILE.png: reference, distorted, heat map",
     )
     output.add_argument(
         "--map-scale",
         type=_map_scale,
         metavar="VALUE|each",
-        help=f"map value of the strongest colour, or each map's largest (where pictures are {STRONGEST} times just "
-        "noticeable apart)",
+        help="map value that has the strongest colour, or `each` for the largest of each map (default: where pictures "
+        f"are {STRONGEST} times just noticeable apart)",
     )
-    output.add_argument("--map-npy", action="store_true", help="with --map: its values too, float32 (H, W)")
+    output.add_argument(
+        "--map-npy", action="store_true", help="with --map: its values too, as .npy of float32 (H, W)"
+    )
 
 
 def check_maps(args: argparse.Namespace) -> None:

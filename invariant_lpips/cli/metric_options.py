@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -10,8 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invariant_lpips.cli.devices import check_device, device_of
+from invariant_lpips.cli.metric_parts import ALIASES, TRUNKS, check_lpips_parts, check_parts
 from invariant_lpips.cli.start_up import load_torch
-from invariant_lpips.evaluation.metric_names import Vocabulary, check_masks, check_names
+from invariant_lpips.evaluation.metric_names import (
+    OwnName,
+    Vocabulary,
+    check_masks,
+    check_names,
+    is_callable_name,
+    own_name,
+)
 from invariant_lpips.registry.entries import ENTRIES
 
 if TYPE_CHECKING:
@@ -22,15 +31,13 @@ if TYPE_CHECKING:
 
 DTYPES = ("float32", "float16", "bfloat16", "float64")
 
-# The names in METRICS, ARCHITECTURES, ALIASES, HEADS, POOLINGS and MODELS, which can't be asked before torch is loaded.
+# The names in METRICS, HEADS, POOLINGS and MODELS, which can't be asked before torch is loaded.
 METRICS = (
     *("psnr", "ssim", "ssim-rgb", "ms-ssim", "vsi", "fsimc", "haarpsi", "dss", "mdsi", "gmsd", "ssimulacra2"),
     *("flip", "cvvdp", "cvvdp-fhd", "dists", "dists-full", "st-lpips", "st-lpips-alex", "st-lpips-vgg"),
     *("lpips:vgg", "lpips:alex", "lpips:squeeze", "torchmetrics:vgg", "piq:vgg"),
     *("lpips-vgg", "lpips-alex", "lpips-squeeze"),
 )
-ARCHITECTURES = ("vgg", "alex", "squeeze", "pixels")
-ALIASES = ("vgg16", "alexnet", "squeezenet", "squeezenet1_1")
 HEADS = ("gap", "spatial", "gap-spatial", "regional", "regional-32")
 POOLINGS = ("max", "blur", "polyphase")
 CLASSIFIER_HEADS = ("flatten", "final-gap", "multi-gap", "gap-flatten")  # of `invariant_lpips.classifier`
@@ -87,19 +94,25 @@ class MetricChoice:
             raise ValueError("-v (--version) is lpips' and needs --metric lpips")
         if self.pixels_per_degree is not None and self.motion is None:
             raise ValueError("--pixels-per-degree prices a motion and needs --motion")
+        if self.pixels_per_degree is not None and not 0 < self.pixels_per_degree < math.inf:
+            raise ValueError(
+                f"--pixels-per-degree must be a positive number, but got {self.pixels_per_degree:g}"
+            )
         for name, known in (
             ("head", _with_added(("default", *HEADS), "invariant_lpips.heads", "HEADS")),
             ("pooling", known_poolings()),
         ):
             if (given := getattr(self, name)) is not None and given not in known:
                 raise ValueError(f"--{name} must be one of {', '.join(known)}, but got {given!r}")
+        classifiers = [name for name in ENTRIES if name.endswith(CLASSIFIER_HEADS)]
         if (
             self.net is not None
-            and self.net not in (*ARCHITECTURES, *ALIASES, *ENTRIES)
+            and self.net not in (*TRUNKS, *ALIASES, *classifiers)
             and not _names_a_file(self.net)
         ):
             raise ValueError(
-                f"--net must be one of vgg, alex, squeeze, pixels, or the folder of a backbone, but got {self.net!r}"
+                f"--net must be one of {', '.join((*TRUNKS, *classifiers))}, or the folder of a backbone, but got "
+                f"{self.net!r}"
             )
         check_device(self.device)
         if self.weights not in (None, "unit", *ENTRIES) and not Path(str(self.weights)).is_file():
@@ -107,13 +120,25 @@ class MetricChoice:
                 f"--weights must be `unit` or a file of linear weights, but {self.weights!r} is none"
             )
 
+    def check_together(self) -> None:
+        """The same as :meth:`check` of the whole metric, for commands that take nothing of it from an index.
+
+        Raises:
+            ValueError, FileNotFoundError: what was expected and what came.
+        """
+        self.check()
+        if self.metric == "lpips":
+            check_lpips_parts(self.net, self.weights)
+        else:
+            check_parts(self.net, self.head, self.pooling, self.weights)
+
     def build(self) -> InvariantLPIPS | LPIPS:
         """The metric, on its device and in its dtype; ValueError where the options conflict."""
         return self._build_stock() if self.metric == "lpips" else self.build_invariant()
 
     def build_invariant(self) -> InvariantLPIPS:
         """The same, for commands that have no `--metric`."""
-        self.check()
+        self.check_together()
         load_torch()
         from invariant_lpips.metric import InvariantLPIPS
 
@@ -129,7 +154,7 @@ class MetricChoice:
         return metric.to(*place)
 
     def _build_stock(self) -> LPIPS:
-        self.check()
+        self.check_together()
         load_torch()
         from invariant_lpips.stock import LPIPS
 
@@ -153,12 +178,25 @@ def check_metrics(names: Sequence[str], *, masked: bool = False) -> None:
     """
     singles = _with_added(METRICS, "invariant_lpips.evaluation.metrics", "PEERS")
     heads = _with_added(HEADS, "invariant_lpips.heads", "HEADS")
-    nets = _with_added(ARCHITECTURES, "invariant_lpips.trunks", "ARCHITECTURES")
+    nets = _with_added(tuple(TRUNKS), "invariant_lpips.trunks", "ARCHITECTURES")
     poolings = known_poolings()
     known = Vocabulary(tuple(singles), tuple(heads), tuple(nets), tuple(poolings))
     check_names(names, known)
+    for name in names:
+        if name not in known.singles and not is_callable_name(name):
+            _check_own(name, own_name(name, known))
     if masked:
         check_masks(names, known)
+
+
+def _check_own(name: str, own: OwnName) -> None:
+    """Refuse a name of ours whose parts don't go together."""
+    try:
+        check_parts(own.net, own.head, own.pooling, own.weights)
+    except ValueError as error:
+        raise ValueError(
+            f"metric {name} can't be made: {error} (in a metric's name: +NET, =FILE, +unit)"
+        ) from None
 
 
 def known_poolings() -> list[str]:
@@ -190,7 +228,7 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
         "--metric",
         choices=("invariant", "lpips"),
         default="invariant",
-        help="lpips: the stock metric, its numbers",
+        help="this package's (default), or that of lpips with its numbers",
     )
     which.add_argument(
         "--net",
@@ -206,9 +244,10 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
         "--pixels-per-degree",
         type=float,
         metavar="N",
-        help="of visual angle, for the price of a shift (29); pi / 180 * distance to the screen / size of a pixel",
+        help="pixels in a degree of visual angle, for the price of a shift (29): pi / 180 * distance to the screen / "
+        "size of a pixel",
     )
-    which.add_argument("-v", "--version", choices=("0.0", "0.1"), help="of --metric lpips (0.1)")
+    which.add_argument("-v", "--version", choices=("0.0", "0.1"), help="version of --metric lpips (0.1)")
 
 
 def add_invariant_options(parser: argparse.ArgumentParser) -> None:
@@ -225,16 +264,21 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--use_gpu", dest="device", action="store_const", const="cuda", help="as --device cuda"
     )
-    where.add_argument("--dtype", choices=DTYPES, default="float32", help="of the network (float32)")
+    where.add_argument(
+        "--dtype", choices=DTYPES, default="float32", help="precision of the network (float32)"
+    )
 
 
 def _add_head(which: argparse._ArgumentGroup) -> None:
     which.add_argument(
         "--head",
-        help="regional, regional-32 (alex, pixels), gap, gap-spatial, spatial (default: the network's default head)",
+        help="what of the network's activations is compared: regional (default; of squeeze gap), gap; of alex and "
+        "pixels also regional-32; of vgg also gap-spatial, spatial. With --weights others go together too",
     )
-    which.add_argument("--weights", metavar="FILE", help="linear weights of your own, or `unit` for none")
+    which.add_argument(
+        "--weights", metavar="FILE", help="linear weights of your own, or `unit` to weigh all alike"
+    )
     which.add_argument(
         "--pooling",
-        help="the trunk's downsampler: max, blur, polyphase, ... (default: the backbone's own, else max)",
+        help="how the network subsamples: max, blur (vgg, alex) or polyphase (vgg) (default: as it was trained)",
     )

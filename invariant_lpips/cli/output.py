@@ -68,6 +68,16 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(Exit.REFUSED)
 
 
+def sentence(line: str) -> str:
+    """A line of help as the sentence that stands above the options.
+
+    Example:
+        >>> sentence("write the metric as a file")
+        'Write the metric as a file.'
+    """
+    return f"{line[0].upper()}{line[1:]}."
+
+
 def complaint(error: Exception) -> str:
     """The sentence in which an error is said."""
     if isinstance(error, OSError) and error.filename and error.errno in REMEDIES:

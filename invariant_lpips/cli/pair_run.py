@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from invariant_lpips.cli.compare_options import Comparison
 from invariant_lpips.cli.output import Exit, say
-from invariant_lpips.files.unfinished import Unfinished, fingerprint
+from invariant_lpips.files.contents import Contents, digest
+from invariant_lpips.files.unfinished import Unfinished
 from invariant_lpips.pictures.folders import not_looked_at
 from invariant_lpips.pictures.pairing import Pair
 
@@ -55,19 +56,35 @@ class PairRun(Generic[R]):
                 write(rows)
             return rows, interrupted
         with Unfinished(self.out, self._identity(), of="pairs") as unfinished:
-            kept = unfinished.rows()
-            rows = [self.from_dict(pair, row) for pair, row in zip(self.pairs, kept, strict=False)]
+            contents = Contents(self._pictures())
+            rows = self._kept(unfinished, contents)
             if rows:
                 say(
                     "compare", f"goes on after {len(rows)} of {len(self.pairs)} pairs, from {unfinished.path}"
                 )
-            interrupted = self._measure(rows, lambda row: unfinished.add(self.to_dict(row)))
+
+            def keep(row: R) -> None:
+                pair = self.pairs[len(rows)]
+                made_of = [contents.of(file) for file in (pair.reference, pair.distorted)]
+                unfinished.add({**self.to_dict(row), "files": made_of})
+
+            interrupted = self._measure(rows, keep)
             if not interrupted:
                 write(rows)
                 unfinished.remove()
             elif rows:
                 say("compare", unfinished.in_words())
         return rows, interrupted
+
+    def _kept(self, unfinished: Unfinished, contents: Contents) -> list[R]:
+        """The rows of an earlier run; ValueError if they were made of other contents."""
+        rows = []
+        for pair, row in zip(self.pairs, unfinished.rows(), strict=False):
+            for file, kept in zip((pair.reference, pair.distorted), row["files"], strict=True):
+                if not contents.are_still(file, kept):
+                    raise unfinished.of_another_run(f"{file} has been written anew since")
+            rows.append(self.from_dict(pair, row))
+        return rows
 
     def _measure(self, rows: list[R], keep: Callable[[R], None]) -> bool:
         """Add the rows that are missing; whether it was interrupted."""
@@ -93,10 +110,17 @@ class PairRun(Generic[R]):
                 measured.close()
         return False
 
+    def _pictures(self) -> list[Path]:
+        return [path for pair in self.pairs for path in (pair.reference, pair.distorted)]
+
     def _identity(self) -> dict[str, Any]:
-        """All that rows depend on."""
-        files = [path for pair in self.pairs for path in (pair.reference, pair.distorted)]
-        return {**self.settings, "files": fingerprint([*files, *self.others])}
+        """All that rows depend on, but for what is in the pictures, which each row has its own of."""
+        others = Contents(self.others)
+        return {
+            **self.settings,
+            "pairs": digest(map(str, self._pictures())),
+            "others": digest(f"{file} {others.hash_of(file)}" for file in self.others),
+        }
 
 
 def conclude(

@@ -31,13 +31,14 @@ def add_reading_options(parser: argparse.ArgumentParser, *, batch: str, pairs: b
         "--alpha",
         choices=ALPHA_CHOICES,
         default="white",
-        help="what transparent pictures are shown against (white); grey shows white and black drawings alike",
+        help="what transparent pictures are shown against (white); grey shows white and black drawings alike, drop "
+        "takes the colours as they are, refuse takes no such picture",
     )
     how.add_argument(
         "--frame",
         type=frame_numbers if pairs else int,
         metavar="N|A,B" if pairs else "N",
-        help="of files with several frames or pages, counted from 0 (the first, with a warning)"
+        help="which one of a file's several frames or pages, counted from 0 (default: the first, with a warning)"
         + ("; A,B: A of the reference, B of the distorted" if pairs else ""),
     )
     how.add_argument(
@@ -144,13 +145,15 @@ class RayWorkers:
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """Add `--engine` and what it takes, to the parser of a command that Ray can run."""
     engine = parser.add_argument_group("on several machines")
-    engine.add_argument("--engine", choices=("local", "ray"), default="local", help="what runs it (local)")
+    engine.add_argument(
+        "--engine", choices=("local", "ray"), default="local", help="this machine, or workers of Ray (local)"
+    )
     engine.add_argument(
         "--ray-workers",
         type=int,
         default=2,
         metavar="N",
-        help="of --engine ray, each with a metric of its own (2)",
+        help="with --engine ray: how many, each with a metric of its own (2)",
     )
 
 

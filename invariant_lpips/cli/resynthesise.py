@@ -18,7 +18,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--root", type=Path, required=True, help="folder with refs/I*.png, tid2013.csv and tid2008.csv"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write the database's tree to")
-    parser.add_argument("--database", choices=tuple(TYPES_AND_LEVELS), default="tid2013")
+    parser.add_argument(
+        "--database", choices=tuple(TYPES_AND_LEVELS), default="tid2013", help="which (tid2013)"
+    )
     parser.add_argument("--types", type=_numbers, help="e.g. 1-11,14,16-24; all by default")
     parser.add_argument("--levels", type=_numbers, help="e.g. 1,3,5; all by default")
     parser.add_argument(

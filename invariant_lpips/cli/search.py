@@ -37,19 +37,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.add_argument("queries", nargs="+", metavar="QUERY", help="picture files")
     parser.add_argument(
-        "--index", type=Path, required=True, metavar="IDX", help="what embed wrote, or a folder of such files"
+        "--index",
+        type=Path,
+        required=True,
+        metavar="IDX",
+        help="what `embed` wrote, or a folder of such files",
     )
-    parser.add_argument("-k", type=int, default=10, help="how many for each query (10)")
+    parser.add_argument("-k", type=int, default=10, metavar="N", help="how many for each query (10)")
     parser.add_argument("--jnd", action="store_true", help="in units of the just noticeable distance")
     parser.add_argument(
         "--backend",
         choices=BACKENDS,
         default="torch",
-        help="faiss holds the index in memory; same results",
+        help="what looks for them (torch); faiss gives the same and holds the index in memory",
     )
     parser.add_argument("-o", "--out", type=table_file, metavar="FILE", help="write the table to a .csv file")
     parser.add_argument(
-        "--quiet", action="store_true", help="not what was left out when the index was made; there is no bar"
+        "--quiet", action="store_true", help="no word on what was not looked at when the index was made"
     )
     add_invariant_options(parser)
     add_device_options(parser)

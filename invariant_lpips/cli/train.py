@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from invariant_lpips.cli import train_backbone, train_linear
+from invariant_lpips.cli.output import sentence
 
 __all__ = ["configure", "run"]
 
@@ -19,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand per target to `parser`."""
     targets = parser.add_subparsers(dest="target", metavar="TARGET", required=True)
     for name, (module, line) in TARGETS.items():
-        module.configure(targets.add_parser(name, help=line, description=line))
+        module.configure(targets.add_parser(name, help=line, description=sentence(line)))
 
 
 def run(args: argparse.Namespace) -> int:

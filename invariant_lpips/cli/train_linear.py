@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", required=True, type=Path, help="the database's folder (csv: the table)")
     parser.add_argument("--label", help="what to call the scores in the card (default: the database's name)")
     parser.add_argument("--allow-missing", action="store_true", help="use the pictures that are there")
-    parser.add_argument("--split", default="train", help="of 2afc: train or val")
+    parser.add_argument("--split", default="train", help="of 2afc: train or val (train)")
     parser.add_argument(
         "--types",
         help="kinds of distortion to use, by code; numbers may be ranges: 1-11,14,16-24 (default: all)",
@@ -41,23 +41,36 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pooling", choices=known_poolings(), help="default max; a tuned classifier keeps its own"
     )
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--loss", default=default, choices=LOSSES)
-    parser.add_argument("--steps", type=int, default=default)
-    parser.add_argument("--lr", type=float, default=default)
-    parser.add_argument("--batch-size", type=int, default=default, help="pairs a step; 0 takes all")
-    parser.add_argument("--decay", type=float, default=default, help="pull of the weights to equal shares")
-    parser.add_argument("--folds", type=int, default=5, help="k-fold by reference")
-    parser.add_argument("--seed", type=int, default=default)
+    parser.add_argument("--device", default="cpu", help="where the network runs: cpu (default), cuda, mps")
+    parser.add_argument(
+        "--loss",
+        default=default,
+        choices=LOSSES,
+        help="correlation with the scores, or their order (pearson)",
+    )
+    parser.add_argument("--steps", type=int, default=default, metavar="N", help="of Adam (600)")
+    parser.add_argument("--lr", type=float, default=default, help="first step size of Adam (0.02)")
+    parser.add_argument(
+        "--batch-size", type=int, default=default, metavar="N", help="pairs a step; 0 takes all (0)"
+    )
+    parser.add_argument(
+        "--decay", type=float, default=default, help="pull of the weights to equal shares (0.003)"
+    )
+    parser.add_argument(
+        "--folds", type=int, default=5, metavar="K", help="parts of the references, each held out once (5)"
+    )
+    parser.add_argument("--seed", type=int, default=default, help="of the batches (0)")
     parser.add_argument(
         "--cache", type=Path, help="keep the features of each reference here; a rerun goes on"
     )
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes that compute features (1)"
+    )
     parser.add_argument(
         "--out",
         type=Path,
         default=Path(),
-        help="folder for NET[-tuned]-HEAD[-POOLING].safetensors and its card",
+        help="folder for NET[-tuned]-HEAD[-POOLING].safetensors and its card (here)",
     )
 
 

@@ -54,6 +54,10 @@ def _from_to(text: str) -> tuple[int, int | None]:
 def selection_of(args: argparse.Namespace) -> Selection:
     """The frames chosen; ValueError where none can be."""
     start, stop = args.frames or (0, None)
+    if stop is not None and stop <= start:
+        raise ValueError(f"--frames must end after its start, but got {start}:{stop}")
+    if args.every is not None and args.every < 1:
+        raise ValueError(f"--every must be at least 1, but got {args.every}")
     return Selection(start, stop, 1 if args.every is None else args.every)
 
 

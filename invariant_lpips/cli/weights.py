@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from invariant_lpips import registry
-from invariant_lpips.cli.output import Exit, say
+from invariant_lpips.cli.output import Exit, say, sentence
 from invariant_lpips.registry import download as hub
 
 #: There where the package runs from a checkout.
@@ -16,21 +16,23 @@ CHECKOUT = Path(__file__).parents[2] / "pyproject.toml"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the five actions to ``parser``."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("list", help="every registered file: hash, where it is, licence, what it is")
-    path = actions.add_parser("path", help="print the path of one verified file")
+
+    def add(name: str, line: str) -> argparse.ArgumentParser:
+        return actions.add_parser(name, help=line, description=sentence(line))
+
+    add("list", "every registered file: hash, where it is, licence, what it is")
+    path = add("path", "print the path of one verified file")
     path.add_argument("name", help="a name that `list` shows")
-    verify = actions.add_parser(
-        "verify", help="compare the sha256 of the files that are here; 1 if one is wrong"
-    )
+    verify = add("verify", "compare the sha256 of the files that are here; status 1 if one is wrong")
     verify.add_argument("names", nargs="*", metavar="name", help="names to check (default: all)")
-    download = actions.add_parser("download", help="fetch one file, unless it is here, and print its path")
+    download = add("download", "fetch one file, unless it is here, and print its path")
     download.add_argument("name", help="a name that `list` shows")
     download.add_argument("--revision", help="of the Hub repository")
     download.add_argument("--cache-dir", metavar="DIR", help="keep the file in DIR")
     download.add_argument("--force", action="store_true", help="fetch again what the cache holds")
-    push = actions.add_parser(
+    push = add(
         "push",
-        help="send all weights, cards and licences to a Hub repository in one commit, and set it as the source",
+        "send all weights, cards and licences to a Hub repository in one commit, and set it as the source",
     )
     push.add_argument("repo", help="owner/name; made if it isn't there")
     push.add_argument(

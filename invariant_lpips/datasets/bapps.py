@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from invariant_lpips.datasets.verification import Problems, find_entry, picture_problem
+from invariant_lpips.datasets.verification import Problems, find_entry, picture_problem, problems_of
 
 __all__ = ["JND_SUBSETS", "NAME", "OBTAIN", "TWO_AFC_SUBSETS", "SamePair", "TwoAFC", "load_2afc", "load_jnd"]
 
@@ -88,7 +88,7 @@ def load_2afc(
     """
     if split not in TWO_AFC_SUBSETS:
         raise ValueError(f"Argument `split` must be 'val' or 'train', but got {split!r}.")
-    problems = Problems(NAME, Path(root), OBTAIN)
+    problems = problems_of(NAME, Path(root), OBTAIN)
     choices = []
     for subset in subsets or TWO_AFC_SUBSETS[split]:
         folder = part(Path(root), "2afc") / split / subset
@@ -103,7 +103,7 @@ def load_jnd(
     root: Path, *, subsets: Sequence[str] | None = None, verify: bool = True
 ) -> tuple[SamePair, ...]:
     """The JND pairs, subset by subset, in the order of their file names. Arguments as :func:`load_2afc`."""
-    problems = Problems(NAME, Path(root), OBTAIN)
+    problems = problems_of(NAME, Path(root), OBTAIN)
     pairs = []
     for subset in subsets or JND_SUBSETS:
         folder = part(Path(root), "jnd") / "val" / subset

@@ -13,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from invariant_lpips.datasets.pairs import RatedPair, RatedPairs
-from invariant_lpips.datasets.verification import FolderIndex, Problems, check_pictures, find_entry
+from invariant_lpips.datasets.verification import FolderIndex, check_pictures, find_entry, problems_of
 from invariant_lpips.files.reading import read_whole
 from invariant_lpips.files.tables import read_csv
 
@@ -83,7 +83,7 @@ class Collector:
         self.higher_is_better = database.higher_is_better
         self.pairs: list[RatedPair] = []
         self.rated = 0
-        self.problems = Problems(database.name, root, database.obtain)
+        self.problems = problems_of(database.name, root, database.obtain)
         self._seen: set[tuple[Path, str]] = set()
         self._folders: dict[Path, None] = {}  # where pictures were looked for
 

@@ -137,7 +137,7 @@ def load(
     """
     root = Path(root)
     if not root.is_dir():
-        raise FileNotFoundError(f"Argument `root` must be a folder of labelled pictures, but {root} is none.")
+        raise FileNotFoundError(f"A folder of labelled pictures was expected, but {root} is none.")
     if min(fractions) < 0 or sum(fractions) >= 1:
         raise ValueError(
             f"Argument `fractions` must be two shares >= 0 with a sum below 1, but got {fractions}."

@@ -25,16 +25,17 @@ __all__ = [
     "find_entry",
     "is_number",
     "picture_problem",
+    "problems_of",
 ]
 
 LISTED = 20  # problems printed before "and N more"; the error keeps all of them
 
 
 class DatasetError(ValueError):
-    """A database on disk is not as it was published.
+    """A database on disk is not as it was published, or there is no such place.
 
     Attributes:
-        problems: every problem found, one sentence each.
+        problems: every problem found, one sentence each; empty where `root` does not exist.
     """
 
     def __init__(self, name: str, root: Path, problems: Iterable[str], obtain: str) -> None:
@@ -44,7 +45,16 @@ class DatasetError(ValueError):
             shown.append(f"  - and {len(self.problems) - LISTED} more")
         count = len(self.problems)
         heading = f"{name} under {root} is not complete: {count} problem{'s' if count != 1 else ''}"
+        if not self.problems:
+            heading = f"{name} was to be read from {root}, which does not exist"
         super().__init__("\n".join([heading, *shown, obtain]))
+
+
+def problems_of(name: str, root: Path, obtain: str) -> Problems:
+    """None yet, of a database that is read from `root`; DatasetError if there is no such place."""
+    if not root.exists():
+        raise DatasetError(name, root, (), obtain)
+    return Problems(name, root, obtain)
 
 
 class Problems:

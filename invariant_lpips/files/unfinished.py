@@ -7,9 +7,17 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
+from invariant_lpips.files.contents import state_of
 from invariant_lpips.files.writing import hold, naming
+
+#: Of what a run is told by a hash -> what it means that the hash is another.
+HASHED = {
+    "files": "files have been written anew since",
+    "pairs": "of other pictures",
+    "others": "masks have been written anew since",
+}
 
 
 class Unfinished:
@@ -108,7 +116,14 @@ class Unfinished:
             end += len(line)
         self._empty = end == self._start
 
-    def _refuse(self, line: bytes, run: Mapping[str, Any]) -> None:
+    def of_another_run(self, how: str) -> ValueError:
+        """The error that these rows are not of this run; `how` says what tells them apart."""
+        return ValueError(
+            f"{self.path} holds the unfinished work of another run ({how}); write to another file, or delete it to "
+            "begin anew"
+        )
+
+    def _refuse(self, line: bytes, run: Mapping[str, Any]) -> NoReturn:
         try:
             heading = json.loads(line)
             theirs = dict(heading["run"])
@@ -117,17 +132,11 @@ class Unfinished:
         name = next((name for name in {**run, **theirs} if theirs.get(name) != run.get(name)), None)
         if name is None or self._of not in heading:
             how = f"not of {self._of}"
+        elif name in HASHED:
+            how = HASHED[name]
         else:
-            was, now = theirs.get(name), run.get(name)
-            how = (
-                "files have been written anew since"
-                if name == "files"
-                else f"{name} was {was}, and is {now} now"
-            )
-        raise ValueError(
-            f"{self.path} holds the unfinished work of another run ({how}); write to another file, or delete it to "
-            "begin anew"
-        )
+            how = f"{name} was {theirs.get(name)}, and is {run.get(name)} now"
+        raise self.of_another_run(how)
 
 
 def fingerprint(files: Iterable[Path]) -> str:
@@ -136,15 +145,6 @@ def fingerprint(files: Iterable[Path]) -> str:
     found = hashlib.sha256()
     for file in files:
         if file not in states:
-            states[file] = repr((str(file), *_state(file))).encode("utf-8", "surrogateescape")
+            states[file] = repr((str(file), *state_of(file))).encode("utf-8", "surrogateescape")
         found.update(states[file])
     return found.hexdigest()[:16]
-
-
-def _state(file: Path) -> tuple[int, int] | tuple[()]:
-    """Size and time of change; nothing of a file that isn't there, which is the problem of its row."""
-    try:
-        state = file.stat()
-    except (OSError, ValueError):  # ValueError: a name that no file can have
-        return ()
-    return state.st_size, state.st_mtime_ns

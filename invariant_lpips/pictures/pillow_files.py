@@ -98,8 +98,8 @@ def _open(handle: Any, formats: Sequence[str], max_pixels: int | None) -> ImageF
 
 def _over(max_pixels: int | None) -> str:
     return (
-        f"is over the limit of {max_pixels} pixels, a guard against decompression bombs; raise max_pixels if the file "
-        "is meant to be this large"
+        f"is over the limit of {max_pixels} pixels, a guard against decompression bombs; raise max_pixels "
+        "(--max-pixels) if the file is meant to be this large"
     )
 
 

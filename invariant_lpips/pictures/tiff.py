@@ -157,7 +157,8 @@ def find_page(handle: Any, frame: int, max_pixels: int | None) -> tuple[Page, in
     if max_pixels is not None and page.width * page.height * page.bands > 4 * max_pixels:
         raise Unsupported(
             f"{page.bands} bands of {page.width} x {page.height} pixels are over the limit of 4 bands of {max_pixels} "
-            "pixels, a guard against decompression bombs; raise max_pixels if the file is meant to be this large"
+            "pixels, a guard against decompression bombs; raise max_pixels (--max-pixels) if the file is meant to be "
+            "this large"
         )
     return page, frames
 

@@ -124,7 +124,7 @@ def run(bench: SurveyBench) -> dict[str, Any]:
         except FAILURES as error:
             measured.pop(name, None)
             problems[name] = str(error) or type(error).__name__
-            tell(bench, f"{name} could not be run: {one_line(error)[:300]}")
+            tell(bench, f"{name} could not be run; why is said at the end")
             continue
         databases[name] = completed(name, report, found)
     result: dict[str, Any] = {
@@ -175,7 +175,7 @@ def resolved(bench: SurveyBench) -> tuple[dict[str, Scorer], dict[str, str]]:
             scorers[name] = resolve_metric(name, bench.device)
         except (ImportError, FileNotFoundError) as error:
             left_out[name] = one_line(error)
-            tell(bench, f"{name} is left out: {left_out[name]}")
+            tell(bench, f"{name} is left out; why is said at the end")
     if not scorers:
         raise ImportError("No metric can be had: " + "; ".join(left_out.values()))
     return scorers, left_out

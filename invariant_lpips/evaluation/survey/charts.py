@@ -14,7 +14,9 @@ __all__ = ["COLOURS", "bars", "cost", "curves", "intervals", "scatter"]
 
 COLOURS = 10
 WIDTH = 340
-LETTER = 6.2  # mean width of a letter at the size of text that charts use
+LETTER = 6.7  # mean width of a letter at the size of text that charts use, in the widest of the usual fonts
+LINE = 12  # from one line of such text to the next
+NAME = 18  # letters of a metric's name in one line
 
 Points = Sequence[tuple[float, float]]
 
@@ -66,6 +68,13 @@ class Canvas:
         named = f' class="{kind}"' if kind else ""
         self.drawn.append(f'<text x="{x:g}" y="{y:g}"{anchored}{named}>{escape(content)}</text>')
 
+    def lines(
+        self, x: float, y: float, lines: Sequence[str], *, anchor: str = "start", kind: str = ""
+    ) -> None:
+        """Lines of text below each other, the first at a pixel."""
+        for number, line in enumerate(lines):
+            self.text(x, y + LINE * number, line, anchor=anchor, kind=kind)
+
     def line(self, points: Points, kind: str) -> None:
         """A line through pixels."""
         steps = " ".join(f"{x:g},{y:g}" for x, y in points)
@@ -79,8 +88,8 @@ class Canvas:
         """One dot at a pixel."""
         self.drawn.append(f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" class="{kind}"/>')
 
-    def axes(self, x_label: str, y_label: str = "", *, y_ticks: bool = True) -> None:
-        """Grid lines with numbers, and what the axes are."""
+    def axes(self, *x_label: str, y_label: str = "", y_ticks: bool = True) -> None:
+        """Grid lines with numbers, and what the axes are; that of x in lines."""
         marks = decades(*self.x) if self.log else ticks(*self.x)
         for value in marks:
             at = self.across(value)
@@ -90,7 +99,7 @@ class Canvas:
             at = self.down(value)
             self.line(((self.left, at), (self.right, at)), "grid")
             self.text(self.left - 5, at + 4, f"{value:g}", anchor="end")
-        self.text((self.left + self.right) / 2, self.bottom + 31, x_label, anchor="middle", kind="axis")
+        self.lines((self.left + self.right) / 2, self.bottom + 31, x_label, anchor="middle", kind="axis")
         if y_label:
             middle = (self.top + self.bottom) / 2
             self.drawn.append(
@@ -131,6 +140,21 @@ def decades(low: float, high: float) -> list[float]:
     return [value for value in between if low - 1e-9 <= math.log10(value) <= high + 1e-9]
 
 
+def wrapped(name: str, most: int = NAME) -> list[str]:
+    """A name in lines of at most so many letters, each ending after a mark where there is one.
+
+    Example:
+        >>> wrapped("gap+pixels=weights/november.safetensors")
+        ['gap+pixels=', 'weights/november.', 'safetensors']
+    """
+    lines = []
+    while len(name) > most:
+        end = max((at for at in range(1, most + 1) if name[at - 1] in " +=/:._-"), default=most)
+        lines.append(name[:end].rstrip())
+        name = name[end:]
+    return [*lines, name]
+
+
 def scatter(title: str, points: Points, fit: Points, *, x_label: str, y_label: str, colour: str) -> str:
     """People's scores over a metric's values, with the fitted curve.
 
@@ -138,8 +162,11 @@ def scatter(title: str, points: Points, fit: Points, *, x_label: str, y_label: s
         points, fit: (value, score); the fit in the order of its values.
     """
     values, scores = zip(*points, strict=True)
-    canvas = Canvas((min(values), max(values)), (min(scores), max(scores)), height=230)
-    canvas.axes(x_label, y_label)
+    labels = wrapped(x_label, round((WIDTH - 60) / LETTER))
+    more = LINE * (len(labels) - 1)
+    ends = (min(values), max(values)), (min(scores), max(scores))
+    canvas = Canvas(*ends, height=230 + more, bottom=40 + more)
+    canvas.axes(*labels, y_label=y_label)
     few = " few" if len(points) < 300 else ""
     canvas.dots([(canvas.across(x), canvas.down(y)) for x, y in points], f"dots{few} {colour}")
     bounded = [(x, min(max(y, canvas.y[0]), canvas.y[1])) for x, y in fit]
@@ -164,13 +191,17 @@ def intervals(
     ]
     low, high = min(found), max(found)
     room = max(0.02, 0.08 * (high - low))
-    left = 12 + round(LETTER * min(22, max(len(name) for name, *_ in rows)))
-    canvas = Canvas((low - room, min(1.0, high + room)), (0, 1), height=52 + 24 * len(rows), left=left)
+    names = [wrapped(name) for name, *_ in rows]
+    left = 12 + round(LETTER * max(len(line) for lines in names for line in lines))
+    height = 52 + sum(LINE + LINE * len(lines) for lines in names)
+    canvas = Canvas((low - room, min(1.0, high + room)), (0, 1), height=height, left=left)
     canvas.axes(label, y_ticks=False)
     said = []
-    for number, (name, figure, ends, other, colour) in enumerate(rows):
-        y = canvas.top + 14 + 24 * number
-        canvas.text(left - 8, y + 4, name if len(name) <= 22 else name[:21] + "…", anchor="end")
+    top = canvas.top + 2
+    for lines, (name, figure, ends, other, colour) in zip(names, rows, strict=True):
+        y = top + LINE / 2 * (1 + len(lines))  # the middle of the lines
+        canvas.lines(left - 8, top + LINE + 4, lines, anchor="end")
+        top += LINE + LINE * len(lines)
         if ends is not None:
             canvas.line(((canvas.across(ends[0]), y), (canvas.across(ends[1]), y)), f"whisker {colour}")
         if other is not None:
@@ -229,7 +260,7 @@ def curves(title: str, lines: Sequence[tuple[str, Points, str]], *, x_label: str
         (min(0.0, *(y for _, y in every)), max(y for _, y in every)),
         height=240,
     )
-    canvas.axes(x_label, y_label)
+    canvas.axes(x_label, y_label=y_label)
     for _, points, kind in lines:
         at = [(canvas.across(x), canvas.down(y)) for x, y in points]
         canvas.line(at, f"curve {kind}")
@@ -257,16 +288,17 @@ def cost(
     room = max(0.02, 0.1 * (max(figures) - min(figures)))
     span = (min(times) / 1.6, max(times) * 1.6)
     canvas = Canvas(span, (min(figures) - room, min(1.0, max(figures) + room)), height=300, log=True, top=12)
-    canvas.axes(x_label, y_label)
+    canvas.axes(x_label, y_label=y_label)
     at = {name: (canvas.across(time), canvas.down(figure)) for name, (time, figure) in points.items()}
     for name, (x, y) in at.items():
         canvas.dot(x, y, f"mark {colours[name]}", 5)
-    taken = [(x - 6, x + 6, y) for x, y in at.values()]  # from, to, middle: where no letters may stand
+    taken = [(x - 6, x + 6, y, y) for x, y in at.values()]  # left, right, top, bottom: not for letters
     for name, (x, y) in sorted(at.items(), key=lambda item: item[1][1]):
-        length = LETTER * len(name)
-        start, middle = _free_place(x, y, length, taken, (canvas.top + 6, canvas.bottom - 6))
-        taken.append((start, start + length, middle))
-        canvas.text(start, middle + 4, name, kind=f"named {colours[name]}")
+        lines = wrapped(name)
+        size = LETTER * max(map(len, lines)), LINE * (len(lines) - 1)
+        start, first = _free_place(x, y, size, taken, (canvas.top + 6, canvas.bottom - 6))
+        taken.append((start, start + size[0], first, first + size[1]))
+        canvas.lines(start, first + 4, lines, kind=f"named {colours[name]}")
     said = "; ".join(f"{name} {figure:.3f} at {time:.3g} ms" for name, (time, figure) in points.items())
     return canvas.svg(title, said)
 
@@ -274,18 +306,27 @@ def cost(
 def _free_place(
     x: float,
     y: float,
-    length: float,
-    taken: Sequence[tuple[float, float, float]],
+    size: tuple[float, float],
+    taken: Sequence[tuple[float, float, float, float]],
     height: tuple[float, float],
 ) -> tuple[float, float]:
-    """Where letters beside a dot begin, and their middle: to its right or left, as near as nothing else stands."""
+    """Where lines beside a dot begin, and the middle of the first: right or left of it, as near as nothing else stands.
+
+    Args:
+        x, y: of the dot.
+        size: length of the lines, and from the middle of the first to that of the last.
+        taken: left, right, and the middles of the first and last line of what stands there.
+        height: between which middles may lie.
+    """
     for step in (k for far in range(0, 100, 4) for k in (far, -far)):
-        for start in (x + 9, x - 9 - length):
-            middle = y + step
-            if start < 2 or start + length > WIDTH or not height[0] <= middle <= height[1]:
+        for start in (x + 9, x - 9 - size[0]):
+            first = y + step - size[1] / 2
+            last = first + size[1]
+            if start < 2 or start + size[0] > WIDTH or first < height[0] or last > height[1]:
                 continue
             if all(
-                start > right or start + length < left or abs(middle - at) > 11 for left, right, at in taken
+                start > right or start + size[0] < left or first > bottom + 11 or last < top - 11
+                for left, right, top, bottom in taken
             ):
-                return start, middle
-    return max(2.0, min(x + 9, WIDTH - length)), y
+                return start, first
+    return max(2.0, min(x + 9, WIDTH - size[0])), y - size[1] / 2

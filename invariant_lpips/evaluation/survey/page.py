@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape, unescape
 from typing import Any
@@ -122,7 +123,7 @@ def figure(drawings: Sequence[str], caption: str) -> str:
 
 def legend(names: Sequence[str], shown: Sequence[str]) -> str:
     """Which colour is which of the metrics shown; `names` are all."""
-    entries = "".join(f'<li><i class="{colour_of(names, name)}"></i>{escape(name)}</li>' for name in shown)
+    entries = "".join(f'<li><i class="{colour_of(names, name)}"></i>{named(name)}</li>' for name in shown)
     return f'<ul class="legend">{entries}</ul>'
 
 
@@ -153,7 +154,7 @@ def at_a_glance(report: Mapping[str, Any]) -> list[str]:
         learned = any(metric in databases[name]["learned"] for name in rated)
         mean = f"{means[metric]:.3f}{'†' if learned else ''}" if metric in means else "–"
         rows.append(
-            [escape(metric), *cells, *([mean] if len(rated) > 1 else []), f"{entry['milliseconds']:.3g}"]
+            [named(metric), *cells, *([mean] if len(rated) > 1 else []), f"{entry['milliseconds']:.3g}"]
         )
     titles = {name: TITLES[name] + ("" if entry["complete"] else "‡") for name, entry in databases.items()}
     head = ["metric", *(f'<a href="#{name}">{title}</a>' for name, title in titles.items())]
@@ -223,7 +224,7 @@ def beside_published(databases: Mapping[str, Any]) -> list[str]:
             ours = f"{known['ours']:.3f}"
             difference = f"{known['difference']:+.3f}"
             rows.append(
-                [f"{TITLES[name]}, {escape(metric)}", f"{known['value']:g}", ours, difference, note, source]
+                [f"{TITLES[name]}, {named(metric)}", f"{known['value']:g}", ours, difference, note, source]
             )
     if not rows:
         return []
@@ -249,7 +250,7 @@ def since_earlier(report: Mapping[str, Any]) -> list[str]:
     changed = [row for row in changes if row["changed"] or row["because"]]
     rows = [
         [
-            f"{TITLES.get(row['database'], row['database'])}, {escape(row['metric'])}, {row['figure']}",
+            f"{TITLES.get(row['database'], row['database'])}, {named(row['metric'])}, {row['figure']}",
             f"{row['before']:.4f}",
             f"{row['now']:.4f}",
             (
@@ -284,7 +285,7 @@ def rated_part(database: Mapping[str, Any], names: Sequence[str], measured: Meas
     for name, entry in metrics.items():
         rows.append(
             [
-                escape(name) + ("†" if name in database["learned"] else ""),
+                named(name) + ("†" if name in database["learned"] else ""),
                 f"{entry['srcc']:.3f}",
                 interval(entry.get("srcc_interval")),
                 f"{entry['krcc']:.3f}",
@@ -333,7 +334,7 @@ def rated_part(database: Mapping[str, Any], names: Sequence[str], measured: Meas
     if database["paired"]:
         tests = [
             [
-                f"{escape(test['first'])} − {escape(test['second'])}",
+                f"{named(test['first'])} − {named(test['second'])}",
                 f"{test['difference']:+.3f}",
                 interval([test["low"], test["high"]]),
                 f"{test['p_value']:.3f}",
@@ -394,9 +395,7 @@ def group_table(database: Mapping[str, Any], key: str, title: str) -> str:
                 *("–" if value is None else f"{value:.3f}" for value in found),
             ]
         )
-    return table(
-        f"SRCC {title}; – where there are too few pairs.", ["", "pairs", *map(escape, metrics)], rows
-    )
+    return table(f"SRCC {title}; – where there are too few pairs.", ["", "pairs", *map(named, metrics)], rows)
 
 
 def scatters(database: Mapping[str, Any], names: Sequence[str], measured: Measured) -> str:
@@ -447,7 +446,7 @@ def raid_part(raid: Mapping[str, Any], kinds: Mapping[str, str], names: Sequence
     codes = list(raid["human"]["curves"])
     rows = [
         [
-            escape(name),
+            named(name),
             *(
                 "never" if entry["size_of_1_jod"][code] is None else f"{entry['size_of_1_jod'][code]:.3g}"
                 for code in codes
@@ -501,7 +500,7 @@ def bapps_part(database: Mapping[str, Any], names: Sequence[str], measured: Meas
             known = database["published"] if part == "2afc" else {}
             rows = [
                 [
-                    escape(name),
+                    named(name),
                     *(f"{found[subset]:.3f}" for subset in subsets),
                     *([published_cell(known, name)] if known else []),
                 ]
@@ -527,7 +526,7 @@ def missing(report: Mapping[str, Any]) -> list[str]:
             table("Databases that were found and could not be run.", ["database", "what is wrong"], rows)
         )
     if report["left_out"]:
-        rows = [[escape(name), escape(why)] for name, why in report["left_out"].items()]
+        rows = [[named(name), escape(why)] for name, why in report["left_out"].items()]
         content.append(table("Metrics that were left out everywhere.", ["metric", "why"], rows))
     if report["remarks"]:
         content.append(
@@ -551,7 +550,7 @@ def made(report: Mapping[str, Any]) -> list[str]:
     machine = report["machine"]
     where = f"{escape(machine['processor'])}, {counted(machine['threads'], 'thread')}, {escape(machine['system'])}"
     where += f", {escape(machine['gpu'])}" if machine["gpu"] else ""
-    rows = [[escape(name), escape(entry["description"])] for name, entry in report["metrics"].items()]
+    rows = [[named(name), escape(entry["description"])] for name, entry in report["metrics"].items()]
     return [
         f"<p><code>{escape(report['command'])}</code></p><p>{versions}. {where}.</p>",
         "<p>SRCC and KRCC are Spearman's and Kendall's rank correlation over all pairs; PLCC and RMSE are taken after "
@@ -564,6 +563,16 @@ def made(report: Mapping[str, Any]) -> list[str]:
             table("Metrics.", ["name", "implementation, version, weights"], rows),
         ),
     ]
+
+
+def named(metric: str) -> str:
+    """A metric's name, which a narrow column may break after a mark.
+
+    Example:
+        >>> named("gap+alex")
+        'gap+<wbr>alex'
+    """
+    return "<wbr>".join(escape(part) for part in re.split(r"(?<=[+=/:_.])(?=.)", metric))
 
 
 def published_cell(published: Mapping[str, Any], metric: str) -> str:

@@ -28,6 +28,8 @@ caption span{display:block;position:sticky;left:0;max-width:min(44rem,calc(100vw
 th,td{padding:.3rem .7rem;text-align:right;border-bottom:1px solid var(--rule);vertical-align:top;white-space:nowrap}
 thead th{vertical-align:bottom;font-weight:600;white-space:normal;max-width:9rem}
 th[scope=row],thead th:first-child{text-align:left;position:sticky;left:0;background:var(--paper);font-weight:500}
+th{overflow-wrap:break-word}
+th[scope=row]{white-space:normal;overflow-wrap:anywhere;min-width:min(11rem,38vw);max-width:24rem}
 #missing td,#made td,#missing th+th,#made th+th{white-space:normal;text-align:left;min-width:16rem}
 #published :is(th,td):nth-last-child(-n+2),#changes :is(th,td):last-child{text-align:left}
 @media(min-width:60rem){#published td:nth-last-child(-n+2),#changes td:last-child{white-space:normal;min-width:11rem}}
