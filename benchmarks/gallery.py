@@ -35,7 +35,9 @@ Pixels = NDArray[np.uint8]
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RESULTS = Path(__file__).resolve().parent / "results" / "gallery.json"
 
+RECOMMENDED = "alex, regional-32, motion"
 METRICS: dict[str, Any] = {
+    RECOMMENDED: lambda: InvariantLPIPS("alex", "regional-32", motion="similarity"),
     "regional": lambda: InvariantLPIPS(),
     "gap": lambda: InvariantLPIPS(head="gap"),
     "gap-spatial": lambda: InvariantLPIPS(head="gap-spatial"),
@@ -50,7 +52,8 @@ CURVES: dict[str, Any] = {
     "gap, blur": lambda: InvariantLPIPS(head="gap", pooling="blur"),
     "gap, polyphase": lambda: InvariantLPIPS(head="gap", pooling="polyphase"),
 }
-MAPS = ("regional", "LPIPS vgg, root")
+MAPS = (RECOMMENDED, "regional", "LPIPS vgg, root")
+JUST_NOTICEABLE = (RECOMMENDED, "regional", "gap")
 SHIFTS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 
 
@@ -104,8 +107,15 @@ def to_pixels(picture: Tensor) -> Pixels:
     return ((picture[0].movedim(0, -1) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
 
 
+def named_value(metric: Any, value: float) -> str:
+    """A value of a map as a key names it: in just noticeable ones where that is known."""
+    if isinstance(metric, LPIPS):
+        return f"{value:.1f}"
+    return f"{metric.jnd(torch.tensor(value)).item():.0f} JND"
+
+
 def draw_strip(
-    path: Path, original: Pixels, altered: dict[str, Pixels], maps: dict[str, list[Pixels]]
+    path: Path, original: Pixels, altered: dict[str, Pixels], maps: dict[str, tuple[str, list[Pixels]]]
 ) -> None:
     rows = 1 + len(maps)
     figure = new_figure(1.35 * (1 + len(altered)), 1.45 * rows + 0.35)
@@ -117,9 +127,10 @@ def draw_strip(
     for column, (name, copy) in enumerate(altered.items(), start=1):
         axes[0, column].imshow(copy)
         axes[0, column].set_title(name, fontsize=9)
-    for row, (metric, pictures) in enumerate(maps.items(), start=1):
-        axes[row, 0].text(0.5, 0.65, f"{metric}:\nwhere it\ndiffers", ha="center", va="center", fontsize=9)
-        draw_colour_key(axes[row, 0].inset_axes((0.12, 0.22, 0.76, 0.1)), fontsize=7)
+    for row, (metric, (most, pictures)) in enumerate(maps.items(), start=1):
+        name = metric.replace(", ", ",\n")
+        axes[row, 0].text(0.5, 0.65, name, ha="center", va="center", fontsize=9)
+        draw_colour_key(axes[row, 0].inset_axes((0.12, 0.22, 0.76, 0.1)), ("0", most), fontsize=7)
         for column, picture in enumerate(pictures, start=1):
             axes[row, column].imshow(picture)
     save(figure, path, dpi=95, facecolor="white", pil_kwargs={"quality": 82})
@@ -155,7 +166,8 @@ def measure(figures: Path) -> dict[str, Any]:
         for metric in MAPS:
             heats = [heat(metrics[metric], x, y[None]) for y in others]
             largest = max(float(h.abs().amax()) for h in heats)
-            maps[metric] = [to_pixels(overlay(h, x, largest)) for h in heats]
+            pictures = [to_pixels(overlay(h, x, largest)) for h in heats]
+            maps[metric] = named_value(metrics[metric], largest), pictures
         draw_strip(figures / f"gallery-{name}.jpg", original, changed, maps)
     found = curves(as_tensor([reference(photograph("coffee"), PHOTOGRAPHS["coffee"])]))
     draw_curves(figures / "gallery-shifts.png", found)
@@ -169,9 +181,8 @@ def measure(figures: Path) -> dict[str, Any]:
 
 
 def just_noticeable(table: dict[str, dict[str, float]]) -> dict[str, Tensor]:
-    """head -> its distances in units of the just noticeable one."""
-    heads = ("regional", "gap")
-    return {head: InvariantLPIPS(head=head).jnd(torch.tensor(list(table[head].values()))) for head in heads}
+    """metric -> its distances in units of the just noticeable one."""
+    return {name: METRICS[name]().jnd(torch.tensor(list(table[name].values()))) for name in JUST_NOTICEABLE}
 
 
 def page(result: dict[str, Any]) -> str:
@@ -179,8 +190,8 @@ def page(result: dict[str, Any]) -> str:
     lines = [
         "# Gallery",
         "",
-        "Three of scikit-image's photographs, 256 px, nine copies of each, and where two metrics see a difference. The"
-        " colours of a row",
+        "Three of scikit-image's photographs, 256 px, nine copies of each, and where three metrics see a difference."
+        " The colours of a row",
         "share one scale: yellow is the largest value of the row, blue is where a part draws the two pictures together."
         " Tables give each",
         "distance as a share of the same metric's distance to the noisy copy. LPIPS and `spatial` are means of squared"
