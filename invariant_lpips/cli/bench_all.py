@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
         "--metrics",
         default=",".join(RATED),
         metavar="A,B,...",
-        help="metrics by name (default: %(default)s)",
+        help="metrics by name: ssim, vsi, dists, lpips-alex ..., ours HEAD[+NET][+motion] (default: %(default)s)",
     )
     parser.add_argument(
         "--databases", default=",".join(NAMES), metavar="A,B,...", help="only these (default: all)"

@@ -33,7 +33,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
         "--metrics",
         default=",".join(BAPPS),
         metavar="A,B,...",
-        help="metrics by name (default: %(default)s)",
+        help="metrics by name: ssim, vsi, dists, lpips-alex ..., ours HEAD[+NET][+motion] (default: %(default)s)",
     )
     parser.add_argument("--parts", default=",".join(PARTS), help="2afc, jnd or both (default: %(default)s)")
     parser.add_argument(

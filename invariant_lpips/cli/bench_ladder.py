@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
         "--metrics",
         default=",".join(LADDER),
         metavar="A,B,...",
-        help="metrics by name (default: %(default)s)",
+        help="metrics by name: ssim, vsi, dists, lpips-alex ..., ours HEAD[+NET][+motion] (default: %(default)s)",
     )
     add_device_option(parser)
     parser.add_argument("--limit", type=at_least(1), metavar="N", help="use only the first N pictures")

@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
         "--metrics",
         default=",".join(RATED),
         metavar="A,B,...",
-        help="metrics by name (default: %(default)s)",
+        help="metrics by name: ssim, vsi, dists, lpips-alex ..., ours HEAD[+NET][+motion] (default: %(default)s)",
     )
     parser.add_argument(
         "--types", metavar="1-11,14", help="kinds of distortion by code; numbers may be ranges"

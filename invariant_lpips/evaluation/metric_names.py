@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 #: What the benchmarks measure where no metrics are named: on rated databases, on BAPPS, on the ladder of displacements.
-RATED = ("default", "gap", "lpips-vgg", "lpips-alex", "ssim", "psnr")
+RATED = ("default", "regional-32+alex", "gap", "lpips-vgg", "lpips-alex", "ssim", "psnr")
 BAPPS = ("default", "gap", "lpips-vgg", "lpips-alex", "psnr")
 LADDER = ("default", "gap", "lpips-vgg")
 
