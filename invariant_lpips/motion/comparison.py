@@ -11,7 +11,11 @@ from invariant_lpips.motion.motion import Motion
 __all__ = ["Comparison"]
 
 
-@dataclass(frozen=True)
+SHOWN = 5
+"""Pairs of a batch that `repr` puts in words."""
+
+
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Two batches of pictures compared; every tensor has one entry a pair.
 
@@ -100,6 +104,15 @@ class Comparison:
             self.just_noticeable,
             self.measured,
         )
+
+    def __repr__(self) -> str:
+        """What `print` shows, short: a notebook shows this."""
+        if len(self) == 1:
+            return f"Comparison({self})"
+        lines = [f"  {self._line(k)}" for k in range(min(len(self), SHOWN))]
+        if len(self) > SHOWN:
+            lines.append(f"  ... and {len(self) - SHOWN} more")
+        return "\n".join([f"Comparison({len(self)} pairs", *lines]) + ")"
 
     def __str__(self) -> str:
         """A line a pair."""
