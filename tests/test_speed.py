@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from torch import Tensor
 from invariant_lpips.cli import main
 from invariant_lpips.evaluation.speed import cases, clocks, contenders
 from invariant_lpips.evaluation.speed import report as speed_report
-from invariant_lpips.evaluation.speed.aims import AIMS, aims_table
+from invariant_lpips.evaluation.speed.aims import AIMS, RATES, aims_table
 from invariant_lpips.evaluation.speed.bench import run
 from invariant_lpips.evaluation.speed.cases import SpeedBench
 
@@ -63,7 +64,7 @@ def test_cases_for_a_gpu_run(gpu: list[str]) -> None:
 
 
 def test_every_aim_is_a_case_and_a_contestant_of_the_benchmark() -> None:
-    for aim in AIMS:
+    for aim in (*AIMS, *RATES):
         device, *rest = aim.case.split()
         kind, side, batch = rest[-3], int(rest[-2]), int(rest[-1])
         for metric in (name + option for name in aim.metrics for option in aim.options):
@@ -87,8 +88,18 @@ def test_the_page_says_which_aims_are_met(tmp_path: Path) -> None:
                 "gap": 0.5,
                 "regional+float16+channels_last": 0.15,
                 "gap+bfloat16+channels_last": 0.3,
+                "regional+pixels+float16+channels_last": 0.015,
             }
         ),
+        "cuda floors": {
+            "rates": {
+                "copy bytes/s": 1e12,
+                "float32 operations/s": 1e13,
+                "bfloat16 operations/s": 2e13,
+                "float16 operations/s": 2e13,
+            },
+            "work": {name: {"operations/pixel": 6e5, "bytes/pixel": 1e4} for name in ("regional", "gap")},
+        },
         **{
             f"cuda memory forward 512 16 {name}": {"held": 100, "peak": peak}
             for name, peak in (("lpips-vgg", 1100), ("regional", 200), ("gap", 400))
@@ -104,6 +115,11 @@ def test_the_page_says_which_aims_are_met(tmp_path: Path) -> None:
     assert "| memory of a forward pass, 512 px, batch 16 | gap | 0.35 | 0.30 | met |" in table
     assert "| forward in half precision, 512 px, batch 16 | regional | 0.20 | 0.15 | met |" in table
     assert "| forward in half precision, 512 px, batch 16 | gap | 0.20 | 0.30 | missed |" in table
+    assert "| forward in half precision, 512 px, batch 16 | regional, pixels | 0.02 | 0.015 | met |" in table
+    # 512 * 512 * 16 * 6e5 operations in 0.6 and 0.15 s, by 1e13 and 2e13 in a second
+    assert "| forward, 512 px, batch 16 | regional | 0.50 | 0.42 | missed |" in table
+    assert "| forward in half precision, 512 px, batch 16 | regional | 0.50 | 0.84 | met |" in table
+    assert "rate of products" not in aims_table(measured, "cpu")
     report = {
         "cases": measured,
         "machine": {"processor": "P", "threads": 1, "gpu": "G"},
@@ -171,6 +187,39 @@ def test_the_script_for_a_gpu_runs_through(tmp_path: Path) -> None:
     assert "1 passed" in (tmp_path / "gpu_tests.txt").read_text()
     cases = json.loads((tmp_path / "speed_cpu.json").read_text())["cases"]
     assert cases["cpu memory forward 1024 1 regional+pixels"]["peak"] > 0
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_the_script_for_a_gpu_asks_for_cases_that_exist(tmp_path: Path) -> None:
+    """Its patterns, as a stand-in for Python is given them, against the names of the benchmark."""
+    log, stand_in = tmp_path / "calls", tmp_path / "python"
+    stand_in.write_text('#!/usr/bin/env bash\nprintf "%s\\n" "$*" >> "$LOG"\n')
+    stand_in.chmod(0o755)
+    settings = {"PYTHON": str(stand_in), "DEVICE": "cuda", "OUT": str(tmp_path), "LOG": str(log)}
+    inherited = {name: value for name, value in os.environ.items() if name not in ("CASES", "PAGE", "TESTS")}
+    subprocess.run(
+        ["bash", str(BENCHMARKS / "gpu.sh")], env={**inherited, **settings}, timeout=60, check=True
+    )
+    patterns = [found[1] for found in re.finditer(r"--only (\^.*\$)", log.read_text())]
+    known = cases.case_names("cuda")
+    assert re.search(patterns[0], known[0]), "the floors come first: they say how long a round takes"
+    assert patterns[-1] == "^cuda floors$"
+    chosen: list[str] = []
+    for pattern in patterns[:-1]:
+        names = [name for name in known if re.search(pattern, name)]
+        assert names, pattern
+        assert not set(names) & set(chosen), pattern
+        chosen += names
+    asked = ["forward 64 1", "forward 256 1", "forward 1024 1", "loss 256 2", "pairwise 64", "compiled 256 1"]
+    asked += [f"memory forward 512 16 {name}" for name in ("torchmetrics-vgg", "piq-vgg", "dists")]
+    wanted = {f"cuda {name}" for name in asked}
+    for aim in AIMS:
+        if aim.case.startswith("cuda memory"):
+            names = [cases.BASELINE, *(name + option for name in aim.metrics for option in aim.options)]
+            wanted |= {f"{aim.case} {name}" for name in names}
+        elif aim.case.startswith("cuda"):
+            wanted.add(aim.case)
+    assert wanted <= set(chosen)
 
 
 def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
