@@ -11,8 +11,7 @@ from invariant_lpips.motion.motion import Motion
 __all__ = ["Comparison"]
 
 
-SHOWN = 5
-"""Pairs of a batch that `repr` puts in words."""
+_SHOWN = 5  # pairs of a batch that `repr` puts in words
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,9 +108,9 @@ class Comparison:
         """What `print` shows, short: a notebook shows this."""
         if len(self) == 1:
             return f"Comparison({self})"
-        lines = [f"  {self._line(k)}" for k in range(min(len(self), SHOWN))]
-        if len(self) > SHOWN:
-            lines.append(f"  ... and {len(self) - SHOWN} more")
+        lines = [f"  {self._line(k)}" for k in range(min(len(self), _SHOWN))]
+        if len(self) > _SHOWN:
+            lines.append(f"  ... and {len(self) - _SHOWN} more")
         return "\n".join([f"Comparison({len(self)} pairs", *lines]) + ")"
 
     def __str__(self) -> str:
