@@ -77,7 +77,8 @@ def main() -> None:
         agreement |= results(file)["metrics"]
     cost = results("cost_nets.json")["metrics"] | results("cost.json")["metrics"]
     moving = results("cost_motion.json")["metrics"]
-    left_edge = min(entry["share"] for entry in cost.values() if entry["share"] > LISTED) / PER_LETTER
+    ours = [entry["share"] for name, entry in cost.items() if name + UNSEEN in agreement]
+    left_edge = min((share for share in ours if share > LISTED), default=LISTED) / PER_LETTER
     figure = new_figure(8.5, 5.2)
     axes = figure.subplots()
     labels: list[tuple[float, float, float]] = []

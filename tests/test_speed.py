@@ -75,13 +75,15 @@ def test_every_aim_is_a_case_and_a_contestant_of_the_benchmark() -> None:
                 assert metric in cases.contestants(device, kind, side, batch)
 
 
-def test_the_page_says_which_aims_are_met(tmp_path: Path) -> None:
+def test_the_page_says_which_aims_are_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def times(**shares: float) -> dict[str, Any]:
         all_of = {"lpips-vgg": 1.0, **shares}
         return {"times": {name: {"cpu": [share] * 3, "wall": [share] * 3} for name, share in all_of.items()}}
 
     measured = {
-        "cpu forward 256 8": times(**{"regional": 0.5, "gap": 0.7, "regional+alex": 0.055}),
+        "cpu forward 256 8": times(
+            **{"regional": 0.5, "gap": 0.7, "regional+alex": 0.055, "regional-32+alex+motion": 0.1}
+        ),
         "cuda forward 512 16": times(
             **{
                 "regional": 0.6,
@@ -133,7 +135,18 @@ def test_the_page_says_which_aims_are_met(tmp_path: Path) -> None:
         for begin, end in [speed_report.marks(device)]
     )
     page.write_text(f"before {both} after")
+    drawn: dict[str, Any] = {}
+    save = speed_report.save
+
+    def kept(figure: Any, path: Path, **options: Any) -> Path:
+        drawn[path.name] = figure
+        return save(figure, path, **options)
+
+    monkeypatch.setattr(speed_report, "save", kept)
     speed_report.write_page(report, page)
+    (legend,) = drawn["speed_cpu.png"].legends
+    assert "regional-32, alex, motion" in [text.get_text() for text in legend.get_texts()]
+    assert not any(legend.get_window_extent().overlaps(axes.bbox) for axes in drawn["speed_cpu.png"].axes)
     text = page.read_text()
     assert text.startswith("before ")
     assert text.endswith(" after")
