@@ -20,6 +20,7 @@ from invariant_lpips._version import __version__
 _PUBLIC = {
     "InvariantLPIPS": "invariant_lpips.metric",
     "Reference": "invariant_lpips.metric",
+    "Comparison": "invariant_lpips.motion",
     "LPIPS": "invariant_lpips.stock",
     "NetLinLayer": "invariant_lpips.stock",
     "ScalingLayer": "invariant_lpips.inputs",
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     from invariant_lpips.lpips_compat.judgements import score_2afc_dataset, score_jnd_dataset, voc_ap
     from invariant_lpips.lpips_compat.ranking import BCERankingLoss, Dist2LogitLayer
     from invariant_lpips.metric import InvariantLPIPS, Reference
+    from invariant_lpips.motion import Comparison
     from invariant_lpips.outside_checkpoints import keep_out_of_checkpoints
     from invariant_lpips.pictures.images import read_image, write_image
     from invariant_lpips.stock import LPIPS, NetLinLayer
@@ -94,6 +96,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LPIPS",
     "BCERankingLoss",
+    "Comparison",
     "Dist2LogitLayer",
     "Index",
     "InvariantLPIPS",

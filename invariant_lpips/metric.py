@@ -530,6 +530,7 @@ class InvariantLPIPS(nn.Module, Saved):
         Raises:
             ValueError: as for :meth:`embed`, of x and y together.
         """
+        self._require_euclidean("pairwise")
         ex = self.embed(x, normalize)
         if y is None:
             return euclidean_distances(ex, ex)
@@ -849,7 +850,7 @@ class InvariantLPIPS(nn.Module, Saved):
         if self.motion is not None:
             raise ValueError(
                 f"A motion is measured between two pictures, so a metric with motion={self.motion!r} has no `{what}`; "
-                "use motion=None."
+                "call the metric itself on pairs, or set its `motion` to None."
             )
         if not self.head.euclidean:
             raise ValueError(

@@ -7,7 +7,9 @@ capture itself on a CPU, so that what is written here works where it is needed.
 from __future__ import annotations
 
 import copy
+import importlib.util
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -231,3 +233,45 @@ def test_images_elsewhere_are_refused(on, pair):
     other = "meta" if DEVICE == "cpu" else "cpu"
     with pytest.raises(ValueError, match="move one of them"):
         on("gap-max")(*(side.to(other) for side in pair))
+
+
+def no_compiler() -> str | None:
+    """Why torch.compile cannot make code for the device, if so."""
+    if DEVICE == "cuda" and importlib.util.find_spec("triton") is None:
+        return "torch.compile needs Triton on a GPU, and it is not installed"
+    variable, names = ("CC", ("gcc", "clang")) if DEVICE == "cuda" else ("CXX", ("g++", "clang++"))
+    if not any(shutil.which(name) for name in (os.environ.get(variable, names[0]), *names)):
+        return (
+            f"torch.compile needs a compiler, and there is no {' or '.join(names)}; {variable} may name one"
+        )
+    return None
+
+
+needs_compiler = pytest.mark.skipif(no_compiler() is not None, reason=str(no_compiler()))
+
+
+@pytest.fixture
+def compiled() -> Callable[[Any], Any]:
+    """Compiles to one graph, with nothing left of what was compiled before."""
+    torch.compiler.reset()
+    return lambda metric: torch.compile(metric, fullgraph=True)
+
+
+# The last of this file: benchmarks/gpu.sh may run out of time for what takes longest.
+@needs_compiler
+@pytest.mark.parametrize("name", ["gap-max", "regional-32-max-alex"])
+@torch.no_grad()
+def test_compiled_it_gives_the_same(name, compiled, on, pair):
+    metric, images = on(name), [side.to(DEVICE) for side in pair]
+    torch.testing.assert_close(compiled(metric)(*images), metric(*images), rtol=1e-4, atol=0)
+
+
+@needs_compiler
+def test_compiled_it_gives_the_same_gradients(compiled, on, pair):
+    metric, (x, y) = on("regional-max-alex"), [side.to(DEVICE) for side in pair]
+    gradients = []
+    for call in (metric, compiled(metric)):
+        moving = y.clone().requires_grad_()
+        call(x, moving).sum().backward()
+        gradients.append(moving.grad)
+    assert (gradients[1] - gradients[0]).norm() <= 0.02 * gradients[0].norm()

@@ -126,7 +126,7 @@ def assigned(statement: ast.stmt, names: dict[str, Any]) -> Any:
 
 
 def alike(said: str, shown: str) -> bool:
-    """The same words, and numbers that agree to a unit of the last digit shown; `...` stands for anything."""
+    """The same words, and numbers that round to the digits shown; `...` stands for anything."""
     pieces = re.split(rf"({NUMBER}|\.\.\.)", " ".join(shown.split()))
     pattern = "".join(
         "(.*)" if piece == "..." else f"({NUMBER})" if re.fullmatch(NUMBER, piece) else re.escape(piece)
@@ -134,7 +134,8 @@ def alike(said: str, shown: str) -> bool:
     )
     found = re.fullmatch(pattern, " ".join(said.split()))
     return found is not None and all(
-        piece == "..." or abs(float(piece) - float(said_piece)) <= 1.001 * last_digit(piece)
+        piece == "..."
+        or abs(float(piece) - float(said_piece)) <= 0.5 * last_digit(piece) + 1e-9 * abs(float(piece))
         for piece, said_piece in zip(pieces[1::2], found.groups(), strict=True)
     )
 
@@ -151,6 +152,9 @@ def last_digit(number: str) -> float:
     [
         ("moved 4.02 px", "moved 4.0 px", True),
         ("moved 4.3 px", "moved 4.0 px", False),
+        ("0.0653 apart", "0.065 apart", True),
+        ("0.65 times", "0.66 times", False),
+        ("0.25", "0.3", True),  # half a unit, whichever way floats round it
         ("tensor([0.25])", "tensor([...])", True),
         ("3 pictures", "4 pictures", False),
         ("1.23e-05", "1.2e-05", True),

@@ -190,8 +190,9 @@ def test_embeddings_that_grow_with_the_image_refuse_mixed_sizes(head, named, pho
 
 def test_what_has_no_embedding_says_so(named, pair):
     metric = named("spatial")
-    with pytest.raises(ValueError, match="'spatial' has no Euclidean form and so no `embed`"):
-        metric.embed(pair[0])
+    for call in (metric.embed, metric.pairwise):
+        with pytest.raises(ValueError, match=f"'spatial' has no Euclidean form and so no `{call.__name__}`"):
+            call(pair[0])
     torch.testing.assert_close(metric(pair[0], metric.reference(pair[1])), metric(*pair), rtol=1e-5, atol=0)
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from invariant_lpips import InvariantLPIPS, write_image
+from invariant_lpips import Comparison, InvariantLPIPS, write_image
 from invariant_lpips.cli import main
 from invariant_lpips.cli.metric_options import add_metric_options
 from invariant_lpips.integrations import export
@@ -98,6 +98,21 @@ def test_a_batch_decides_pair_by_pair(metric, plain, pair):
     assert len(batch[1:]) == 2
     assert [str(one).count("\n") for one in batch] == [0, 0, 0]
     assert torch.equal(batch[-1].distance, batch.distance[2:])
+
+
+def test_a_notebook_shows_the_sentence(metric, pair):
+    x, y = pair
+    batch = metric.compare(torch.cat([x, x, x, y, x, x]), torch.cat([y, x, y, x, y, y]))
+    assert isinstance(batch, Comparison)
+    assert repr(batch[0]) == f"Comparison({batch[0]})"
+    sentences = str(batch).splitlines()
+    assert repr(batch[:2]) == f"Comparison(2 pairs\n  {sentences[0]}\n  {sentences[1]})"
+    assert repr(batch).splitlines() == [
+        "Comparison(6 pairs",
+        *(f"  {line}" for line in sentences[:5]),
+        "  ... and 1 more)",
+    ]
+    assert repr(batch[:0]) == "Comparison(0 pairs)"
 
 
 def test_references_keep_what_motion_needs(metric, plain, pair):
@@ -226,7 +241,8 @@ def test_a_metric_with_motion_has_no_embedding(metric, pair):
     x, _ = pair
     for call in (metric.embed, metric.pairwise):
         with pytest.raises(
-            ValueError, match=r"A motion is measured between two pictures, so .* has no `embed`"
+            ValueError,
+            match=rf"so a metric with motion='similarity' has no `{call.__name__}`; call the metric itself on pairs",
         ):
             call(x)
     with pytest.raises(ValueError, match="between two pictures"):

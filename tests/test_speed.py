@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from torch import Tensor
 from invariant_lpips.cli import main
 from invariant_lpips.evaluation.speed import cases, clocks, contenders
 from invariant_lpips.evaluation.speed import report as speed_report
-from invariant_lpips.evaluation.speed.aims import AIMS, aims_table
+from invariant_lpips.evaluation.speed.aims import AIMS, RATES, aims_table
 from invariant_lpips.evaluation.speed.bench import run
 from invariant_lpips.evaluation.speed.cases import SpeedBench
 
@@ -63,7 +64,7 @@ def test_cases_for_a_gpu_run(gpu: list[str]) -> None:
 
 
 def test_every_aim_is_a_case_and_a_contestant_of_the_benchmark() -> None:
-    for aim in AIMS:
+    for aim in (*AIMS, *RATES):
         device, *rest = aim.case.split()
         kind, side, batch = rest[-3], int(rest[-2]), int(rest[-1])
         for metric in (name + option for name in aim.metrics for option in aim.options):
@@ -74,21 +75,33 @@ def test_every_aim_is_a_case_and_a_contestant_of_the_benchmark() -> None:
                 assert metric in cases.contestants(device, kind, side, batch)
 
 
-def test_the_page_says_which_aims_are_met(tmp_path: Path) -> None:
+def test_the_page_says_which_aims_are_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def times(**shares: float) -> dict[str, Any]:
         all_of = {"lpips-vgg": 1.0, **shares}
         return {"times": {name: {"cpu": [share] * 3, "wall": [share] * 3} for name, share in all_of.items()}}
 
     measured = {
-        "cpu forward 256 8": times(**{"regional": 0.5, "gap": 0.7, "regional+alex": 0.055}),
+        "cpu forward 256 8": times(
+            **{"regional": 0.5, "gap": 0.7, "regional+alex": 0.055, "regional-32+alex+motion": 0.1}
+        ),
         "cuda forward 512 16": times(
             **{
                 "regional": 0.6,
                 "gap": 0.5,
                 "regional+float16+channels_last": 0.15,
                 "gap+bfloat16+channels_last": 0.3,
+                "regional+pixels+float16+channels_last": 0.015,
             }
         ),
+        "cuda floors": {
+            "rates": {
+                "copy bytes/s": 1e12,
+                "float32 operations/s": 1e13,
+                "bfloat16 operations/s": 2e13,
+                "float16 operations/s": 2e13,
+            },
+            "work": {name: {"operations/pixel": 6e5, "bytes/pixel": 1e4} for name in ("regional", "gap")},
+        },
         **{
             f"cuda memory forward 512 16 {name}": {"held": 100, "peak": peak}
             for name, peak in (("lpips-vgg", 1100), ("regional", 200), ("gap", 400))
@@ -104,6 +117,11 @@ def test_the_page_says_which_aims_are_met(tmp_path: Path) -> None:
     assert "| memory of a forward pass, 512 px, batch 16 | gap | 0.35 | 0.30 | met |" in table
     assert "| forward in half precision, 512 px, batch 16 | regional | 0.20 | 0.15 | met |" in table
     assert "| forward in half precision, 512 px, batch 16 | gap | 0.20 | 0.30 | missed |" in table
+    assert "| forward in half precision, 512 px, batch 16 | regional, pixels | 0.02 | 0.015 | met |" in table
+    # 512 * 512 * 16 * 6e5 operations in 0.6 and 0.15 s, by 1e13 and 2e13 in a second
+    assert "| forward, 512 px, batch 16 | regional | 0.50 | 0.42 | missed |" in table
+    assert "| forward in half precision, 512 px, batch 16 | regional | 0.50 | 0.84 | met |" in table
+    assert "rate of products" not in aims_table(measured, "cpu")
     report = {
         "cases": measured,
         "machine": {"processor": "P", "threads": 1, "gpu": "G"},
@@ -117,7 +135,18 @@ def test_the_page_says_which_aims_are_met(tmp_path: Path) -> None:
         for begin, end in [speed_report.marks(device)]
     )
     page.write_text(f"before {both} after")
+    drawn: dict[str, Any] = {}
+    save = speed_report.save
+
+    def kept(figure: Any, path: Path, **options: Any) -> Path:
+        drawn[path.name] = figure
+        return save(figure, path, **options)
+
+    monkeypatch.setattr(speed_report, "save", kept)
     speed_report.write_page(report, page)
+    (legend,) = drawn["speed_cpu.png"].legends
+    assert "regional-32, alex, motion" in [text.get_text() for text in legend.get_texts()]
+    assert not any(legend.get_window_extent().overlaps(axes.bbox) for axes in drawn["speed_cpu.png"].axes)
     text = page.read_text()
     assert text.startswith("before ")
     assert text.endswith(" after")
@@ -171,6 +200,46 @@ def test_the_script_for_a_gpu_runs_through(tmp_path: Path) -> None:
     assert "1 passed" in (tmp_path / "gpu_tests.txt").read_text()
     cases = json.loads((tmp_path / "speed_cpu.json").read_text())["cases"]
     assert cases["cpu memory forward 1024 1 regional+pixels"]["peak"] > 0
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_the_script_for_a_gpu_asks_for_cases_that_exist(tmp_path: Path) -> None:
+    """Its patterns, as a stand-in for Python is given them, against the names of the benchmark."""
+    log, stand_in = tmp_path / "calls", tmp_path / "python"
+    stand_in.write_text('#!/usr/bin/env bash\nprintf "%s\\n" "$*" >> "$LOG"\n')
+    stand_in.chmod(0o755)
+    settings = {"PYTHON": str(stand_in), "DEVICE": "cuda", "OUT": str(tmp_path), "LOG": str(log)}
+    inherited = {name: value for name, value in os.environ.items() if name not in ("CASES", "PAGE", "TESTS")}
+
+    def asked_for(**more: str) -> list[str]:
+        log.write_text("")
+        environment = {**inherited, **settings, **more}
+        subprocess.run(["bash", str(BENCHMARKS / "gpu.sh")], env=environment, timeout=60, check=True)
+        return [found[1] for found in re.finditer(r"--only (\^.*\$)", log.read_text())]
+
+    assert asked_for(SECONDS="400") == [
+        "^cuda floors$"
+    ]  # as if the tests had taken so long: only the page is made
+    patterns = asked_for()
+    known = cases.case_names("cuda")
+    assert re.search(patterns[0], known[0]), "the floors come first: they say how long a round takes"
+    assert patterns[-1] == "^cuda floors$"
+    chosen: list[str] = []
+    for pattern in patterns[:-1]:
+        names = [name for name in known if re.search(pattern, name)]
+        assert names, pattern
+        assert not set(names) & set(chosen), pattern
+        chosen += names
+    asked = ["forward 64 1", "forward 256 1", "forward 1024 1", "loss 256 2", "pairwise 64", "compiled 256 1"]
+    asked += [f"memory forward 512 16 {name}" for name in ("torchmetrics-vgg", "piq-vgg", "dists")]
+    wanted = {f"cuda {name}" for name in asked}
+    for aim in AIMS:
+        if aim.case.startswith("cuda memory"):
+            names = [cases.BASELINE, *(name + option for name in aim.metrics for option in aim.options)]
+            wanted |= {f"{aim.case} {name}" for name in names}
+        elif aim.case.startswith("cuda"):
+            wanted.add(aim.case)
+    assert wanted <= set(chosen)
 
 
 def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:

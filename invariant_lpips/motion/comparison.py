@@ -11,7 +11,10 @@ from invariant_lpips.motion.motion import Motion
 __all__ = ["Comparison"]
 
 
-@dataclass(frozen=True)
+_SHOWN = 5  # pairs of a batch that `repr` puts in words
+
+
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Two batches of pictures compared; every tensor has one entry a pair.
 
@@ -100,6 +103,15 @@ class Comparison:
             self.just_noticeable,
             self.measured,
         )
+
+    def __repr__(self) -> str:
+        """What `print` shows, short: a notebook shows this."""
+        if len(self) == 1:
+            return f"Comparison({self})"
+        lines = [f"  {self._line(k)}" for k in range(min(len(self), _SHOWN))]
+        if len(self) > _SHOWN:
+            lines.append(f"  ... and {len(self) - _SHOWN} more")
+        return "\n".join([f"Comparison({len(self)} pairs", *lines]) + ")"
 
     def __str__(self) -> str:
         """A line a pair."""

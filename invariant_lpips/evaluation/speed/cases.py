@@ -234,7 +234,8 @@ def floors(device: str) -> dict[str, Any]:
         rates[f"{name} operations/s"] = clocks.product_rate(device, getattr(torch, name))
     work = {}
     for name in (BASELINE, *OWN):
-        operations, traffic = clocks.counted_work(Call(contender(name), "forward", 128, 1, "cpu"))
+        # On the device itself, which may go another way to a convolution than a CPU.
+        operations, traffic = clocks.counted_work(Call(contender(name, device), "forward", 128, 1, device))
         work[name] = {"operations/pixel": operations / 128**2, "bytes/pixel": traffic / 128**2}
     return {"rates": rates, "work": work, "tf32": device == "cuda" and torch.backends.cudnn.allow_tf32}
 
