@@ -267,8 +267,9 @@ def test_compiled_it_gives_the_same(name, compiled, on, pair):
 
 
 @needs_compiler
-def test_compiled_it_gives_the_same_gradients(compiled, on, pair):
-    metric, (x, y) = on("regional-max-alex"), [side.to(DEVICE) for side in pair]
+@pytest.mark.parametrize("name", ["regional-max-alex", "regional-32-max-alex"])
+def test_compiled_it_gives_the_same_gradients(name, compiled, on, pair):
+    metric, (x, y) = on(name), [side.to(DEVICE) for side in pair]
     gradients = []
     for call in (metric, compiled(metric)):
         moving = y.clone().requires_grad_()

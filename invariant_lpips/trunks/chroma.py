@@ -88,4 +88,10 @@ class ChromaLowPass(nn.Module):
     def _around(self, x: Tensor) -> Tensor:
         if self.padding == "circular":
             return wrapped(x, self.radius, self.radius)
-        return F.pad(x, (self.radius,) * 4, mode="replicate")
+        if not torch.compiler.is_compiling():
+            return F.pad(x, (self.radius,) * 4, mode="replicate")
+        # Of channels-last, the gradient of that pad fails on a CPU in what torch 2.14 compiles.
+        for side in (2, 3):
+            places = torch.arange(-self.radius, x.shape[side] + self.radius, device=x.device)
+            x = x.index_select(side, places.clamp(0, x.shape[side] - 1))
+        return x
