@@ -163,6 +163,20 @@ def test_tables_for_those_who_come_from_lpips_are_those_of_the_result(looks: Any
         looks.page("no marks", result["pairs"])
 
 
+@pytest.mark.parametrize("page", ["coming-from.md", "notebooks/loss.ipynb"])
+def test_factors_told_beside_the_recommended_metric_are_those_of_the_table(page: str, looks: Any) -> None:
+    result = json.loads((ROOT / "benchmarks" / "results" / "looks.json").read_text(encoding="utf-8"))
+    cells = [line.strip("| ").split(" | ") for line in looks.factors(result["pairs"]).splitlines()]
+    column = cells[0].index("`alex, regional-32`")
+    told = []
+    for theirs in looks.THEIRS:
+        at = [row for row in cells if row[0].startswith(f"{theirs} ")]
+        told.append(
+            f"{theirs}: {', '.join(f'{row[column].split()[0]} at {row[0].split()[1]}' for row in at)}"
+        )
+    assert f"({'; '.join(told)})" in (ROOT / "docs" / page).read_text(encoding="utf-8")
+
+
 def test_a_factor_is_the_gradient_of_lpips_over_ours(looks: Any) -> None:
     distances = {"default": 0.25, "alex, regional-32": 0.5, "lpips-vgg": 0.2, "lpips-alex": 0.05}
     row = {"kind": "noise", "distances": distances}
