@@ -22,8 +22,9 @@ def example(name: str) -> ModuleType:
     return module
 
 
-def test_denoise(tmp_path, capsys):
+def test_denoise(tmp_path, capsys, monkeypatch):
     denoise = example("denoise")
+    monkeypatch.setattr(denoise, "JUDGES", ())
     out = tmp_path / "denoise.png"
     arguments = ["--head", "gap", "--weights", "unit", "--size", "64", "--steps", "60"]
     assert denoise.main([*arguments, "--out", str(out)]) == 0
@@ -37,6 +38,18 @@ def test_denoise(tmp_path, capsys):
     from PIL import Image
 
     assert Image.open(out).size == (3 * 64, 64)
+
+
+def test_denoise_beside_lpips(tmp_path, capsys, monkeypatch):
+    denoise = example("denoise")
+    monkeypatch.setattr(denoise, "JUDGES", ("lpips-alex",))
+    arguments = ["--net", "alex", "--stock", "--size", "64", "--steps", "2"]
+    assert denoise.main([*arguments, "--out", str(tmp_path / "denoise.png")]) == 0
+    first, *_, noisy, denoised, _ = capsys.readouterr().out.splitlines()
+    assert first.startswith("LPIPS(net=alexnet")
+    assert noisy.startswith("noisy: lpips-alex 0.")
+    assert denoised.startswith("denoised: lpips-alex 0.")
+    assert noisy.split()[-1] != denoised.split()[-1]
 
 
 def test_misaligned(tmp_path, capsys, monkeypatch):
