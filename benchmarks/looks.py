@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a distance of .05, .13 and .3 looks like, and what lpips says of the same pictures.
 
-    python benchmarks/looks.py    # writes benchmarks/results/looks.json and docs/figures/looks.jpg
+    python benchmarks/looks.py    # writes benchmarks/results/looks.json, docs/figures/looks.jpg and docs/numbers.md
 
 Noise, JPEG and blur are made as strong as it takes for the default to say .05, .13 and .3 of each of the
 demonstration's three photographs. lpips' distances of these pairs say where a threshold belongs that was chosen with
@@ -11,8 +11,9 @@ lpips; the gradients' norms say by what a loss weight has to be multiplied for t
 from __future__ import annotations
 
 import io
+import re
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +29,21 @@ from invariant_lpips.demo.copies import PHOTOGRAPHS, photograph, reference
 from invariant_lpips.demo.measurements import as_tensor
 from invariant_lpips.evaluation.figures import new_figure, save
 from invariant_lpips.files.provenance import write_result
+from invariant_lpips.files.writing import replacing
 
 Pixels = NDArray[np.uint8]
+Row = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = (0.05, 0.13, 0.3)
-METRICS: dict[str, Callable[[], Any]] = {
+OURS: dict[str, Callable[[], Any]] = {
     "default": InvariantLPIPS,
     "alex, regional-32": lambda: InvariantLPIPS("alex", "regional-32"),
+}
+THEIRS: dict[str, Callable[[], Any]] = {
     "lpips-vgg": lambda: LPIPS(net="vgg"),
     "lpips-alex": lambda: LPIPS(net="alex"),
 }
+METRICS = {**OURS, **THEIRS}
 
 
 def levels(picture: NDArray[Any]) -> Pixels:
@@ -87,10 +93,10 @@ def pull(metric: Any, x: Tensor, y: Tensor) -> tuple[float, float]:
     return float(distance.detach()), float(y.grad.norm())
 
 
-def measure() -> tuple[list[dict[str, Any]], dict[str, dict[float, Pixels]]]:
+def measure() -> tuple[list[Row], dict[str, dict[float, Pixels]]]:
     """A row for each pair, and the first photograph's copies, kind -> target -> picture."""
     made = {name: make() for name, make in METRICS.items()}
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     shown: dict[str, dict[float, Pixels]] = {kind: {} for kind in KINDS}
     for number, (name, centre) in enumerate(PHOTOGRAPHS.items()):
         picture = reference(photograph(name), centre)
@@ -115,28 +121,83 @@ def measure() -> tuple[list[dict[str, Any]], dict[str, dict[float, Pixels]]]:
     return rows, shown
 
 
-def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """target -> metric -> median, least and most distance, and the median share of our gradient in lpips'."""
-
-    def spread(values: list[float]) -> dict[str, float]:
-        return {"median": round(statistics.median(values), 4), "min": min(values), "max": max(values)}
-
-    found: dict[str, Any] = {}
+def thresholds(rows: list[Row]) -> str:
+    """Markdown: what the same pictures are in every metric, and how damaged they are."""
+    lines = []
     for target in TARGETS:
         pairs = [row for row in rows if row["target"] == target]
-        found[str(target)] = {
-            "distances": {metric: spread([row["distances"][metric] for row in pairs]) for metric in METRICS},
-            "gradient of lpips / of the default": {
-                metric: spread(
-                    [round(row["gradients"][metric] / row["gradients"]["default"], 4) for row in pairs]
-                )
-                for metric in ("lpips-vgg", "lpips-alex")
-            },
-        }
-    return found
+        damage = (
+            " to ".join(dict.fromkeys(_strengths([row for row in pairs if row["kind"] == kind])))
+            for kind in KINDS
+        )
+        distances = (
+            spread([row["distances"][metric] for row in pairs]) for metric in ("alex, regional-32", *THEIRS)
+        )
+        lines.append([_short(target), f"{target / 0.1:.1f}".removeprefix("0"), *damage, *distances])
+    kinds = ("noise, sigma of 255", "JPEG, quality", "blur, sigma in px")
+    return _table(["default", "just noticeable", *kinds, "`alex, regional-32`", *THEIRS], lines)
 
 
-def draw(original: Pixels, rows: list[dict[str, Any]], shown: dict[str, dict[float, Pixels]]) -> None:
+def factors(rows: list[Row]) -> str:
+    """Markdown: what a loss weight that was chosen for lpips is multiplied by, so that gradients keep their norm."""
+    lines = []
+    for theirs in THEIRS:
+        for target in TARGETS:
+            pairs = [row for row in rows if row["target"] == target]
+            cells = [f"{theirs} {_short(statistics.median(row['distances'][theirs] for row in pairs))}"]
+            for ours in OURS:
+                share = [row["gradients"][theirs] / row["gradients"][ours] for row in pairs]
+                # The gradient of a square is 2 d times that of the distance d.
+                twice = [2 * row["distances"][ours] for row in pairs]
+                cells += [spread(share), spread(s / t for s, t in zip(share, twice, strict=True))]
+            lines.append(cells)
+    columns = (f"`{ours}`{square}" for ours in OURS for square in ("", ", squared"))
+    return _table(["a weight chosen for, where training stands", *columns], lines)
+
+
+def spread(values: Iterable[float]) -> str:
+    """Median, least and most: ".69 (.46 to 1.1)"."""
+    low, *_, high = ordered = sorted(values)
+    return f"{_short(statistics.median(ordered))} ({_short(low)} to {_short(high)})"
+
+
+def _short(value: float) -> str:
+    """Two digits, in places beyond the second only where there are any: .007, .05, .69, 1.2, 12."""
+    if value < 0.1:
+        return f"{value:.3f}".removeprefix("0").rstrip("0")
+    return f"{value:.{0 if value >= 10 else 1 if value >= 1 else 2}f}".removeprefix("0")
+
+
+def _strengths(rows: list[Row]) -> list[str]:
+    """The weakest and the strongest, as they are written."""
+    numbers = (match[0] for row in rows if (match := re.search(r"[\d.]+", row["strength"])))
+    low, *_, high = sorted(numbers, key=float)
+    return [low, high]
+
+
+def _table(head: list[str], lines: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *lines])
+
+
+def page(text: str, rows: list[Row]) -> str:
+    """The page with the tables of these pairs between their marks.
+
+    Raises:
+        ValueError: the page lacks the marks of a table.
+    """
+    for name, table in (("thresholds", thresholds(rows)), ("factors", factors(rows))):
+        begin, end = f"<!-- looks, {name}: begin -->", f"<!-- looks, {name}: end -->"
+        before, _, rest = text.partition(begin)
+        _, mark, after = rest.partition(end)
+        if not mark:
+            raise ValueError(
+                f"docs/numbers.md must hold the marks {begin} and {end}, between which a table is written."
+            )
+        text = f"{before}{begin}\n\n{table}\n\n{end}{after}"
+    return text
+
+
+def draw(original: Pixels, rows: list[Row], shown: dict[str, dict[float, Pixels]]) -> None:
     figure = new_figure(2.3 * (1 + len(TARGETS)), 2.5 * len(KINDS))
     axes: Any = figure.subplots(len(KINDS), 1 + len(TARGETS))
     said = {(row["kind"], row["target"]): row for row in rows if row["photograph"] == next(iter(PHOTOGRAPHS))}
@@ -163,10 +224,16 @@ def draw(original: Pixels, rows: list[dict[str, Any]], shown: dict[str, dict[flo
 def main() -> int:
     torch.manual_seed(0)
     rows, shown = measure()
-    write_result(
-        ROOT / "benchmarks" / "results" / "looks.json",
-        {"side": 256, "summary": summary(rows), "pairs": rows},
-    )
+    report = {
+        "side": 256,
+        "metrics": {name: make().describe() for name, make in METRICS.items()},
+        "pairs": rows,
+    }
+    write_result(ROOT / "benchmarks" / "results" / "looks.json", report)
+    numbers = ROOT / "docs" / "numbers.md"
+    text = page(numbers.read_text(encoding="utf-8"), rows)
+    with replacing(numbers) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     name, centre = next(iter(PHOTOGRAPHS.items()))
     draw(reference(photograph(name), centre), rows, shown)
     return 0

@@ -1,14 +1,16 @@
 """Targets that don't lie where they should: a network learns to sharpen from photographs that are up to 3 px off.
 
-    python examples/misaligned.py              # some minutes on two cores; writes misaligned.png
+    python examples/misaligned.py              # some twenty minutes on one core; writes misaligned.png
+    python examples/misaligned.py --losses "LPIPS alex,alex regional-32"    # two minutes
 
 Burst photographs, two cameras, scans beside originals: the targets one has are often displaced a little, each by
 another amount. A loss that compares place by place then asks for the average of all displacements, which is a
 blur. Where the displacement of each pair is measured and undone before it is compared, what is asked for is
-sharpness. The same small network learns from the same misaligned pairs with two losses, each with and without
-motion, and is judged on an aligned photograph that it never saw.
+sharpness. The same small network learns from the same misaligned pairs with several losses, each with and without
+motion, and is judged on an aligned photograph that it never saw. Of the judges, PSNR and VSI have no network, DISTS
+and LPIPS-VGG share theirs with the losses on VGG-16, and LPIPS-Alex with those on AlexNet.
 
-    metric = InvariantLPIPS(head="spatial", motion="similarity")
+    metric = InvariantLPIPS("alex", "regional-32", motion="similarity")
     loss = metric(prediction, target).mean()      # gradients flow through what is left once the motion is undone
 
     x, y, _ = compensated(prediction, target, estimate_motion(prediction, target))
@@ -18,7 +20,6 @@ motion, and is judged on an aligned photograph that it never saw.
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,10 +28,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from invariant_lpips import LPIPS, InvariantLPIPS
+from invariant_lpips.evaluation.metrics import resolve_metric
+from invariant_lpips.files.provenance import write_result
 from invariant_lpips.motion import compensated, estimate_motion
 from invariant_lpips.pictures.images import write_image
 
 FARTHEST = 3
+JUDGES = ("psnr", "vsi", "dists-full", "lpips-vgg", "lpips-alex")
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def photographs() -> tuple[list[Tensor], Tensor]:
@@ -83,12 +88,10 @@ def pairs(pictures: list[Tensor], side: int, generator: torch.Generator) -> tupl
     return torch.cat(soft), torch.cat(target)
 
 
-def learn(
-    loss: Callable[[Tensor, Tensor], Tensor], pictures: list[Tensor], steps: int, side: int
-) -> Sharpener:
+def learn(loss: Loss, pictures: list[Tensor], steps: int, side: int, seed: int = 0) -> Sharpener:
     """The network after `steps` steps on misaligned pairs, the same ones for every loss."""
-    torch.manual_seed(0)
-    network, generator = Sharpener(), torch.Generator().manual_seed(0)
+    torch.manual_seed(seed)
+    network, generator = Sharpener(), torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
     for _ in range(steps):
         soft, target = pairs(pictures, side, generator)
@@ -105,9 +108,27 @@ def undone(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return x.clamp(-1, 1), y.clamp(-1, 1)
 
 
-def psnr(x: Tensor, y: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB of two images in [-1, 1]."""
-    return -10 * math.log10((x - y).square().mean().item() / 4)
+def stock(net: str) -> tuple[Loss, Loss]:
+    """lpips' distance as it is, and once the motion is undone."""
+    metric = LPIPS(net=net, verbose=False)
+    return metric, lambda x, y: metric(*undone(x, y))
+
+
+def ours(net: str, head: str) -> tuple[Loss, Loss]:
+    """The distance of this package without motion and with it."""
+    plain, moved = (
+        InvariantLPIPS(net, head, motion=motion, checks="never") for motion in (None, "similarity")
+    )
+    return plain, moved
+
+
+LOSSES: dict[str, Callable[[], tuple[Loss, Loss]]] = {
+    "LPIPS vgg": lambda: stock("vgg"),
+    "LPIPS alex": lambda: stock("alex"),
+    "alex regional-32": lambda: ours("alex", "regional-32"),
+    "vgg regional": lambda: ours("vgg", "regional"),
+    "vgg spatial": lambda: ours("vgg", "spatial"),
+}
 
 
 def detail(x: Tensor) -> float:
@@ -117,37 +138,68 @@ def detail(x: Tensor) -> float:
     return 127.5 * F.conv2d(grey, kernel).abs().mean().item()
 
 
+def judgements(original: Tensor) -> Callable[[Tensor], dict[str, float]]:
+    """What says how near a picture comes to the original, in all judges whose packages are installed."""
+    judges = {}
+    for name in JUDGES:
+        try:
+            judges[name] = resolve_metric(name)
+        except ImportError as error:
+            print(error)
+
+    @torch.no_grad()
+    def judged(picture: Tensor) -> dict[str, float]:
+        x, y = ((image + 1) / 2 for image in (original, picture))
+        values = {name: judge(x, y).item() for name, judge in judges.items()}
+        return {name: round(value, 4) for name, value in {**values, "detail": detail(picture)}.items()}
+
+    return judged
+
+
+def line(name: str, values: dict[str, float]) -> str:
+    return f"{name:26}" + "".join(f"{value:12.4f}" for value in values.values())
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--losses", default=",".join(LOSSES), help="which to compare, with commas between")
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--side", type=int, default=96)
+    parser.add_argument("--seeds", type=int, default=1, help="how often, each time from another network")
     parser.add_argument("--out", type=Path, default=Path("misaligned.png"))
+    parser.add_argument("--json", type=Path, help="keep the figures, with versions and machine, in this file")
     args = parser.parse_args(argv)
     pictures, unseen = photographs()
-    given, judge = softened(unseen), LPIPS(net="alex", verbose=False)
-    stock = LPIPS(net="vgg", verbose=False)
-    losses: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-        "LPIPS vgg": stock,
-        "LPIPS vgg, motion": lambda x, y: stock(*undone(x, y)),
-        "spatial": InvariantLPIPS(head="spatial", checks="never"),
-        "spatial, motion": InvariantLPIPS(head="spatial", motion="similarity", checks="never"),
+    given, judged = softened(unseen), judgements(unseen)
+    losses = {
+        name + suffix: loss
+        for name in args.losses.split(",")
+        for suffix, loss in zip(("", ", motion"), LOSSES[name](), strict=True)
     }
-    shown, rows = [given], [("as given", given)]
-    for name, loss in losses.items():
-        network = learn(loss, pictures, args.steps, args.side)
-        with torch.no_grad():
-            shown.append(network(given).clamp(-1, 1))
-        rows.append((name, shown[-1]))
-    print(f"{'learned with':22}{'PSNR dB':>9}{'LPIPS-Alex':>12}{'detail':>8}")
-    print(f"{'(the original)':43}{detail(unseen):8.2f}")
-    for name, picture in rows:
-        with torch.no_grad():
-            distance = float(judge(picture, unseen))
-        print(f"{name:22}{psnr(picture, unseen):9.2f}{distance:12.4f}{detail(picture):8.2f}")
-    write_image(torch.cat([*shown, unseen], dim=-1), args.out)
-    print(f"{args.out}: as given, {', '.join(losses)}, the original")
+    known = {"the original": judged(unseen), "as given": judged(given)}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in losses}
+    for seed in range(args.seeds):
+        print(f"\n{f'learned with, seed {seed}':26}" + "".join(f"{judge:>12}" for judge in known["as given"]))
+        for name, values in known.items():
+            print(line(name, values))
+        shown = []
+        for name, loss in losses.items():
+            network = learn(loss, pictures, args.steps, args.side, seed)
+            with torch.no_grad():
+                shown.append(network(given).clamp(-1, 1))
+            found[name].append(judged(shown[-1]))
+            print(line(name, found[name][-1]), flush=True)
+        if seed == 0:
+            rows = (torch.cat(row, dim=-1) for row in ([given, *shown[::2]], [unseen, *shown[1::2]]))
+            write_image(torch.cat(list(rows), dim=-2), args.out)
+            print(
+                f"{args.out}: as given and the original; {args.losses}, above without motion, below with it"
+            )
+        if args.json:
+            report = {"steps": args.steps, "side": args.side, "seeds": seed + 1, **known, "losses": found}
+            write_result(args.json, report)
     return 0
 
 

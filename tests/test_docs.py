@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import re
@@ -142,6 +143,53 @@ def test_figures_of_the_readme_are_those_of_the_results(
     assert f"{found:.{len(shown) - 1}f}".removeprefix("0") == shown
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert re.search(rf"(?<!\d){re.escape(shown)}(?!\d)", readme)
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Any:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return importlib.import_module("looks")
+
+
+def test_tables_for_those_who_come_from_lpips_are_those_of_the_result(looks: Any) -> None:
+    result = json.loads((ROOT / "benchmarks" / "results" / "looks.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs" / "numbers.md").read_text(encoding="utf-8")
+    assert looks.page(text, result["pairs"]) == text
+    for name, make in looks.METRICS.items():
+        # A metric that got other weights has other distances and gradients: run benchmarks/looks.py again.
+        assert result["metrics"][name].partition(", invariant-lpips")[0] in make().describe(), name
+    with pytest.raises(ValueError, match="must hold the marks <!-- looks, thresholds: begin -->"):
+        looks.page("no marks", result["pairs"])
+
+
+@pytest.mark.parametrize("page", ["coming-from.md", "notebooks/loss.ipynb"])
+def test_factors_told_beside_the_recommended_metric_are_those_of_the_table(page: str, looks: Any) -> None:
+    result = json.loads((ROOT / "benchmarks" / "results" / "looks.json").read_text(encoding="utf-8"))
+    cells = [line.strip("| ").split(" | ") for line in looks.factors(result["pairs"]).splitlines()]
+    column = cells[0].index("`alex, regional-32`")
+    told = []
+    for theirs in looks.THEIRS:
+        at = [row for row in cells if row[0].startswith(f"{theirs} ")]
+        told.append(
+            f"{theirs}: {', '.join(f'{row[column].split()[0]} at {row[0].split()[1]}' for row in at)}"
+        )
+    assert f"({'; '.join(told)})" in (ROOT / "docs" / page).read_text(encoding="utf-8")
+
+
+def test_a_factor_is_the_gradient_of_lpips_over_ours(looks: Any) -> None:
+    distances = {"default": 0.25, "alex, regional-32": 0.5, "lpips-vgg": 0.2, "lpips-alex": 0.05}
+    row = {"kind": "noise", "distances": distances}
+    ours = {"default": 2.0, "alex, regional-32": 4.0}
+    rows = [
+        {**row, "target": target, "gradients": {**ours, "lpips-vgg": vgg, "lpips-alex": 0.1}}
+        for target in looks.TARGETS
+        for vgg in (1.0, 3.0, 30.0)
+    ]
+    line = looks.factors(rows).splitlines()[2]
+    assert (
+        line == "| lpips-vgg .20 | 1.5 (.50 to 15) | 3.0 (1.0 to 30) | .75 (.25 to 7.5) | .75 (.25 to 7.5) |"
+    )
 
 
 def test_no_page_is_named_twice_in_the_navigation() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType
 
@@ -21,8 +22,9 @@ def example(name: str) -> ModuleType:
     return module
 
 
-def test_denoise(tmp_path, capsys):
+def test_denoise(tmp_path, capsys, monkeypatch):
     denoise = example("denoise")
+    monkeypatch.setattr(denoise, "JUDGES", ())
     out = tmp_path / "denoise.png"
     arguments = ["--head", "gap", "--weights", "unit", "--size", "64", "--steps", "60"]
     assert denoise.main([*arguments, "--out", str(out)]) == 0
@@ -38,18 +40,37 @@ def test_denoise(tmp_path, capsys):
     assert Image.open(out).size == (3 * 64, 64)
 
 
-def test_misaligned(tmp_path, capsys):
+def test_denoise_beside_lpips(tmp_path, capsys, monkeypatch):
+    denoise = example("denoise")
+    monkeypatch.setattr(denoise, "JUDGES", ("lpips-alex",))
+    arguments = ["--net", "alex", "--stock", "--size", "64", "--steps", "2"]
+    assert denoise.main([*arguments, "--out", str(tmp_path / "denoise.png")]) == 0
+    first, *_, noisy, denoised, _ = capsys.readouterr().out.splitlines()
+    assert first.startswith("LPIPS(net=alexnet")
+    assert noisy.startswith("noisy: lpips-alex 0.")
+    assert denoised.startswith("denoised: lpips-alex 0.")
+    assert noisy.split()[-1] != denoised.split()[-1]
+
+
+def test_misaligned(tmp_path, capsys, monkeypatch):
     misaligned = example("misaligned")
-    out = tmp_path / "misaligned.png"
-    assert misaligned.main(["--steps", "2", "--side", "64", "--out", str(out)]) == 0
-    rows = [line for line in capsys.readouterr().out.splitlines() if line[:1] not in "(l" and "  " in line]
-    assert [row[:22].strip() for row in rows] == [
-        "as given",
-        "LPIPS vgg",
-        "LPIPS vgg, motion",
-        "spatial",
-        "spatial, motion",
+    monkeypatch.setattr(misaligned, "JUDGES", ("psnr", "lpips-alex"))  # others take seconds to make
+    out, kept = tmp_path / "misaligned.png", tmp_path / "misaligned.json"
+    arguments = ["--losses", "LPIPS alex,alex regional-32", "--steps", "2", "--seeds", "2", "--side", "64"]
+    assert misaligned.main([*arguments, "--out", str(out), "--json", str(kept)]) == 0
+    report = json.loads(kept.read_text())
+    assert list(report["losses"]) == [
+        "LPIPS alex",
+        "LPIPS alex, motion",
+        "alex regional-32",
+        "alex regional-32, motion",
     ]
+    for rows in report["losses"].values():
+        assert len(rows) == 2
+        assert rows[0] != rows[1]
+        assert rows[0].keys() == report["as given"].keys()
+    assert report["the original"]["lpips-alex"] == 0 < report["as given"]["lpips-alex"]
+    assert f"{report['losses']['LPIPS alex'][1]['detail']:.4f}" in capsys.readouterr().out
     from PIL import Image
 
-    assert Image.open(out).size == (6 * 192, 192)
+    assert Image.open(out).size == (3 * 192, 2 * 192)
