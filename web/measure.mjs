@@ -5,7 +5,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { loadavg, cpus } from "node:os";
 import { join } from "node:path";
-import { PHONE, launch, serve } from "./tests/serving.mjs";
+import { PHONE, launch } from "./tests/browsers.mjs";
+import { serve } from "./tests/serving.mjs";
 
 const here = import.meta.dirname;
 const rounds = Number(process.argv[2] ?? 5);

@@ -2,7 +2,8 @@
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { PHONE, launch, serve } from "./serving.mjs";
+import { PHONE, launch } from "./browsers.mjs";
+import { serve } from "./serving.mjs";
 
 const root = join(import.meta.dirname, "..");
 const file = (name) => join(root, "build/pairs", name);
