@@ -117,7 +117,7 @@ test("what moved is said in Python's words, drawn, undone, and reached by keys",
   const [right, down, right2] = await drawn();
   assert.ok(right > 0 && Math.abs(down) < 1 && right2 > 0, "arrows point to the right");
   assert.ok((await strongest()) < 20, "nothing but the motion has changed"); // of 255
-  assert.match(await page.textContent("#legend"), /once what moved is undone.* Arrows: what moved, drawn 2 times as long;/);
+  assert.match(await page.textContent("#legend"), /once what moved is undone.* Arrows lead from where a point is in the original to where it is in the copy, drawn 2 times as long;/);
   await page.getByLabel("Arrows").uncheck();
   assert.equal(await page.locator("#moved").isVisible(), false);
   assert.doesNotMatch(await page.textContent("#legend"), /Arrows|dashes/);
@@ -134,6 +134,7 @@ test("what moved is said in Python's words, drawn, undone, and reached by keys",
 });
 
 test("the map of what is left lies over what has changed, in the original and in the copy", async () => {
+  await follow(true);
   await empty();
   await original().setInputFiles([file("patched-a.png"), file("patched-b.png")]);
   await distances();
@@ -149,6 +150,7 @@ test("the map of what is left lies over what has changed, in the original and in
 });
 
 test("exchanged pictures moved the other way, and two copies are ranked by what is left", async () => {
+  await follow(true);
   await empty();
   await original().setInputFiles([file("right-b.png"), file("right-a.png"), file("far and turned-b.png")]);
   const [moved, another] = await distances();
@@ -236,8 +238,6 @@ test("a file that is no picture, and pictures of two shapes, get one sentence", 
     "Pictures must have one shape to be compared, but these have 451 × 300 and 512 × 512 pixels: crop one.",
   );
   assert.equal(await page.locator("#results").isVisible(), false);
-  await copy("A").setInputFiles(file("notes.txt")); // what was there stays
-  await says(/^“notes.txt”/);
 });
 
 test("where a file is refused, no result of the pictures before is shown", async () => {
@@ -247,11 +247,18 @@ test("where a file is refused, no result of the pictures before is shown", async
   await copy("A").setInputFiles([file("notes.txt"), file("expected.json")]);
   assert.match(await says(/^“notes.txt”/), /^“notes.txt” is not a picture [^.]*\. “expected.json” is not a picture [^.]*\.$/);
   assert.equal(await page.locator("#results").isVisible(), false);
+  const shown = await page.$$eval(".slot", (slots) => slots.map((slot) => [slot.querySelector("img").checkVisibility(), slot.innerText]));
+  assert.deepEqual(shown.map(([picture]) => picture), [true, false, false]);
+  assert.match(shown[1][1], /^Copy A\s+Choose or drop a picture$/); // neither the cat nor its name
   await original().setInputFiles([file("rocket-a.png"), file("notes.txt")]); // a rocket is not compared with the cat
   await says(/^“notes.txt”/);
   assert.equal(await page.locator("#results").isVisible(), false);
   await original().setInputFiles([file("cat-a.png"), file("cat-b.png")]);
   near((await distances())[0], expected.cat.pixels.distance, "cat");
+  await original().setInputFiles([file("cat-a.png"), file("notes.txt"), file("cat-b.png")]); // what can be compared is
+  await says(/^“notes.txt”/);
+  await page.waitForFunction(() => document.getElementById("results").ariaBusy === "false");
+  assert.match(await page.textContent(".card"), /^Copy B/);
 });
 
 test("small pictures are enlarged, tall ones keep their shape, and a long name leaves its size in sight", async () => {
