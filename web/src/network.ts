@@ -1,6 +1,6 @@
 // A model that runs. None of ONNX Runtime's types are in what this declares: they need those of a browser.
 
-import { modelBytes, runtime, threadsAvailable } from "#runtime";
+import { modelBytes, processors, runtime } from "#runtime";
 import type { Calibration } from "./motion/price.js";
 import type { Planes } from "./planes.js";
 import type { Tap } from "./windows.js";
@@ -25,7 +25,7 @@ export interface Network {
 export async function start(
   device: Device,
   bytes: Uint8Array,
-  threads = threadsAvailable(),
+  threads = threadsFor(processors()),
   wasmPaths?: string,
 ): Promise<Network> {
   const engine = await runtime(device);
@@ -60,6 +60,14 @@ export async function start(
     },
     release: () => session.release(),
   };
+}
+
+/**
+ * How many threads WASM gets: both of two processors, half of more, at most four, as ONNX Runtime Web has it. Half, as
+ * two of them may be one core's, and threads that wait for others keep their processor busy.
+ */
+export function threadsFor(processors: number): number {
+  return processors <= 2 ? processors : Math.min(4, Math.ceil(processors / 2));
 }
 
 /** The bytes of a model. */
