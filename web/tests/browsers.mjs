@@ -9,9 +9,9 @@ const BROWSERS = {
     debian: "chromium",
     own: "CHROMIUM",
     places: ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"],
-    start(executablePath) {
+    start(executablePath, options) {
       const args = (process.env.CHROMIUM_ARGS ?? "").split(" ").filter(Boolean);
-      return chromium.launch({ executablePath, args: ["--no-sandbox", ...args] });
+      return chromium.launch({ executablePath, args: ["--no-sandbox", ...args], ...options });
     },
   },
   firefox: {
@@ -19,9 +19,9 @@ const BROWSERS = {
     debian: "firefox-esr",
     own: "FIREFOX",
     places: ["/usr/bin/firefox-esr", "/usr/bin/firefox"],
-    start(executablePath) {
+    start(executablePath, options) {
       // An ordinary Firefox, by WebDriver BiDi; Playwright 1.65 sends it a command that 153 has not.
-      return firefox.launch({ executablePath, channel: "moz-firefox" });
+      return firefox.launch({ executablePath, channel: "moz-firefox", ...options });
     },
   },
 };
@@ -32,11 +32,11 @@ export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor:
 /** The browser that `BROWSER` names, or Chromium. */
 export const chosenBrowser = () => process.env.BROWSER ?? "chromium";
 
-/** Starts a browser. */
-export async function launch(name = chosenBrowser()) {
+/** Starts a browser, with options of Playwright's `launch`. */
+export async function launch(name = chosenBrowser(), options = {}) {
   const problem = await missing(name);
   if (problem !== undefined) throw new Error(`These tests need a browser. ${problem}`);
-  return BROWSERS[name].start(await executable(name));
+  return BROWSERS[name].start(await executable(name), options);
 }
 
 /** Why a browser can't be started, in a sentence; nothing where it can. */

@@ -261,6 +261,30 @@ test("where a file is refused, no result of the pictures before is shown", async
   assert.match(await page.textContent(".card"), /^Copy B/);
 });
 
+test("where a browser alters what is read of a picture, no distance is shown", async () => {
+  // As Firefox does with privacy.resistFingerprinting; here one bit of one value, in the worker that reads pictures.
+  const altered = `{
+    const { prototype } = OffscreenCanvasRenderingContext2D;
+    const read = prototype.getImageData;
+    prototype.getImageData = function (...area) {
+      const image = read.apply(this, area);
+      image.data[4 * 100] ^= 1;
+      return image;
+    };
+  }`;
+  const fresh = await browser.newContext({ serviceWorkers: "block" });
+  const wary = await fresh.newPage();
+  await wary.route(/worker\.js/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: altered + (await response.text()) });
+  });
+  await wary.goto(server.address);
+  await wary.getByLabel("Original", { exact: true }).setInputFiles([file("cat-a.png"), file("cat-a.png")]);
+  await wary.locator("#status.error", { hasText: /^No distance would be right here: [^.]*\.$/ }).waitFor();
+  assert.equal(await wary.locator("#results").isVisible(), false);
+  await fresh.close();
+});
+
 test("small pictures are enlarged, tall ones keep their shape, and a long name leaves its size in sight", async () => {
   await empty();
   const made = await page.evaluateHandle(async () => {
