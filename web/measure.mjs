@@ -5,7 +5,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { loadavg, cpus } from "node:os";
 import { join } from "node:path";
-import { PHONE, launch, missing } from "./tests/browsers.mjs";
+import { PHONE, launch, missing, ready } from "./tests/browsers.mjs";
 import { serve } from "./tests/serving.mjs";
 import { WebKit, missing as missingWebKit } from "./tests/webkit.mjs";
 
@@ -118,7 +118,10 @@ async function firefox() {
   page.setDefaultTimeout(120_000);
   return {
     version: its.version(),
-    goto: (url) => page.goto(url),
+    async goto(url) {
+      await page.goto(url);
+      await ready(page, "firefox");
+    },
     run: (asked, arg) => page.evaluate(asked, arg),
     until: (asked, arg) => page.waitForFunction(asked, arg),
     stop: () => its.close(),

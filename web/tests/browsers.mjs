@@ -39,6 +39,24 @@ export async function launch(name = chosenBrowser(), options = {}) {
   return BROWSERS[name].start(await executable(name), options);
 }
 
+/**
+ * Waits until the page has its network and may have threads: until the service worker has loaded it again, on a first visit.
+ * Firefox under WebDriver BiDi waits now and then for ever where a worker starts another (2 of 53 visits; none of 85
+ * without BiDi), so there a page is loaded once more.
+ */
+export async function ready(page, name = chosenBrowser()) {
+  for (let more = name === "firefox" ? 3 : 0; ; more--) {
+    try {
+      await page.waitForFunction(() => crossOriginIsolated);
+      await page.waitForSelector("[data-ready]", more > 0 ? { timeout: 15_000 } : {});
+      return;
+    } catch (error) {
+      if (more === 0) throw error;
+      await page.reload();
+    }
+  }
+}
+
 /** Why a browser can't be started, in a sentence; nothing where it can. */
 export async function missing(name) {
   const { title, debian, own, places } = BROWSERS[name];

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { test } from "node:test";
-import { launch, missing } from "./browsers.mjs";
+import { launch, missing, ready } from "./browsers.mjs";
 import { serve } from "./serving.mjs";
 
 const problem = await missing("firefox");
@@ -15,7 +15,7 @@ if (problem === undefined) {
     try {
       const page = await browser.newPage();
       await page.goto(server.address);
-      await page.waitForFunction(() => crossOriginIsolated);
+      await ready(page);
       const picture = join(import.meta.dirname, "../build/pairs/cat-a.png");
       await page.getByLabel("Original", { exact: true }).setInputFiles([picture, picture]);
       await page.locator("#status.error", { hasText: /^No distance would be right here: / }).waitFor();

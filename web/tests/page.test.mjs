@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { PHONE, chosenBrowser, launch } from "./browsers.mjs";
+import { PHONE, chosenBrowser, launch, ready } from "./browsers.mjs";
 import { serve } from "./serving.mjs";
 
 const root = join(import.meta.dirname, "..");
@@ -32,8 +32,7 @@ async function opened(its, search = "") {
   const made = await its.newPage();
   made.setDefaultTimeout(45_000);
   await made.goto(server.address + search);
-  await made.waitForFunction(() => crossOriginIsolated); // the service worker has loaded it again
-  await made.waitForSelector("[data-ready]");
+  await ready(made);
   return made;
 }
 
@@ -432,7 +431,7 @@ test("the page works without its server, and never asks another", async () => {
   const another = await opened(fresh);
   await server.close();
   await page.reload();
-  await page.waitForSelector("[data-ready]");
+  await ready(page);
   await original().setInputFiles([file("cat-a.png"), file("cat-b.png")]);
   near((await distances())[0], expected.cat.pixels.distance, "cat");
   await another.getByLabel("Network").selectOption("alex"); // which only the other context has used
