@@ -12,7 +12,7 @@ export type Device = "webgpu" | "wasm";
 
 export interface Network {
   readonly device: Device;
-  /** Threads of WASM. */
+  /** Threads of WASM that run. */
   readonly threads: number;
   /** Tells models apart: equal for equal ones. */
   readonly model: string;
@@ -20,6 +20,9 @@ export interface Network {
   run(picture: Planes): Promise<Tap[]>;
   release(): Promise<void>;
 }
+
+/** Threads that run: ONNX Runtime starts them once, with its first model. */
+const running = new Map<Device, number>();
 
 /** @throws where the bytes are no model that `web/models.py` made, or nothing runs it */
 export async function start(
@@ -30,10 +33,12 @@ export async function start(
 ): Promise<Network> {
   const engine = await runtime(device);
   if (wasmPaths !== undefined) engine.env.wasm.wasmPaths = wasmPaths;
-  engine.env.wasm.numThreads = threads;
+  engine.env.wasm.numThreads = running.get(device) ?? threads;
   const session = await engine.InferenceSession.create(bytes, { executionProviders: [device] }).catch((error) => {
     throw new Error(`This is no model that web/models.py makes, or it can't be run here: ${error.message}`, { cause: error });
   });
+  const started = engine.env.wasm.numThreads; // one, where the page isn't isolated
+  running.set(device, started);
   const names = session.outputNames.filter((name) => name !== "just_noticeable");
   if (session.inputNames.join() !== "image" || names.length === session.outputNames.length) {
     await session.release();
@@ -48,7 +53,7 @@ export async function start(
   if (fit.length !== 2) throw new Error("The model is one of an older web/models.py: make it again with this one.");
   return {
     device,
-    threads,
+    threads: started,
     model: fingerprint(bytes),
     calibration: { d0: fit[0], b: fit[1] },
     async run(picture) {

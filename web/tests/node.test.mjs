@@ -41,6 +41,12 @@ test("threads are both of two processors, half of more, and at most four", () =>
   assert.equal(metric.threads, threadsFor(availableParallelism()));
 });
 
+test("a second model runs with the threads of the first, and says so", async () => {
+  const second = await load(new URL("models/pixels.onnx", root), { threads: metric.threads + 1 });
+  assert.equal(second.threads, metric.threads);
+  await second.close();
+});
+
 test("a map is Python's, and its mean is the squared distance", async () => {
   const [a, b] = [await metric.read(await picture("rocket", "a")), await metric.read(await picture("rocket", "b"))];
   const { data, width, height } = await metric.map(a, b);

@@ -351,11 +351,12 @@ test("the first visit is not loaded again once somebody has begun to use it", as
       (kind) => addEventListener("DOMContentLoaded", () => document.body.dispatchEvent(new Event(kind, { bubbles: true }))),
       event,
     );
-    await first.goto(server.address);
+    await first.goto(`${server.address}?threads=2`);
     await first.evaluate(() => (globalThis.here = navigator.serviceWorker.ready));
     await first.waitForSelector("[data-ready]");
     await first.waitForTimeout(300);
     assert.deepEqual(await first.evaluate(() => ["here" in globalThis, crossOriginIsolated]), [true, false], event);
+    assert.match(await first.textContent("#engine"), /WebAssembly, 1 thread\)/); // as it has no others
     await fresh.close();
   }
 });
