@@ -7,7 +7,7 @@ export async function runtime(device: "webgpu" | "wasm"): Promise<typeof ort> {
   return device === "webgpu" ? import("onnxruntime-web/webgpu") : import("onnxruntime-web/wasm");
 }
 
-/** How many processors threads may run on: one where the page isn't isolated. */
+/** How many processors threads may run on: one where the page isn't isolated, or the browser lets none share memory even so. */
 export function processors(): number {
-  return globalThis.crossOriginIsolated ? navigator.hardwareConcurrency || 1 : 1;
+  return typeof SharedArrayBuffer === "undefined" ? 1 : navigator.hardwareConcurrency || 1;
 }
