@@ -26,7 +26,8 @@ docs: $(VENV)/.docs
 web: web/node_modules/.installed web/models/alex.onnx
 	cd web && npm run --silent lib && npm run --silent page
 
-# Needs Chromium (apt-get install chromium; CHROMIUM=path for another).
+# Needs Chromium (apt-get install chromium; CHROMIUM=path for another). Firefox and WebKit are driven too, where they are
+# installed (firefox-esr; webkit2gtk-driver and xvfb).
 web-test: web $(VENV)/.test
 	$(BIN)/python web/tests/make_pairs.py
 	cd web && npm test --silent

@@ -62,7 +62,9 @@ export class HeatMap {
     const times = this.drawing.show(moved?.matrix, map);
     this.drawing.shown = this.arrows.checked;
     this.arrows.parentElement!.hidden = moved === undefined;
-    const arrows = `Arrows: what moved${times > 1 ? `, drawn ${times} times as long` : ""}; dashes: the frame of the original in the copy.`;
+    const arrows =
+      `Arrows lead from where a point is in the original to where it is in the copy${times > 1 ? `, drawn ${times} times as long` : ""}; ` +
+      "dashes are the frame of the original in the copy.";
     const differ = `Where they differ${moved === undefined ? "" : " once what moved is undone"}`;
     this.over.ariaLabel = `Map: ${differ.toLowerCase()}`;
     this.legend.textContent =

@@ -42,7 +42,7 @@ async function take(files: readonly File[], place: number): Promise<void> {
   begun = true;
   ask(`Reading ${files.map((file) => file.name).join(", ")} …`);
   const fitting = files.slice(0, slots.length - place);
-  const refused: string[] = [];
+  const problems: string[] = [];
   for (const [k, file] of fitting.entries()) {
     const key = ++keys;
     try {
@@ -50,20 +50,22 @@ async function take(files: readonly File[], place: number): Promise<void> {
       forget(slots[place + k].chosen);
       slots[place + k].show({ key, name: file.name, size, address: URL.createObjectURL(file) });
     } catch (error) {
-      refused.push((error as Error).message);
+      empty(place + k); // what it was to replace must not look like it
+      problems.push((error as Error).message);
     }
   }
-  const problems = [...refused];
   if (fitting.length < files.length) problems.push(`Only ${fitting.length} of ${files.length} files fit here.`);
-  if (refused.length === 0) return compare(problems.join(" "));
-  asked++; // a result would be that of other pictures than were chosen
-  fail(problems.join(" "));
+  await compare(problems.join(" "));
 }
 
 async function clear(place: number): Promise<void> {
+  empty(place);
+  await compare();
+}
+
+function empty(place: number): void {
   forget(slots[place].chosen);
   slots[place].show(undefined);
-  await compare();
 }
 
 function forget(chosen: Chosen | undefined): void {

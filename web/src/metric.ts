@@ -11,7 +11,7 @@ import { type DifferenceMap, type Reading, differenceMap, distanceBetween } from
 export interface LoadOptions {
   /** Where to run: `auto` is WebGPU where the browser has it on a real GPU, WASM elsewhere. */
   device?: "auto" | Device;
-  /** Threads of WASM: by default half as many as there are processors, at most eight, where the page may have any. */
+  /** Threads of WASM: by default both of two processors, half of more, at most four; one where a page isn't isolated. The first model's stay. */
   threads?: number;
   /** Folder of ONNX Runtime's .wasm and .mjs files, where a bundler doesn't find them by itself. */
   wasmPaths?: string;

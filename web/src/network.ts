@@ -1,6 +1,6 @@
 // A model that runs. None of ONNX Runtime's types are in what this declares: they need those of a browser.
 
-import { modelBytes, runtime, threadsAvailable } from "#runtime";
+import { modelBytes, processors, runtime } from "#runtime";
 import type { Calibration } from "./motion/price.js";
 import type { Planes } from "./planes.js";
 import type { Tap } from "./windows.js";
@@ -12,7 +12,7 @@ export type Device = "webgpu" | "wasm";
 
 export interface Network {
   readonly device: Device;
-  /** Threads of WASM. */
+  /** Threads of WASM that run. */
   readonly threads: number;
   /** Tells models apart: equal for equal ones. */
   readonly model: string;
@@ -21,19 +21,24 @@ export interface Network {
   release(): Promise<void>;
 }
 
+/** Threads that run: ONNX Runtime starts them once, with its first model. */
+const running = new Map<Device, number>();
+
 /** @throws where the bytes are no model that `web/models.py` made, or nothing runs it */
 export async function start(
   device: Device,
   bytes: Uint8Array,
-  threads = threadsAvailable(),
+  threads = threadsFor(processors()),
   wasmPaths?: string,
 ): Promise<Network> {
   const engine = await runtime(device);
   if (wasmPaths !== undefined) engine.env.wasm.wasmPaths = wasmPaths;
-  engine.env.wasm.numThreads = threads;
+  engine.env.wasm.numThreads = running.get(device) ?? threads;
   const session = await engine.InferenceSession.create(bytes, { executionProviders: [device] }).catch((error) => {
     throw new Error(`This is no model that web/models.py makes, or it can't be run here: ${error.message}`, { cause: error });
   });
+  const started = engine.env.wasm.numThreads; // one, where the page isn't isolated
+  running.set(device, started);
   const names = session.outputNames.filter((name) => name !== "just_noticeable");
   if (session.inputNames.join() !== "image" || names.length === session.outputNames.length) {
     await session.release();
@@ -48,7 +53,7 @@ export async function start(
   if (fit.length !== 2) throw new Error("The model is one of an older web/models.py: make it again with this one.");
   return {
     device,
-    threads,
+    threads: started,
     model: fingerprint(bytes),
     calibration: { d0: fit[0], b: fit[1] },
     async run(picture) {
@@ -60,6 +65,14 @@ export async function start(
     },
     release: () => session.release(),
   };
+}
+
+/**
+ * How many threads WASM gets: both of two processors, half of more, at most four, as ONNX Runtime Web has it. Half, as
+ * two of them may be one core's, and threads that wait for others keep their processor busy.
+ */
+export function threadsFor(processors: number): number {
+  return processors <= 2 ? processors : Math.min(4, Math.ceil(processors / 2));
 }
 
 /** The bytes of a model. */

@@ -7,7 +7,7 @@ export async function runtime(device: "webgpu" | "wasm"): Promise<typeof ort> {
   return device === "webgpu" ? import("onnxruntime-web/webgpu") : import("onnxruntime-web/wasm");
 }
 
-/** How many threads WASM gets: half of the processors, the rest has work too; one where the page isn't isolated. */
-export function threadsAvailable(): number {
-  return globalThis.crossOriginIsolated ? Math.min(8, Math.ceil((navigator.hardwareConcurrency || 1) / 2)) : 1;
+/** How many processors threads may run on: one where the page isn't isolated, or the browser lets none share memory even so. */
+export function processors(): number {
+  return typeof SharedArrayBuffer === "undefined" ? 1 : navigator.hardwareConcurrency || 1;
 }

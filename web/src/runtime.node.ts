@@ -8,9 +8,9 @@ export async function runtime(_device: "webgpu" | "wasm"): Promise<typeof ort> {
   return import("onnxruntime-web");
 }
 
-/** How many threads WASM gets: half of the processors. */
-export function threadsAvailable(): number {
-  return Math.min(8, Math.ceil(availableParallelism() / 2));
+/** How many processors threads may run on. */
+export function processors(): number {
+  return availableParallelism();
 }
 
 /** The bytes of a file, by its path or address, or of what a server has. */

@@ -3,11 +3,13 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Motion, Shrinking, compensated, estimateMotion, load, toPlanes } from "invariant-lpips";
+import { threadsFor } from "../lib/network.js";
 
 const root = new URL("../", import.meta.url);
 const expected = JSON.parse(await readFile(new URL("build/pairs/expected.json", root), "utf8"));
@@ -32,6 +34,17 @@ test("ten distances are Python's", async () => {
     near(distance, expected[name].pixels.distance, 1e-3, name);
     near(metric.jnd(distance), expected[name].pixels.jnd, 1e-3, name);
   }
+});
+
+test("threads are both of two processors, half of more, and at most four", () => {
+  assert.deepEqual([1, 2, 3, 4, 6, 8, 64].map(threadsFor), [1, 2, 2, 2, 3, 4, 4]);
+  assert.equal(metric.threads, threadsFor(availableParallelism()));
+});
+
+test("a second model runs with the threads of the first, and says so", async () => {
+  const second = await load(new URL("models/pixels.onnx", root), { threads: metric.threads + 1 });
+  assert.equal(second.threads, metric.threads);
+  await second.close();
 });
 
 test("a map is Python's, and its mean is the squared distance", async () => {

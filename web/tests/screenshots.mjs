@@ -2,7 +2,8 @@
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { PHONE, launch, serve } from "./serving.mjs";
+import { PHONE, launch, ready } from "./browsers.mjs";
+import { serve } from "./serving.mjs";
 
 const root = join(import.meta.dirname, "..");
 const file = (name) => join(root, "build/pairs", name);
@@ -20,8 +21,7 @@ const looks = {
 for (const [name, look] of Object.entries(looks)) {
   const page = await browser.newPage(look);
   await page.goto(server.address);
-  await page.waitForFunction(() => crossOriginIsolated);
-  await page.waitForSelector("[data-ready]");
+  await ready(page);
   await page.screenshot({ path: join(out, `${name}-empty.png`) });
   const files = name.startsWith("phone") ? ["rocket-a.png", "rocket-b.png"] : ["astronaut-a.png", "astronaut-b.png", "tissue-b.png"];
   await page.getByLabel("Original", { exact: true }).setInputFiles(files.map(file));

@@ -1,9 +1,8 @@
-// A plain file server, as a static host is one (no isolation headers), and the Chromium of the machine.
+// A plain file server, as a static host is one (no isolation headers).
 
-import { access, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
-import { chromium } from "playwright-core";
 
 const TYPES = {
   ".css": "text/css",
@@ -14,9 +13,6 @@ const TYPES = {
   ".svg": "image/svg+xml",
   ".wasm": "application/wasm",
 };
-
-/** Of a browser's context that is like a telephone's. */
-export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 3, isMobile: true, hasTouch: true };
 
 /** Serves a folder on a free port; `close` drops open connections too. */
 export async function serve(folder) {
@@ -38,15 +34,4 @@ export async function serve(folder) {
       await new Promise((closed) => server.close(closed));
     },
   };
-}
-
-/** Starts the Chromium that `CHROMIUM` names or that is installed; none is downloaded. */
-export async function launch() {
-  const places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-  for (const executablePath of process.env.CHROMIUM ? [process.env.CHROMIUM] : places) {
-    if (!(await access(executablePath).then(() => true, () => false))) continue;
-    const args = (process.env.CHROMIUM_ARGS ?? "").split(" ").filter(Boolean);
-    return chromium.launch({ executablePath, args: ["--no-sandbox", ...args] });
-  }
-  throw new Error(`These tests need Chromium (apt-get install chromium, or CHROMIUM=path), which is not at ${places.join(" or ")}.`);
 }
