@@ -118,16 +118,16 @@ FIGURES: list[tuple[str, tuple[str, ...], str]] = [
     *[
         (f"cost{part}", ("metrics", name, "share"), shown)
         for part, name, shown in (
-            ("_motion", "regional-32+alex+motion", ".106"),
-            ("_motion", "regional-32+pixels+motion", ".071"),
-            ("_motion", "default+motion", ".81"),
+            ("_motion", "regional-32+alex+motion", ".110"),
+            ("_motion", "regional-32+pixels+motion", ".076"),
+            ("_motion", "default+motion", ".67"),
             ("_nets", "regional-32+alex", ".056"),
-            ("", "regional", ".78"),
-            ("", "gap", ".74"),
+            ("", "regional", ".64"),
+            ("", "gap", ".63"),
             ("", "vsi", ".034"),
-            ("", "dists", ".96"),
+            ("", "dists", ".94"),
             ("", "lpips:alex", ".049"),
-            ("", "ssim", ".007"),
+            ("", "ssim", ".006"),
         )
     ],
 ]
