@@ -59,7 +59,7 @@ def test_what_moved_is_undone_and_priced(metric, plain, pair):
     torch.testing.assert_close(
         found.matrix[0, :, 2], torch.tensor([-6.0, -4.0], dtype=torch.float64), atol=0.2, rtol=0
     )
-    assert "moved 6.0 px to the left, moved 4.0 px up" in str(found)
+    assert "moved 6.0 px to the left and 4.0 px up" in str(found)
     assert found.overlap.item() == pytest.approx((1 - 6 / 144) * (1 - 4 / 128), abs=0.02)
     assert found.jnd() == metric.jnd(found.distance)
 

@@ -133,12 +133,15 @@ def _said(right: float, down: float, degrees: float, zoom: float, bend: float = 
     Example:
         >>> _said(4.91, -0.02, 2.0, 1.0104)
         'moved 4.9 px to the right, turned 2.0 degrees clockwise, zoomed by 1.010'
+        >>> _said(-6, 4, 0, 1)
+        'moved 6.0 px to the left and 4.0 px down'
     """
-    parts = []
+    ways = []
     if abs(right) >= 0.05:
-        parts.append(f"moved {abs(right):.1f} px to the {'right' if right > 0 else 'left'}")
+        ways.append(f"{abs(right):.1f} px to the {'right' if right > 0 else 'left'}")
     if abs(down) >= 0.05:
-        parts.append(f"moved {abs(down):.1f} px {'down' if down > 0 else 'up'}")
+        ways.append(f"{abs(down):.1f} px {'down' if down > 0 else 'up'}")
+    parts = ["moved " + " and ".join(ways)] if ways else []
     if abs(degrees) >= 0.05:
         parts.append(f"turned {abs(degrees):.1f} degrees {'' if degrees > 0 else 'counter'}clockwise")
     if abs(zoom - 1) >= 0.0005:

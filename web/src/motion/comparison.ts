@@ -76,9 +76,10 @@ export class Comparison {
 
 /** A motion in words, without the parts that round to nothing. */
 function said({ shift: [right, down], rotation, zoom }: Motion): string {
-  const parts = [];
-  if (Math.abs(right) >= 0.05) parts.push(`moved ${Math.abs(right).toFixed(1)} px to the ${right > 0 ? "right" : "left"}`);
-  if (Math.abs(down) >= 0.05) parts.push(`moved ${Math.abs(down).toFixed(1)} px ${down > 0 ? "down" : "up"}`);
+  const ways = [];
+  if (Math.abs(right) >= 0.05) ways.push(`${Math.abs(right).toFixed(1)} px to the ${right > 0 ? "right" : "left"}`);
+  if (Math.abs(down) >= 0.05) ways.push(`${Math.abs(down).toFixed(1)} px ${down > 0 ? "down" : "up"}`);
+  const parts = ways.length ? [`moved ${ways.join(" and ")}`] : [];
   if (Math.abs(rotation) >= 0.05) {
     parts.push(`turned ${Math.abs(rotation).toFixed(1)} degrees ${rotation > 0 ? "" : "counter"}clockwise`);
   }
