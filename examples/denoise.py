@@ -89,6 +89,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--rate", type=float, default=0.003, help="largest step of Adam")
     parser.add_argument("--pixels", type=float, default=5, help="weight of the pixels beside the distance")
+    parser.add_argument("--seed", type=int, default=0, help="of the network and of the noise")
     parser.add_argument("--out", type=Path, default=Path("denoise.png"))
     args = parser.parse_args(argv)
 
@@ -99,7 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     else:
         metric = InvariantLPIPS(args.net, args.head, weights=args.weights, checks="never")
     print(metric.describe())
-    torch.manual_seed(0)
+    torch.manual_seed(args.seed)
     target, unseen = photographs(args.size)
 
     def noisy(image: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Targets that don't lie where they should: a network learns to sharpen from photographs that are up to 3 px off.
 
-    python examples/misaligned.py              # some twenty minutes on one core; writes misaligned.png
-    python examples/misaligned.py --losses "LPIPS alex,alex regional-32"    # two minutes
+    python examples/misaligned.py              # some eight minutes on one core; writes misaligned.png
+    python examples/misaligned.py --losses "LPIPS alex,alex regional-32"    # one minute
 
 Burst photographs, two cameras, scans beside originals: the targets one has are often displaced a little, each by
 another amount. A loss that compares place by place then asks for the average of all displacements, which is a

@@ -145,6 +145,20 @@ def test_figures_of_the_readme_are_those_of_the_results(
     assert re.search(rf"(?<!\d){re.escape(shown)}(?!\d)", readme)
 
 
+def test_what_was_learned_from_misaligned_targets_is_told_as_measured() -> None:
+    report = json.loads((ROOT / "benchmarks" / "results" / "misaligned.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs" / "motion.md").read_text(encoding="utf-8")
+    assert f"means of {report['seeds']} networks" in text
+    for name, seeds in {"as given": [report["as given"]], **report["losses"]}.items():
+        assert len(seeds) in (1, report["seeds"])
+        cells = [name]
+        for judge in seeds[0]:
+            mean = sum(values[judge] for values in seeds) / len(seeds)
+            digits = {"psnr": 2, "detail": 1, "vsi": 4}.get(judge, 3)
+            cells.append(f"{mean:.{digits}f}".removeprefix("0"))
+        assert f"\n| {' | '.join(cells)} |\n" in text
+
+
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Any:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
