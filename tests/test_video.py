@@ -402,7 +402,9 @@ def test_damaged_and_cut_files(tmp_path: Path, capsys: pytest.CaptureFixture[str
     status, rows, said = compared(capsys, whole, cut)
     assert status == 1
     assert 0 < len(rows) < 20
-    assert rows[-1]["error"].startswith(f"{cut} is cut short: it ends with frame")
+    # A decoder of one thread reads half a frame and fails there; of several, it ends before.
+    assert str(cut) in rows[-1]["error"]
+    assert "cut short" in rows[-1]["error"]
     assert not rows[-1]["distance"]
     assert f"of {len(rows)} frames failed" in said
 
