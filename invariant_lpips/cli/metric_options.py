@@ -238,7 +238,8 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--motion",
         choices=MOTIONS,
-        help="measure and undo what moved, and price it apart: similarity is shift, turn and zoom; local bends as well",
+        help="measure and undo what moved, and price it apart: similarity is shift, turn and zoom; local bends as well "
+        "(default: not measured)",
     )
     which.add_argument(
         "--pixels-per-degree",

@@ -56,11 +56,17 @@ def check_name(name: str, known: Vocabulary) -> None:
         >>> check_name("psnrr", known)
         Traceback (most recent call last):
         ValueError: Metric must be one of psnr, ssim, default, gap or module:function, but got 'psnrr'.
+        >>> check_name("alex+gap", known)
+        Traceback (most recent call last):
+        ValueError: Metric 'alex+gap' begins with a net; write the head first, as in 'default+alex'.
     """
     if name in known.singles:
         return
-    if re.split("[+=]", name, maxsplit=1)[0] in ("default", *known.heads):
+    first = re.split("[+=]", name, maxsplit=1)[0]
+    if first in ("default", *known.heads):
         own_name(name, known)
+    elif first in known.nets:
+        raise ValueError(f"Metric {name!r} begins with a net; write the head first, as in 'default+{first}'.")
     elif not is_callable_name(name):
         names = ", ".join((*known.singles, "default", *known.heads))
         raise ValueError(f"Metric must be one of {names} or module:function, but got {name!r}.")
