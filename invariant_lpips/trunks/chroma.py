@@ -88,7 +88,7 @@ class ChromaLowPass(nn.Module):
     def _around(self, x: Tensor) -> Tensor:
         if self.padding == "circular":
             return wrapped(x, self.radius, self.radius)
-        if not torch.compiler.is_compiling():
+        if not torch.compiler.is_dynamo_compiling():
             return F.pad(x, (self.radius,) * 4, mode="replicate")
         # Of channels-last, the gradient of that pad fails on a CPU in what torch 2.14 compiles.
         for side in (2, 3):
