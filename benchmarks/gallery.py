@@ -192,8 +192,7 @@ def page(result: dict[str, Any]) -> str:
         "",
         "Three of scikit-image's photographs, 256 px, nine copies of each, and where three metrics see a difference."
         " The colours of a row",
-        "share one scale: yellow is the end of the bar beside the row."
-        " Tables give each",
+        "share one scale: yellow is the end of the bar beside the row. Tables give each",
         "distance as a share of the same metric's distance to the noisy copy. LPIPS and `spatial` are means of squared"
         " differences, the others roots of them:",
         "here the root is taken of all, so that their shares can be read side by side. The last rows are not shares but"

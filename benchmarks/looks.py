@@ -28,6 +28,7 @@ from invariant_lpips import LPIPS, InvariantLPIPS
 from invariant_lpips.demo.copies import PHOTOGRAPHS, photograph, reference
 from invariant_lpips.demo.measurements import as_tensor
 from invariant_lpips.evaluation.figures import new_figure, save
+from invariant_lpips.evaluation.tables import between_marks
 from invariant_lpips.files.provenance import write_result
 from invariant_lpips.files.writing import replacing
 
@@ -186,14 +187,7 @@ def page(text: str, rows: list[Row]) -> str:
         ValueError: the page lacks the marks of a table.
     """
     for name, table in (("thresholds", thresholds(rows)), ("factors", factors(rows))):
-        begin, end = f"<!-- looks, {name}: begin -->", f"<!-- looks, {name}: end -->"
-        before, _, rest = text.partition(begin)
-        _, mark, after = rest.partition(end)
-        if not mark:
-            raise ValueError(
-                f"docs/numbers.md must hold the marks {begin} and {end}, between which a table is written."
-            )
-        text = f"{before}{begin}\n\n{table}\n\n{end}{after}"
+        text = between_marks(text, f"looks, {name}", table, "docs/numbers.md")
     return text
 
 

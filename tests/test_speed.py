@@ -22,6 +22,7 @@ from invariant_lpips.evaluation.speed import report as speed_report
 from invariant_lpips.evaluation.speed.aims import AIMS, RATES, aims_table
 from invariant_lpips.evaluation.speed.bench import run
 from invariant_lpips.evaluation.speed.cases import SpeedBench
+from invariant_lpips.evaluation.tables import marks
 
 pytest.importorskip("lpips", reason="lpips is not installed: pip install 'invariant-lpips[bench]'")
 
@@ -132,7 +133,7 @@ def test_the_page_says_which_aims_are_met(tmp_path: Path, monkeypatch: pytest.Mo
     both = "".join(
         f"{begin}old {device}{end}"
         for device in ("cpu", "cuda")
-        for begin, end in [speed_report.marks(device)]
+        for begin, end in [marks(f"measured, {device}")]
     )
     page.write_text(f"before {both} after")
     drawn: dict[str, Any] = {}
@@ -158,7 +159,7 @@ def test_the_page_says_which_aims_are_met(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_the_page_keeps_what_another_machine_measured(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    (begin, end), (other, after) = speed_report.marks("cuda"), speed_report.marks("cpu")
+    (begin, end), (other, after) = marks("measured, cuda"), marks("measured, cpu")
     page.write_text(f"{begin}{end} {other}kept{after}")
     one = {"cpu": [1.0] * 3, "wall": [1.0] * 3}
     report = {
@@ -179,7 +180,7 @@ def test_the_page_keeps_what_another_machine_measured(tmp_path: Path) -> None:
 def test_the_script_for_a_gpu_runs_through(tmp_path: Path) -> None:
     """Every line of it, on a CPU: one test of those for CUDA and one case of the benchmark."""
     page = tmp_path / "speed.md"
-    page.write_text("".join(speed_report.marks("cpu")))
+    page.write_text("".join(marks("measured, cpu")))
     settings = {
         "PYTHON": sys.executable,
         "DEVICE": "cpu",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["aligned", "interval_text", "markdown"]
+__all__ = ["aligned", "between_marks", "interval_text", "markdown", "marks"]
 
 
 def aligned(rows: Sequence[Sequence[str]], *, rule: bool = True) -> str:
@@ -35,6 +35,34 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """
     first, *rest = ["| " + " | ".join(line) + " |" for line in (head, *rows)]
     return "\n".join([first, "|" + "---|" * len(head), *rest])
+
+
+def marks(name: str) -> tuple[str, str]:
+    """What stands around a part of a page that a program writes.
+
+    Example:
+        >>> marks("measured, cpu")
+        ('<!-- measured, cpu: begin -->', '<!-- measured, cpu: end -->')
+    """
+    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+
+
+def between_marks(text: str, name: str, body: str, page: str) -> str:
+    """The text of a page with `body` between the marks of a part.
+
+    Raises:
+        ValueError: `page`, as the message calls it, lacks them.
+
+    Example:
+        >>> between_marks("a <!-- x: begin --> old <!-- x: end --> z", "x", "new", "page.md")
+        'a <!-- x: begin -->\\n\\nnew\\n\\n<!-- x: end --> z'
+    """
+    begin, end = marks(name)
+    before, _, rest = text.partition(begin)
+    _, mark, after = rest.partition(end)
+    if not mark:
+        raise ValueError(f"{page} must hold the marks {begin} and {end}, between which tables are written.")
+    return f"{before}{begin}\n\n{body}\n\n{end}{after}"
 
 
 def interval_text(interval: Sequence[float] | None) -> str:

@@ -10,22 +10,12 @@ from typing import Any
 from invariant_lpips.evaluation.figures import COLOURS, new_figure, save
 from invariant_lpips.evaluation.speed.aims import BASELINE, aims_table
 from invariant_lpips.evaluation.speed.clocks import median_ratio
-from invariant_lpips.evaluation.tables import markdown
+from invariant_lpips.evaluation.tables import between_marks, markdown
 from invariant_lpips.files.writing import replacing
 
-__all__ = ["marks", "tables", "write_page"]
+__all__ = ["tables", "write_page"]
 
 DEVICES = ("cpu", "cuda")
-
-
-def marks(device: str) -> tuple[str, str]:
-    """What stands around a device's tables in the page: those of another machine stay as they are.
-
-    Example:
-        >>> marks("cpu")
-        ('<!-- measured, cpu: begin -->', '<!-- measured, cpu: end -->')
-    """
-    return f"<!-- measured, {device}: begin -->", f"<!-- measured, {device}: end -->"
 
 
 def write_page(report: Mapping[str, Any], page: Path) -> None:
@@ -39,17 +29,10 @@ def write_page(report: Mapping[str, Any], page: Path) -> None:
         device for device in DEVICES if any("times" in case for _, case in _of(report["cases"], device))
     ]
     for device in measured:
-        begin, end = marks(device)
-        before, _, rest = text.partition(begin)
-        _, mark, after = rest.partition(end)
-        if not mark:
-            raise ValueError(
-                f"{page} must hold the marks {begin} and {end}, between which tables are written."
-            )
-        body = f"{tables(report, device)}\n"
+        body = tables(report, device)
         if device != "cpu":  # the page leads with the plot of the CPU
-            body += f"\n![Time and memory as shares of lpips](figures/speed_{device}.png)\n"
-        text = f"{before}{begin}\n\n{body}\n{end}{after}"
+            body += f"\n\n![Time and memory as shares of lpips](figures/speed_{device}.png)"
+        text = between_marks(text, f"measured, {device}", body, str(page))
     with replacing(page) as temporary:
         temporary.write_text(text, encoding="utf-8")
     for device in measured:
