@@ -28,9 +28,9 @@ from invariant_lpips import LPIPS, InvariantLPIPS
 from invariant_lpips.demo.copies import PHOTOGRAPHS, photograph, reference
 from invariant_lpips.demo.measurements import as_tensor
 from invariant_lpips.evaluation.figures import new_figure, save
-from invariant_lpips.evaluation.tables import between_marks
+from invariant_lpips.evaluation.tables import between_marks, markdown
 from invariant_lpips.files.provenance import write_result
-from invariant_lpips.files.writing import replacing
+from invariant_lpips.files.writing import write_text
 
 Pixels = NDArray[np.uint8]
 Row = dict[str, Any]
@@ -136,7 +136,7 @@ def thresholds(rows: list[Row]) -> str:
         )
         lines.append([_short(target), f"{target / 0.1:.1f}".removeprefix("0"), *damage, *distances])
     kinds = ("noise, sigma of 255", "JPEG, quality", "blur, sigma in px")
-    return _table(["default", "just noticeable", *kinds, "`alex, regional-32`", *THEIRS], lines)
+    return markdown(["default", "just noticeable", *kinds, "`alex, regional-32`", *THEIRS], lines)
 
 
 def factors(rows: list[Row]) -> str:
@@ -153,7 +153,7 @@ def factors(rows: list[Row]) -> str:
                 cells += [spread(share), spread(s / t for s, t in zip(share, twice, strict=True))]
             lines.append(cells)
     columns = (f"`{ours}`{square}" for ours in OURS for square in ("", ", squared"))
-    return _table(["a weight chosen for, where training stands", *columns], lines)
+    return markdown(["a weight chosen for, where training stands", *columns], lines)
 
 
 def spread(values: Iterable[float]) -> str:
@@ -174,10 +174,6 @@ def _strengths(rows: list[Row]) -> list[str]:
     numbers = (match[0] for row in rows if (match := re.search(r"[\d.]+", row["strength"])))
     low, *_, high = sorted(numbers, key=float)
     return [low, high]
-
-
-def _table(head: list[str], lines: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *lines])
 
 
 def page(text: str, rows: list[Row]) -> str:
@@ -225,9 +221,7 @@ def main() -> int:
     }
     write_result(ROOT / "benchmarks" / "results" / "looks.json", report)
     numbers = ROOT / "docs" / "numbers.md"
-    text = page(numbers.read_text(encoding="utf-8"), rows)
-    with replacing(numbers) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(numbers, page(numbers.read_text(encoding="utf-8"), rows))
     name, centre = next(iter(PHOTOGRAPHS.items()))
     draw(reference(photograph(name), centre), rows, shown)
     return 0

@@ -10,6 +10,7 @@ from invariant_lpips.cli.bench import words
 from invariant_lpips.cli.output import Exit, print_text, say
 from invariant_lpips.cli.scoring_options import (
     add_cache_options,
+    add_metrics_option,
     add_running_options,
     cache_of,
     named_metrics,
@@ -26,12 +27,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
         "run every metric on each, and write report.html and report.json. Scores are kept: a second run goes on."
     )
     parser.add_argument("--root", type=Path, required=True, help="folder below which the databases lie")
-    parser.add_argument(
-        "--metrics",
-        default=",".join(RATED),
-        metavar="A,B,...",
-        help="metrics by name: ssim, vsi, dists, lpips-alex ..., ours HEAD[+NET][+motion] (default: %(default)s)",
-    )
+    add_metrics_option(parser, RATED)
     parser.add_argument(
         "--databases", default=",".join(NAMES), metavar="A,B,...", help="only these (default: all)"
     )

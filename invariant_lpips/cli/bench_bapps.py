@@ -10,6 +10,7 @@ from invariant_lpips.cli.counts import at_least
 from invariant_lpips.cli.scoring_options import (
     add_cache_options,
     add_device_option,
+    add_metrics_option,
     cache_of,
     database_root,
     named_metrics,
@@ -29,12 +30,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--root", type=Path, required=True, help=f"where the data lie, or a folder above them. {OBTAIN}"
     )
-    parser.add_argument(
-        "--metrics",
-        default=",".join(BAPPS),
-        metavar="A,B,...",
-        help="metrics by name: ssim, vsi, dists, lpips-alex ..., ours HEAD[+NET][+motion] (default: %(default)s)",
-    )
+    add_metrics_option(parser, BAPPS)
     parser.add_argument("--parts", default=",".join(PARTS), help="2afc, jnd or both (default: %(default)s)")
     parser.add_argument(
         "--split", default="val", choices=["val", "train"], help="of 2AFC (default: %(default)s)"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from invariant_lpips.cli.counts import at_least
 from invariant_lpips.cli.output import say
-from invariant_lpips.cli.scoring_options import add_device_option, named_metrics
+from invariant_lpips.cli.scoring_options import add_device_option, add_metrics_option, named_metrics
 from invariant_lpips.evaluation.metric_names import LADDER
 from invariant_lpips.pictures.folders import list_folder, not_looked_at
 
@@ -19,12 +19,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
         "least 320 x 416 pixels. A rerun with --out measures only metrics that are not yet in it."
     )
     parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of photographs")
-    parser.add_argument(
-        "--metrics",
-        default=",".join(LADDER),
-        metavar="A,B,...",
-        help="metrics by name: ssim, vsi, dists, lpips-alex ..., ours HEAD[+NET][+motion] (default: %(default)s)",
-    )
+    add_metrics_option(parser, LADDER)
     add_device_option(parser)
     parser.add_argument("--limit", type=at_least(1), metavar="N", help="use only the first N pictures")
     parser.add_argument("--out", type=Path, metavar="FILE", help="JSON to write, and to go on from")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from invariant_lpips.cli.scoring_options import (
     add_cache_options,
+    add_metrics_option,
     add_running_options,
     cache_of,
     database_root,
@@ -23,12 +24,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     parser.description = database.summary
     parser.set_defaults(dataset=name, download=False, scales=None)
     parser.add_argument("--root", type=Path, required=True, help=f"{where}. {database.obtain}")
-    parser.add_argument(
-        "--metrics",
-        default=",".join(RATED),
-        metavar="A,B,...",
-        help="metrics by name: ssim, vsi, dists, lpips-alex ..., ours HEAD[+NET][+motion] (default: %(default)s)",
-    )
+    add_metrics_option(parser, RATED)
     parser.add_argument(
         "--types", metavar="1-11,14", help="kinds of distortion by code; numbers may be ranges"
     )

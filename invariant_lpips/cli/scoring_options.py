@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -75,6 +76,16 @@ def add_running_options(parser: argparse.ArgumentParser) -> None:
         default=1000,
         metavar="N",
         help="draws for intervals and tests (default: %(default)s); 0 leaves them out",
+    )
+
+
+def add_metrics_option(parser: argparse.ArgumentParser, default: Sequence[str]) -> None:
+    """Add `--metrics`, which :func:`named_metrics` reads."""
+    parser.add_argument(
+        "--metrics",
+        default=",".join(default),
+        metavar="A,B,...",
+        help="metrics by name: ssim, vsi, dists, lpips-alex ..., ours HEAD[+NET][+motion] (default: %(default)s)",
     )
 
 

@@ -101,7 +101,7 @@ def _draw_pictures(
             axes[row, column].set_title(said[name][metric], fontsize=11, pad=3)
 
 
-def draw_colour_key(axis: Any, ends: tuple[str, str] = ("same", "different"), *, fontsize: float = 9) -> None:
+def draw_colour_key(axis: Any, ends: tuple[str, str], *, fontsize: float = 9) -> None:
     """The colours of a map, from where the pictures are the same to where they differ most, and what these are."""
     ramp = torch.linspace(0, 1, 128).expand(1, 1, 12, 128)
     key = overlay(ramp, torch.zeros(1, 3, 12, 128), 1.0)[0].movedim(0, -1).add(1).div(2).numpy()

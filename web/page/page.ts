@@ -81,11 +81,6 @@ function ask(words: string): number {
   return ++asked;
 }
 
-function fail(sentence: string): void {
-  results.hidden = true;
-  say(sentence, true);
-}
-
 async function compare(problem = ""): Promise<void> {
   const mine = ask("Comparing …");
   const [original, ...copies] = slots;
@@ -111,7 +106,9 @@ async function compare(problem = ""): Promise<void> {
     const [first, ...others] = chosen.map(({ name }) => name);
     say(problem || `Compared ${first} with ${others.join(" and ")}.`, problem !== "");
   } catch (error) {
-    if (mine === asked) fail(`${problem} ${(error as Error).message}`.trim());
+    if (mine !== asked) return;
+    results.hidden = true;
+    say(`${problem} ${(error as Error).message}`.trim(), true);
   }
 }
 

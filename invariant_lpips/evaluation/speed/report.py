@@ -11,7 +11,7 @@ from invariant_lpips.evaluation.figures import COLOURS, new_figure, save
 from invariant_lpips.evaluation.speed.aims import BASELINE, aims_table
 from invariant_lpips.evaluation.speed.clocks import median_ratio
 from invariant_lpips.evaluation.tables import between_marks, markdown
-from invariant_lpips.files.writing import replacing
+from invariant_lpips.files.writing import write_text
 
 __all__ = ["tables", "write_page"]
 
@@ -33,8 +33,7 @@ def write_page(report: Mapping[str, Any], page: Path) -> None:
         if device != "cpu":  # the page leads with the plot of the CPU
             body += f"\n\n![Time and memory as shares of lpips](figures/speed_{device}.png)"
         text = between_marks(text, f"measured, {device}", body, str(page))
-    with replacing(page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(page, text)
     for device in measured:
         _draw(report, device, page.parent / "figures" / f"speed_{device}.png")
 
